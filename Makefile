@@ -1,0 +1,74 @@
+# `make help` lists the targets.
+STACK ?= dev
+BIN   := .cache/bin
+GO    ?= go
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-infra test-services check fmt vet lint tidy generate plan preview up bench build clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Check the prerequisites; install the PostgreSQL server if it is missing
+	@./scripts/setup.sh
+
+demo: setup build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1)
+	@exec $(BIN)/demo
+
+test: test-infra test-services ## Run all tests of both modules
+
+test-infra: ## Run the tests of the Pulumi program
+	$(GO) test -timeout 20m ./...
+
+test-services: setup $(BIN)/versitygw ## Run the tests of the services, with the race detector
+	cd services && $(GO) test -race -timeout 20m ./...
+
+check: fmt vet lint tidy test ## Everything that a change must pass: format, vet, lint, tidy modules, tests
+
+fmt: ## Fail if a Go file is not formatted
+	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
+
+vet: ## go vet, both modules
+	$(GO) vet ./...
+	cd services && $(GO) vet ./...
+
+# staticcheck derives facts from the source of every dependency; for pulumi-aws that takes more memory than most machines
+# have, so the root module is left to go vet.
+lint: ## staticcheck, services
+	cd services && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
+
+tidy: ## Fail if a go.mod or go.sum is not tidy
+	$(GO) mod tidy -diff
+	cd services && $(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+
+generate: ## Generate the Go types of services/api/openapi.yaml again
+	cd services && $(GO) generate ./api
+
+plan: ## Show what a stack would create, without AWS (STACK=dev)
+	@$(GO) run ./cmd/plan -stack $(STACK)
+
+preview: pulumi-cli ## pulumi preview (STACK=dev)
+	pulumi preview --stack $(STACK)
+
+up: pulumi-cli ## pulumi up (STACK=dev)
+	pulumi up --stack $(STACK)
+
+.PHONY: pulumi-cli
+pulumi-cli:
+	@command -v pulumi >/dev/null || { echo 'the Pulumi CLI is missing: https://www.pulumi.com/docs/install/' >&2; exit 1; }
+
+bench: ## Compare with other download tools and queues (not there yet)
+	@echo 'bench: still missing: the comparison of the agent with curl, aria2 and rclone, and of the queue with River and pgbench.' >&2; exit 1
+
+build: ## Build backend, agent and demo for this machine
+	@mkdir -p $(BIN)
+	cd services && $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
+
+$(BIN)/versitygw: tools/go.sum
+	@mkdir -p $(BIN)
+	$(GO) build -C tools -o ../$(BIN)/versitygw github.com/versity/versitygw/cmd/versitygw
+	@touch $@
+
+clean: ## Remove what was built here
+	rm -rf .cache

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Checks what a build needs and installs the PostgreSQL server if it is missing. Says what to do where it cannot.
+set -eu
+
+fail() {
+	printf 'setup: %s\n' "$1" >&2
+	exit 1
+}
+
+command -v go >/dev/null || fail 'Go is missing: install Go 1.26 or later (https://go.dev/doc/install)'
+command -v cc >/dev/null || command -v gcc >/dev/null || fail 'a C compiler is missing (the race detector needs it): install gcc or clang'
+
+postgres_found() {
+	command -v initdb >/dev/null && command -v postgres >/dev/null && return 0
+	for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin; do
+		[ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] && return 0
+	done
+	return 1
+}
+
+postgres_found && exit 0
+
+command -v apt-get >/dev/null || fail 'the PostgreSQL server is missing: install PostgreSQL 15 or later and put initdb and postgres on the PATH
+  Fedora: dnf install postgresql-server     macOS: brew install postgresql@17     Arch: pacman -S postgresql'
+
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || fail 'the PostgreSQL server is missing: run as root: apt-get install postgresql'
+	sudo=sudo
+fi
+
+echo 'setup: installing the PostgreSQL server from Debian'"'"'s packages'
+export DEBIAN_FRONTEND=noninteractive
+# Only the programs are wanted: no cluster of the system's own, no service on port 5432.
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+	$sudo mkdir -p /etc/postgresql-common
+	echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold postgresql >/dev/null
+postgres_found || fail 'the package postgresql was installed, but initdb and postgres are not where they are expected'

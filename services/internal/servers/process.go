@@ -1,0 +1,138 @@
+// Package servers starts private copies of the servers that the services need, PostgreSQL and an S3-compatible store, on free
+// loopback ports. Tests and the demo use it. Every server lives in a directory of its own and ends with its process.
+package servers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a child that dies with this process, even if this one is killed.
+type process struct {
+	cmd    *exec.Cmd
+	output tail
+	done   chan struct{} // closed once the child has been waited for
+	err    error         // the child's end; read after done
+}
+
+// startProcess starts cmd in a process group of its own. The kernel's parent-death signal follows the thread that forked, so
+// that thread is kept for as long as the child lives (prctl(2), PR_SET_PDEATHSIG).
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	dieWithParent(cmd.SysProcAttr)
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
+	}
+	return p, nil
+}
+
+// stop sends sig and, if the child does not end in time, SIGKILL to its whole group.
+func (p *process) stop(sig syscall.Signal, patience time.Duration) {
+	_ = p.cmd.Process.Signal(sig)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.done
+	}
+}
+
+// await polls ready until it returns nil, the child ends, or the time is up.
+func (p *process) await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var last error
+	for {
+		if last = ready(ctx); last == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended early (%w); its last words:\n%s", p.cmd.Path, errors.Join(p.err), p.output.String())
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not ready in %s: %w; its last words:\n%s", p.cmd.Path, limit, last, p.output.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// tail keeps the last 16 KiB of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	const limit = 16 << 10
+	t.buf = append(t.buf, b...)
+	if extra := len(t.buf) - limit; extra > 0 {
+		t.buf = bytes.Clone(t.buf[extra:])
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
+}
+
+// freePort returns a loopback port that was free a moment ago. Callers try again with another when it was taken since.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("looking for a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// retryPorts runs start with free ports until it succeeds, three times at most: another process may take a port in between.
+func retryPorts(start func(port int) error) error {
+	var errs []error
+	for range 3 {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		if err = start(port); err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// writeSecret writes a file that only its owner reads.
+func writeSecret(path, text string, own func(string) error) error {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return own(path)
+}
