@@ -1,0 +1,63 @@
+// Package stack describes where a deployment runs: the facts that every tier needs and none of them decides.
+package stack
+
+import (
+	"maps"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Info names one deployment. All fields are known before the first resource is registered.
+type Info struct {
+	Project   string // Pulumi project name
+	Stack     string // Pulumi stack name
+	Region    string // AWS region, e.g. "eu-central-1"
+	AccountID string // twelve digits
+	Partition string // "aws", "aws-us-gov" or "aws-cn"
+	// Disposable stacks leave nothing behind when they are destroyed: no final snapshot, no recovery window, buckets and
+	// repositories are emptied first. A stack that protects its data is not disposable.
+	Disposable bool
+	// ExtraTags are added to the tags of every resource; the stack's own keys win.
+	ExtraTags map[string]string
+}
+
+// Tags returns the tags of one resource: Name, project, stack, tier and managed-by.
+func (i Info) Tags(tier, name string) pulumi.StringMap {
+	tags := map[string]string{}
+	maps.Copy(tags, i.ExtraTags)
+	maps.Copy(tags, map[string]string{
+		"Name":       name,
+		"project":    i.Project,
+		"stack":      i.Stack,
+		"tier":       tier,
+		"managed-by": "pulumi",
+	})
+	return pulumi.ToStringMap(tags)
+}
+
+// ARN returns an ARN in the stack's partition, region and account, e.g. ARN("logs", "log-group:/x").
+func (i Info) ARN(service, resource string) string {
+	return "arn:" + i.Partition + ":" + service + ":" + i.Region + ":" + i.AccountID + ":" + resource
+}
+
+// GlobalARN returns an ARN without a region, as IAM uses them, e.g. GlobalARN("iam", "role/x").
+func (i Info) GlobalARN(service, resource string) string {
+	return "arn:" + i.Partition + ":" + service + "::" + i.AccountID + ":" + resource
+}
+
+// ManagedPolicyARN returns the ARN of a policy that AWS manages, e.g. "AmazonSSMManagedInstanceCore" or
+// "service-role/AmazonRDSEnhancedMonitoringRole".
+func (i Info) ManagedPolicyARN(path string) string {
+	return "arn:" + i.Partition + ":iam::aws:policy/" + path
+}
+
+// RootARN is the account itself as a principal; a key policy without it locks everyone out.
+func (i Info) RootARN() string { return i.GlobalARN("iam", "root") }
+
+// DNSSuffix is the domain of the partition's service endpoints.
+func (i Info) DNSSuffix() string {
+	if i.Partition == "aws-cn" {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}
