@@ -28,7 +28,7 @@ type Postgres struct {
 	password string
 	run      *syscall.Credential // nil unless this process is root: the server refuses to run as root
 	mu       sync.Mutex
-	process  *process
+	process  *Process
 }
 
 // StartPostgres makes a cluster under dir, which must not exist yet, and starts a server on it.
@@ -90,7 +90,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB")
 	cmd.Dir = p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.run}
-	proc, err := startProcess(cmd)
+	proc, err := StartProcess(cmd)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 		return conn.Close(ctx)
 	})
 	if err != nil {
-		proc.stop(syscall.SIGQUIT, 5*time.Second)
+		proc.Stop(syscall.SIGQUIT, 5*time.Second)
 		return err
 	}
 	p.process = proc
@@ -114,7 +114,7 @@ func (p *Postgres) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process != nil {
-		p.process.stop(syscall.SIGINT, 15*time.Second)
+		p.process.Stop(syscall.SIGINT, 15*time.Second)
 		p.process = nil
 	}
 }

@@ -16,19 +16,22 @@ import (
 	"time"
 )
 
-// process is a child that dies with this process, even if this one is killed.
-type process struct {
+// Process is a child that dies with this process, even if this one is killed.
+type Process struct {
 	cmd    *exec.Cmd
 	output tail
 	done   chan struct{} // closed once the child has been waited for
 	err    error         // the child's end; read after done
 }
 
-// startProcess starts cmd in a process group of its own. The kernel's parent-death signal follows the thread that forked, so
-// that thread is kept for as long as the child lives (prctl(2), PR_SET_PDEATHSIG).
-func startProcess(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+// StartProcess starts cmd in a process group of its own. What it prints is kept for errors, unless cmd has its own Stdout.
+// The kernel's parent-death signal follows the thread that forked, so that thread is kept for as long as the child lives
+// (prctl(2), PR_SET_PDEATHSIG).
+func StartProcess(cmd *exec.Cmd) (*Process, error) {
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	if cmd.Stdout == nil {
+		cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	}
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -50,8 +53,14 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// stop sends sig and, if the child does not end in time, SIGKILL to its whole group.
-func (p *process) stop(sig syscall.Signal, patience time.Duration) {
+// Signal sends a signal to the child.
+func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// Done is closed when the child has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Stop sends sig and, if the child does not end in time, SIGKILL to its whole group.
+func (p *Process) Stop(sig syscall.Signal, patience time.Duration) {
 	_ = p.cmd.Process.Signal(sig)
 	select {
 	case <-p.done:
@@ -62,7 +71,7 @@ func (p *process) stop(sig syscall.Signal, patience time.Duration) {
 }
 
 // await polls ready until it returns nil, the child ends, or the time is up.
-func (p *process) await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
+func (p *Process) await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last error

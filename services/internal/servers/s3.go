@@ -28,7 +28,7 @@ type S3 struct {
 	SecretKey string
 
 	dir     string
-	process *process
+	process *Process
 }
 
 // StartS3 starts a server over dir, which must not exist yet. The directory's file system must keep extended attributes.
@@ -58,7 +58,7 @@ func (s *S3) start(ctx context.Context, bin string, port int) error {
 		"posix", "--versioning-dir", filepath.Join(s.dir, "versions"), filepath.Join(s.dir, "objects"))
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.AccessKey, "ROOT_SECRET_KEY="+s.SecretKey)
-	proc, err := startProcess(cmd)
+	proc, err := StartProcess(cmd)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *S3) start(ctx context.Context, bin string, port int) error {
 		return err
 	})
 	if err != nil {
-		proc.stop(syscall.SIGKILL, time.Second)
+		proc.Stop(syscall.SIGKILL, time.Second)
 		return err
 	}
 	s.process = proc
@@ -102,7 +102,7 @@ func (s *S3) CreateBucket(ctx context.Context, name string) error {
 
 // Remove ends the server and removes its data.
 func (s *S3) Remove() error {
-	s.process.stop(syscall.SIGTERM, 5*time.Second)
+	s.process.Stop(syscall.SIGTERM, 5*time.Second)
 	return os.RemoveAll(s.dir)
 }
 

@@ -1,0 +1,227 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sys/unix"
+
+	"scalable-backend/services/internal/gateway"
+	"scalable-backend/services/internal/servers"
+)
+
+// The queue's times, shorter than in production so that a killed agent's work is taken over while one watches.
+const (
+	leaseTTL      = "6s"
+	sweepInterval = "1s"
+	bucket        = "demo"
+	stage         = "live"
+	patience      = 15 * time.Second
+)
+
+// demo is everything that runs.
+type demo struct {
+	settings Settings
+	bin      string // directory of the programs backend and agent
+	dir      string // everything that is written lies below it
+	show     *display
+
+	postgres *servers.Postgres
+	s3       *servers.S3
+	services []*service
+	closers  []func()
+
+	adminToken string
+	publicURL  string
+	gatewayURL string
+	agentKey   aws.Credentials
+}
+
+// Run runs the demo with the programs in bin and returns nil only if every file arrived with the right digest. It removes
+// all that it made, also when ctx ends.
+func Run(ctx context.Context, bin string, environ []string, out io.Writer) (err error) {
+	env := map[string]string{}
+	for _, kv := range environ {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	settings, err := ParseSettings(env)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "scalable-backend-demo-")
+	if err != nil {
+		return err
+	}
+	d := &demo{settings: settings, bin: bin, dir: dir, show: newDisplay(out)}
+	defer func() { err = errors.Join(err, d.cleanUp()) }()
+	if err := d.run(ctx); err != nil {
+		d.show.wait()
+		if ctx.Err() != nil {
+			return errors.New("interrupted; everything is cleaned up")
+		}
+		return err
+	}
+	return nil
+}
+
+func (d *demo) run(ctx context.Context) error {
+	if err := d.checkSpace(); err != nil {
+		return err
+	}
+	if err := d.startSystem(ctx); err != nil {
+		return err
+	}
+	if err := d.flow(ctx); err != nil {
+		return err
+	}
+	if d.settings.Keep {
+		d.show.say("still running: %s/  (sign in with the token %s)", d.publicURL, d.adminToken)
+		d.show.say("press Ctrl-C to stop and clean up")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// checkSpace refuses to begin what the disk cannot hold: the files, their objects and the agents' copies.
+func (d *demo) checkSpace() error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(d.dir, &fs); err != nil {
+		return err
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize)
+	need := d.settings.Bytes*7/2 + 200<<20
+	if free < need {
+		return fmt.Errorf("%s has %s free, and the demo needs %s: make it smaller with DEMO_BYTES, or set TMPDIR to a larger disk", d.dir, formatBytes(free), formatBytes(need))
+	}
+	return nil
+}
+
+// startSystem starts servers, backends and doors, in this order. Agents come later.
+func (d *demo) startSystem(ctx context.Context) error {
+	// PostgreSQL may run as another user, who must reach its directory below this one.
+	if err := os.Chmod(d.dir, 0o711); err != nil {
+		return err
+	}
+	var err error
+	if d.postgres, err = servers.StartPostgres(ctx, filepath.Join(d.dir, "postgres")); err != nil {
+		return err
+	}
+	if err := d.postgres.CreateDatabase(ctx, "backend"); err != nil {
+		return err
+	}
+	if d.s3, err = servers.StartS3(ctx, filepath.Join(d.dir, "s3")); err != nil {
+		return err
+	}
+	if err := d.s3.CreateBucket(ctx, bucket); err != nil {
+		return err
+	}
+	d.adminToken = "demo-" + rand.Text()
+	d.agentKey = aws.Credentials{AccessKeyID: "AKIADEMOAGENTS", SecretAccessKey: rand.Text()}
+	var public, private []string
+	for i := range 2 {
+		s, err := startService(d.dir, fmt.Sprintf("backend-%d", i+1), filepath.Join(d.bin, "backend"), nil, d.backendEnv(), nil)
+		if err != nil {
+			return err
+		}
+		d.services = append(d.services, s)
+		p, g, err := s.addresses(ctx)
+		if err != nil {
+			return err
+		}
+		public, private = append(public, p), append(private, g)
+	}
+	if d.publicURL, err = d.serve(gateway.NewBalancer(public...)); err != nil {
+		return err
+	}
+	door, err := d.serve(&gateway.Handler{
+		Region:     d.s3.Region,
+		Identities: []gateway.Identity{{ARN: "arn:aws:sts::000000000000:assumed-role/demo-agents/agent", Credentials: d.agentKey}},
+		Next:       gateway.NewBalancer(private...),
+	})
+	d.gatewayURL = door + "/" + stage
+	d.show.say("running: PostgreSQL, S3-compatible server, 2 backends behind %s, gateway at %s", d.publicURL, d.gatewayURL)
+	return err
+}
+
+// serve opens a loopback port for a handler until the demo ends.
+func (d *demo) serve(h http.Handler) (url string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(l) }()
+	d.closers = append(d.closers, func() { _ = server.Close() })
+	return "http://" + l.Addr().String(), nil
+}
+
+func (d *demo) backendEnv() map[string]string {
+	return map[string]string{
+		"BACKEND_PUBLIC_ADDR":    "127.0.0.1:0",
+		"BACKEND_GATEWAY_ADDR":   "127.0.0.1:0",
+		"BACKEND_STACK":          "demo",
+		"BACKEND_STAGE":          stage,
+		"BACKEND_BUCKET":         bucket,
+		"BACKEND_S3_ENDPOINT":    d.s3.Endpoint,
+		"BACKEND_DATABASE_URL":   d.postgres.URL("backend"),
+		"BACKEND_ADMIN_TOKEN":    d.adminToken,
+		"BACKEND_LEASE_TTL":      leaseTTL,
+		"BACKEND_SWEEP_INTERVAL": sweepInterval,
+		"AWS_REGION":             d.s3.Region,
+		"AWS_ACCESS_KEY_ID":      d.s3.AccessKey,
+		"AWS_SECRET_ACCESS_KEY":  d.s3.SecretKey,
+	}
+}
+
+func (d *demo) startAgent(name string) (*service, error) {
+	dir := filepath.Join(d.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s, err := startService(d.dir, name, filepath.Join(d.bin, "agent"), []string{"run"}, map[string]string{
+		"AGENT_API_URL":          d.gatewayURL,
+		"AGENT_AUTH":             "sigv4",
+		"AGENT_DATA_DIR":         dir,
+		"AGENT_NAME":             name,
+		"AGENT_STACK":            "demo",
+		"AGENT_SOURCE_HOSTS":     "127.0.0.1",
+		"AGENT_INSECURE_SOURCES": "true", // the S3-compatible server speaks plain HTTP on loopback
+		"AGENT_HEALTH_FILE":      filepath.Join(dir, "health"),
+		"AWS_REGION":             d.s3.Region,
+		"AWS_ACCESS_KEY_ID":      d.agentKey.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":  d.agentKey.SecretAccessKey,
+	}, nil)
+	if err == nil {
+		d.services = append(d.services, s)
+	}
+	return s, err
+}
+
+// cleanUp ends what runs, the last first, and removes what was written.
+func (d *demo) cleanUp() error {
+	for i := len(d.services) - 1; i >= 0; i-- {
+		d.services[i].stop(patience)
+	}
+	for _, c := range d.closers {
+		c()
+	}
+	var errs []error
+	if d.s3 != nil {
+		errs = append(errs, d.s3.Remove())
+	}
+	if d.postgres != nil {
+		errs = append(errs, d.postgres.Remove())
+	}
+	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
+}

@@ -1,0 +1,104 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// display shows how far a step has come: a bar on a terminal, a line now and then otherwise.
+type display struct {
+	out   io.Writer
+	bars  *mpb.Progress // nil where out is not a terminal
+	start time.Time
+}
+
+func newDisplay(out io.Writer) *display {
+	d := &display{out: out, start: time.Now()}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		d.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithRefreshRate(100*time.Millisecond))
+	}
+	return d
+}
+
+// say prints a line, above the bars if there are any.
+func (d *display) say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	if d.bars != nil {
+		_, _ = fmt.Fprintln(d.bars, line)
+		return
+	}
+	fmt.Fprintf(d.out, "%6.1fs  %s\n", time.Since(d.start).Seconds(), line)
+}
+
+// wait lets the last bars be drawn.
+func (d *display) wait() {
+	if d.bars != nil {
+		d.bars.Wait()
+		d.bars = nil
+	}
+}
+
+// step is one bar, in bytes.
+type step struct {
+	d        *display
+	bar      *mpb.Bar
+	title    string
+	total    int64
+	detail   string
+	nextLine time.Time
+	done     int64
+}
+
+func (d *display) step(title string, total int64) *step {
+	s := &step{d: d, title: title, total: total, nextLine: time.Now().Add(time.Second)}
+	if d.bars != nil {
+		s.bar = d.bars.AddBar(total,
+			mpb.PrependDecorators(decor.Name(title, decor.WCSyncSpaceR)),
+			mpb.AppendDecorators(
+				decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncWidth),
+				decor.Any(func(decor.Statistics) string { return "  " + s.detail })))
+	}
+	return s
+}
+
+// add and set move the step; detail is shown behind it.
+func (s *step) add(n int64) { s.set(s.done+n, s.detail) }
+
+func (s *step) set(done int64, detail string) {
+	s.done, s.detail = min(done, s.total), detail
+	if s.bar != nil {
+		s.bar.SetCurrent(s.done)
+		return
+	}
+	if time.Now().After(s.nextLine) {
+		s.line()
+		s.nextLine = time.Now().Add(2 * time.Second)
+	}
+}
+
+func (s *step) line() {
+	percent := 100.0
+	if s.total > 0 {
+		percent = 100 * float64(s.done) / float64(s.total)
+	}
+	s.d.say("%-9s %3.0f %%  %s of %s  %s", s.title, percent, formatBytes(s.done), formatBytes(s.total), s.detail)
+}
+
+// finish ends the step; a step that was not completed is left as it stands.
+func (s *step) finish() {
+	if s.bar == nil {
+		s.line()
+		return
+	}
+	if s.done < s.total {
+		s.bar.Abort(false)
+	} else {
+		s.bar.SetTotal(s.total, true)
+	}
+}

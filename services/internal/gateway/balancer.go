@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// Balancer spreads requests over backends in turn. A backend that does not take the connection is passed over: nothing of the
+// request has been sent then, so any method may go to the next one.
+type Balancer struct {
+	proxy httputil.ReverseProxy
+}
+
+// NewBalancer balances over backends, each a host:port.
+func NewBalancer(backends ...string) *Balancer {
+	b := &Balancer{}
+	b.proxy.Rewrite = func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme = "http"
+		r.Out.URL.Host = backends[0] // replaced by the transport
+		r.Out.Host = r.In.Host
+		r.SetXForwarded()
+	}
+	b.proxy.Transport = &spread{backends: backends, next: &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     30 * time.Second,
+	}}
+	b.proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
+		w.WriteHeader(http.StatusBadGateway)
+	}
+	return b
+}
+
+func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.proxy.ServeHTTP(w, r) }
+
+type spread struct {
+	backends []string
+	turn     atomic.Uint64
+	next     http.RoundTripper
+}
+
+func (s *spread) RoundTrip(r *http.Request) (*http.Response, error) {
+	first := s.turn.Add(1)
+	var errs []error
+	for i := range uint64(len(s.backends)) {
+		out := r.Clone(r.Context())
+		out.URL = &url.URL{Scheme: "http", Host: s.backends[(first+i)%uint64(len(s.backends))], Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+		if r.Body != nil {
+			out.Body = io.NopCloser(r.Body) // a transport that fails closes the body, and the next backend needs it
+		}
+		resp, err := s.next.RoundTrip(out)
+		if err == nil {
+			return resp, nil
+		}
+		errs = append(errs, err)
+		if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
