@@ -1,0 +1,84 @@
+package network
+
+import (
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func lines(flows []Flow) []string {
+	var out []string
+	for _, f := range flows {
+		out = append(out, string(f.From)+" > "+string(f.To)+" "+f.Protocol+" "+strconv.Itoa(f.Port))
+	}
+	return out
+}
+
+func TestFlowsOfTheSmallestStack(t *testing.T) {
+	assert.Equal(t, []string{
+		"load-balancer > backend tcp 8080",
+		"gateway-load-balancer > backend tcp 8081",
+		"backend > database tcp 5432",
+		"backend > 0.0.0.0/0 tcp 443",
+		"agents > 0.0.0.0/0 tcp 443",
+	}, lines(Flows(Options{})))
+}
+
+func TestFlowsOfTheLargestStack(t *testing.T) {
+	flows := Flows(Options{
+		AllowedCIDRs: []string{"203.0.113.0/24", "198.51.100.7/32"}, HTTPS: true, PersistentStorage: true, Endpoints: true,
+		NATRanges: []string{"10.20.64.0/18", "10.20.128.0/18"},
+	})
+	assert.Equal(t, []string{
+		"198.51.100.7/32 > load-balancer tcp 443",
+		"203.0.113.0/24 > load-balancer tcp 443",
+		"198.51.100.7/32 > load-balancer tcp 80",
+		"203.0.113.0/24 > load-balancer tcp 80",
+		"load-balancer > backend tcp 8080",
+		"gateway-load-balancer > backend tcp 8081",
+		"backend > database tcp 5432",
+		"backend > 0.0.0.0/0 tcp 443",
+		"agents > 0.0.0.0/0 tcp 443",
+		"agents > file-system tcp 2049",
+		"backend > endpoints tcp 443",
+		"agents > endpoints tcp 443",
+		"10.20.128.0/18 > nat-instance tcp 443",
+		"10.20.64.0/18 > nat-instance tcp 443",
+		"nat-instance > 0.0.0.0/0 tcp 443",
+	}, lines(flows))
+}
+
+func TestFlowsWithoutCertificateOpenNoHTTPS(t *testing.T) {
+	flows := Flows(Options{AllowedCIDRs: []string{"203.0.113.0/24"}})
+	assert.Equal(t, Flow{From: "203.0.113.0/24", To: LoadBalancer, Protocol: "tcp", Port: 80, Why: "users to the plain listener"}, flows[0])
+	assert.Equal(t, LoadBalancer, flows[1].From)
+}
+
+func TestOnlyTheLoadBalancerIsOpenToUsers(t *testing.T) {
+	flows := Flows(Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.20.64.0/18"}})
+	for _, f := range flows {
+		if f.From == Anywhere {
+			assert.Equal(t, LoadBalancer, f.To)
+			assert.Contains(t, []int{80, 443}, f.Port)
+		}
+		assert.NotContains(t, []int{22, 3389}, f.Port)
+		if f.To == Anywhere {
+			assert.Equal(t, 443, f.Port)
+		}
+		assert.NotEqual(t, GatewayLoadBalancer, f.To, "API Gateway's traffic is not evaluated there")
+		assert.NotEqual(t, Database, f.From)
+	}
+}
+
+// AWS takes at most 255 characters of a small alphabet, at update time; apostrophes and arrows are not in it.
+func TestDescriptionsAreAcceptable(t *testing.T) {
+	acceptable := regexp.MustCompile(`^[a-zA-Z0-9. _:/()#,@\[\]+=&;{}!$*-]{1,255}$`)
+	for _, https := range []bool{false, true} {
+		for _, f := range Flows(Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: https, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.0.0.0/18"}}) {
+			require.Regexp(t, acceptable, f.Why)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package network
+
+import (
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDevelopmentWithANATInstance(t *testing.T) {
+	args := development()
+	args.NAT = NATByInstance
+	graph := deploy(t, args)
+	want := baseCounts()
+	delete(want, typeGateway)
+	want[typeInstance], want[typeAlarm] = 1, 1
+	want[typeGroup], want[typeIngress], want[typeEgress] = 6, 5, 6
+	graph.RequireCounts(t, want)
+
+	instance := graph.Only(t, typeInstance)
+	assert.Equal(t, "network-nat", instance.Name)
+	assert.Equal(t, "t4g.nano", instance.String(t, "instanceType"))
+	assert.False(t, instance.Bool(t, "sourceDestCheck"))
+	assert.NotContains(t, instance.Inputs, "associatePublicIpAddress", "false reads back as true beside an elastic address, and replaces")
+	assert.NotContains(t, instance.Inputs, "keyName")
+	assert.NotContains(t, instance.Inputs, "iamInstanceProfile", "it calls no AWS API")
+	metadata, _ := instance.Get("metadataOptions")
+	assert.Equal(t, map[string]any{
+		"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1.0, "instanceMetadataTags": "disabled",
+	}, metadata)
+	assert.True(t, instance.Bool(t, "rootBlockDevice", "encrypted"))
+	assert.Equal(t, "network-nat", instance.String(t, "rootBlockDevice", "tags", "Name"))
+	assert.Equal(t, "default", instance.String(t, "maintenanceOptions", "autoRecovery"))
+	assert.True(t, instance.Bool(t, "userDataReplaceOnChange"))
+	assert.Equal(t, []string{"ami"}, instance.IgnoreChanges)
+	assert.Contains(t, instance.DependsOn, typeRoute+"::network-public-routes-default", "its first boot needs the internet")
+
+	address := graph.Only(t, typeAddress)
+	assert.Equal(t, "network-nat-address", address.Name)
+	assert.Contains(t, address.DependsOn, instance.Key())
+	for _, tier := range []string{"backend", "clients"} {
+		route := graph.Find(t, typeRoute, "network-"+tier+"-routes-default")
+		assert.Equal(t, "eni-network-nat", route.String(t, "networkInterfaceId"))
+		assert.Contains(t, route.DependsOn, address.Key())
+	}
+	alarm := graph.Only(t, typeAlarm)
+	assert.Equal(t, "arn:aws:automate:eu-central-1:ec2:reboot", alarm.String(t, "alarmActions", 0))
+	assert.Equal(t, "StatusCheckFailed_Instance", alarm.String(t, "metricName"))
+	assert.Empty(t, graph.Outputs(t, component)["NATGatewayIDs"])
+}
+
+func TestUserDataOfTheNATInstance(t *testing.T) {
+	plan := mustPlan(t, "10.20.0.0/16", 2)
+	text, err := natUserData("10.20.0.0/16", []netip.Prefix{plan.BackendRange, plan.ClientsRange})
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(text, "#!/bin/bash\n"), "cloud-init reads the first line")
+	assert.Contains(t, text, "elements = { 10.20.64.0/18, 10.20.128.0/18 }")
+	assert.Contains(t, text, "ip saddr @private ip daddr != 10.20.0.0/16 masquerade")
+	assert.Contains(t, text, "policy drop;")
+	assert.Contains(t, text, "net.ipv4.ip_forward = 1")
+	assert.NotContains(t, text, "{{")
+	assert.NotContains(t, natUserDataText, "${", "project templates replace such text")
+	assert.Less(t, len(text), 16*1024, "the limit of EC2")
+	output, err := exec.Command("bash", "-n", "-c", text).CombinedOutput()
+	require.NoError(t, err, string(output))
+}

@@ -1,0 +1,196 @@
+package network
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+
+	"scalable-backend/internal/infratest"
+)
+
+const component = componentType + "::network"
+
+const (
+	typeVPC          = "aws:ec2/vpc:Vpc"
+	typeSubnet       = "aws:ec2/subnet:Subnet"
+	typeTable        = "aws:ec2/routeTable:RouteTable"
+	typeRoute        = "aws:ec2/route:Route"
+	typeAssociation  = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+	typeInternet     = "aws:ec2/internetGateway:InternetGateway"
+	typeDefaultGroup = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+	typeGroup        = "aws:ec2/securityGroup:SecurityGroup"
+	typeIngress      = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+	typeEgress       = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+	typeGateway      = "aws:ec2/natGateway:NatGateway"
+	typeAddress      = "aws:ec2/eip:Eip"
+	typeInstance     = "aws:ec2/instance:Instance"
+	typeEndpoint     = "aws:ec2/vpcEndpoint:VpcEndpoint"
+	typeFlowLog      = "aws:ec2/flowLog:FlowLog"
+	typeLogGroup     = "aws:cloudwatch/logGroup:LogGroup"
+	typeAlarm        = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	typeRole         = "aws:iam/role:Role"
+	typePolicy       = "aws:iam/policy:Policy"
+	typeAttachment   = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+)
+
+// development and production are the shapes of the two stacks.
+func development() *Args {
+	stack := infratest.Stack()
+	stack.Disposable = true
+	return &Args{
+		Stack: stack, CIDR: "10.20.0.0/16", Zones: []string{"eu-central-1a", "eu-central-1b"}, NAT: NATSingle,
+		FlowLogs: true, LogRetentionDays: 14, LogsKeyARN: pulumi.String("arn:aws:kms:eu-central-1:123456789012:key/logs"),
+		BucketARNs: []pulumi.StringInput{pulumi.String("arn:aws:s3:::data")},
+	}
+}
+
+func production() *Args {
+	args := development()
+	args.Stack.Disposable = false
+	args.CIDR, args.Zones = "10.10.0.0/16", []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"}
+	args.NAT, args.LogRetentionDays = NATPerZone, 365
+	args.InterfaceEndpoints = []string{"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
+	args.AllowedCIDRs, args.HTTPS = []string{"0.0.0.0/0"}, true
+	return args
+}
+
+func deploy(t *testing.T, args *Args) *infratest.Graph {
+	t.Helper()
+	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, "network", args)
+		return err
+	})
+	graph.RequireDescend(t, component)
+	requireInvariants(t, graph, args)
+	return graph
+}
+
+// requireInvariants are what holds for every network.
+func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
+	t.Helper()
+	for _, subnet := range graph.OfType(typeSubnet) {
+		assert.False(t, subnet.Bool(t, "mapPublicIpOnLaunch"), subnet.Name)
+	}
+	for _, group := range graph.OfType(typeGroup) {
+		assert.NotContains(t, group.Inputs, "ingress", group.Name)
+		assert.NotContains(t, group.Inputs, "egress", group.Name)
+		assert.NotEmpty(t, group.String(t, "description"), group.Name)
+	}
+	closed := graph.Only(t, typeDefaultGroup)
+	assert.NotContains(t, closed.Inputs, "ingress")
+	assert.NotContains(t, closed.Inputs, "egress")
+	for _, route := range graph.OfType(typeRoute) {
+		assert.NotContains(t, route.Name, "database", "the database tier has no way out")
+	}
+	for _, r := range graph.Resources {
+		if tags, ok := r.Get("tags"); ok {
+			assert.Equal(t, map[string]any{
+				"Name": tags.(map[string]any)["Name"], "project": infratest.Project, "stack": infratest.StackID, "tier": "network", "managed-by": "pulumi",
+			}, tags, r.Key())
+		}
+		assert.False(t, r.Protect, r.Key())
+	}
+	requireRulesEqualFlows(t, graph, args)
+}
+
+func baseCounts() map[string]int {
+	return map[string]int{
+		typeVPC: 1, typeInternet: 1, typeDefaultGroup: 1, typeSubnet: 8, typeAssociation: 8, typeTable: 4, typeRoute: 3,
+		typeGateway: 1, typeAddress: 1, typeEndpoint: 1, typeGroup: 5, typeIngress: 3, typeEgress: 5,
+		typeFlowLog: 1, typeLogGroup: 1, typeRole: 1, typePolicy: 1, typeAttachment: 1,
+	}
+}
+
+func TestDevelopmentWithOneGateway(t *testing.T) {
+	graph := deploy(t, development())
+	graph.RequireCounts(t, baseCounts())
+	graph.RequireNames(t, typeSubnet, "network-public-a", "network-public-b", "network-backend-a", "network-backend-b",
+		"network-clients-a", "network-clients-b", "network-database-a", "network-database-b")
+	graph.RequireNames(t, typeTable, "network-public-routes", "network-backend-routes", "network-clients-routes", "network-database-routes")
+	graph.RequireNames(t, typeRoute, "network-public-routes-default", "network-backend-routes-default", "network-clients-routes-default")
+	graph.RequireNames(t, typeGateway, "network-nat-a")
+
+	vpc := graph.Only(t, typeVPC)
+	assert.Equal(t, "10.20.0.0/16", vpc.String(t, "cidrBlock"))
+	assert.True(t, vpc.Bool(t, "enableDnsSupport"))
+	assert.True(t, vpc.Bool(t, "enableDnsHostnames"))
+	subnet := graph.Find(t, typeSubnet, "network-clients-b")
+	assert.Equal(t, "10.20.144.0/20", subnet.String(t, "cidrBlock"))
+	assert.Equal(t, "eu-central-1b", subnet.String(t, "availabilityZone"))
+
+	public := graph.Find(t, typeRoute, "network-public-routes-default")
+	assert.Equal(t, "0.0.0.0/0", public.String(t, "destinationCidrBlock"))
+	assert.Contains(t, public.Inputs, "gatewayId")
+	gateway := graph.Only(t, typeGateway)
+	for _, name := range []string{"network-backend-routes-default", "network-clients-routes-default"} {
+		assert.Contains(t, graph.Find(t, typeRoute, name).DependsOn, gateway.Key(), name)
+	}
+	assert.Contains(t, gateway.DependsOn, public.Key(), "a NAT gateway needs the way to the internet")
+	assert.Contains(t, graph.Only(t, typeAddress).DependsOn, typeInternet+"::network-internet")
+	assert.Equal(t, "vpc", graph.Only(t, typeAddress).String(t, "domain"))
+
+	outputs := graph.Outputs(t, component)
+	assert.Equal(t, "", outputs["SecurityGroups.FileSystem"])
+	assert.Equal(t, "", outputs["SecurityGroups.Endpoints"])
+	assert.Equal(t, "10.20.0.0/16", outputs["CIDR"])
+	assert.Len(t, outputs["DatabaseSubnetIDs"], 2)
+	assert.Len(t, outputs["NATGatewayIDs"], 1)
+}
+
+func TestProduction(t *testing.T) {
+	args := production()
+	graph := deploy(t, args)
+	graph.RequireCounts(t, map[string]int{
+		typeVPC: 1, typeInternet: 1, typeDefaultGroup: 1, typeSubnet: 12, typeAssociation: 12, typeTable: 8, typeRoute: 7,
+		typeGateway: 3, typeAddress: 3, typeEndpoint: 5, typeGroup: 6, typeIngress: 7, typeEgress: 7,
+		typeFlowLog: 1, typeLogGroup: 1, typeRole: 1, typePolicy: 1, typeAttachment: 1,
+	})
+	graph.RequireNone(t, typeInstance)
+	graph.RequireNone(t, typeAlarm)
+	graph.RequireNames(t, typeGateway, "network-nat-a", "network-nat-b", "network-nat-c")
+	for _, tier := range []string{"backend", "clients"} {
+		for _, zone := range []string{"a", "b", "c"} {
+			route := graph.Find(t, typeRoute, fmt.Sprintf("network-%s-routes-%s-default", tier, zone))
+			assert.Contains(t, route.DependsOn, typeGateway+"::network-nat-"+zone, "a zone leaves through its own gateway")
+			association := graph.Find(t, typeAssociation, fmt.Sprintf("network-%s-%s-routes", tier, zone))
+			assert.Contains(t, association.DependsOn, route.Key(), "no subnet moves to a table that leads nowhere")
+		}
+	}
+	for _, zone := range []string{"a", "b", "c"} {
+		subnet := graph.Find(t, typeGateway, "network-nat-"+zone)
+		assert.Equal(t, "subnet-network-public-"+zone, subnet.String(t, "subnetId"))
+	}
+}
+
+// An id that a tier gets must not be known before the subnet can be used.
+func TestSubnetIDsCarryTheirReadiness(t *testing.T) {
+	const probe = "aws:ec2/networkInterface:NetworkInterface"
+	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
+		n, err := New(ctx, "network", development())
+		if err != nil {
+			return err
+		}
+		for tier, ids := range map[string]pulumi.StringArrayOutput{
+			"public": n.PublicSubnetIDs, "backend": n.BackendSubnetIDs, "clients": n.ClientSubnetIDs, "database": n.DatabaseSubnetIDs,
+		} {
+			var state pulumi.CustomResourceState
+			if err := ctx.RegisterResource(probe, tier, pulumi.Map{"subnetId": ids.Index(pulumi.Int(1))}, &state); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, tier := range []string{"public", "backend", "clients", "database"} {
+		needs := graph.Find(t, probe, tier)
+		assert.Equal(t, "subnet-network-"+tier+"-b", needs.String(t, "subnetId"))
+		assert.Contains(t, needs.DependsOn, typeAssociation+"::network-"+tier+"-b-routes")
+		if tier != "database" {
+			assert.Contains(t, needs.DependsOn, typeRoute+"::network-"+tier+"-routes-default")
+		}
+		if tier == "backend" || tier == "clients" {
+			assert.Contains(t, needs.DependsOn, typeEndpoint+"::network-s3")
+		}
+	}
+}

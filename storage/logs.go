@@ -1,0 +1,62 @@
+package storage
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/policy"
+)
+
+const s3LogPrefix = "s3"
+
+// fitLogBucket completes the bucket that receives access logs and returns its name, known when logs can be delivered. Load
+// balancers deliver only to buckets encrypted with keys of S3. The bucket's own accesses are not logged: that would not end.
+func (b *builder) fitLogBucket(bucket *s3.BucketV2, dataARN pulumi.StringOutput) (pulumi.StringOutput, error) {
+	account := b.args.Stack.AccountID
+	name, versioning, err := b.fit("logs", bucket, fitting{Statements: []policy.Statement{
+		{
+			Sid:        "S3AccessLogs",
+			Effect:     policy.Allow,
+			Principals: []policy.Principal{policy.Service("logging.s3.amazonaws.com")},
+			Actions:    []string{"s3:PutObject"},
+			Resources:  []pulumi.StringInput{pulumi.Sprintf("%s/%s/*", bucket.Arn, s3LogPrefix)},
+			Conditions: []policy.Condition{
+				{Test: "ArnEquals", Key: "aws:SourceArn", Values: []pulumi.StringInput{dataARN}},
+				policy.SourceAccount(account),
+			},
+		},
+		{
+			// No condition: the service writes a load balancer's logs under its owner's account number, and nowhere else.
+			Sid:        "LoadBalancerLogs",
+			Effect:     policy.Allow,
+			Principals: []policy.Principal{policy.Service("logdelivery.elasticloadbalancing.amazonaws.com")},
+			Actions:    []string{"s3:PutObject"},
+			Resources:  []pulumi.StringInput{pulumi.Sprintf("%s/%s/AWSLogs/%s/*", bucket.Arn, LoadBalancerLogPrefix, account)},
+		},
+	}})
+	if err != nil {
+		return name, err
+	}
+	_, err = s3.NewBucketLifecycleConfigurationV2(b.ctx, b.child("logs"), &s3.BucketLifecycleConfigurationV2Args{
+		Bucket: bucket.ID(),
+		Rules: s3.BucketLifecycleConfigurationV2RuleArray{
+			&s3.BucketLifecycleConfigurationV2RuleArgs{
+				Id:         pulumi.String("expire"),
+				Status:     pulumi.String("Enabled"),
+				Filter:     everyObject(),
+				Expiration: &s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(b.args.LogRetentionDays)},
+				// A log is never overwritten, so an old version is one that has expired.
+				NoncurrentVersionExpiration: &s3.BucketLifecycleConfigurationV2RuleNoncurrentVersionExpirationArgs{
+					NoncurrentDays: pulumi.Int(1),
+				},
+				AbortIncompleteMultipartUpload: abortUploads(),
+			},
+		},
+	}, b.opts(pulumi.DependsOn([]pulumi.Resource{versioning}))...)
+	if err != nil {
+		return name, fmt.Errorf("setting lifecycle of bucket logs: %w", err)
+	}
+	return name, nil
+}
