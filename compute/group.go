@@ -1,0 +1,145 @@
+package compute
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// bootSeconds is boot, packages, image, migrations and registration with the network load balancer, about three minutes,
+	// and some room. It is the grace of the health check and the warm-up: an instance counts as ready exactly when the check
+	// begins to judge it.
+	bootSeconds = 240
+	// capacityTimeout is how long an update waits for the group's first instances to pass the load balancers' checks.
+	capacityTimeout = "15m"
+)
+
+// groupMetrics are the group's own metrics that the dashboard shows.
+var groupMetrics = []string{
+	"GroupDesiredCapacity", "GroupInServiceInstances", "GroupMaxSize", "GroupMinSize", "GroupPendingInstances",
+	"GroupTerminatingInstances", "GroupTotalInstances",
+}
+
+// newGroup makes the fleet. It waits for everything that an instance needs in order to start and to be seen: permissions,
+// log group and listeners. The database comes before it through its secret's ARN in the user data.
+func (t *tier) newGroup(template *ec2.LaunchTemplate, guards []*cloudwatch.MetricAlarm, public *publicDoor, gateway *gatewayDoor, ready []pulumi.Resource) (*autoscaling.Group, error) {
+	args := &autoscaling.GroupArgs{
+		MinSize:                pulumi.Int(t.args.MinSize),
+		DesiredCapacity:        pulumi.Int(t.args.DesiredCapacity),
+		MaxSize:                pulumi.Int(t.args.MaxSize),
+		MinElbCapacity:         pulumi.Int(t.args.MinSize),
+		WaitForCapacityTimeout: pulumi.String(capacityTimeout),
+		VpcZoneIdentifiers:     t.args.BackendSubnetIDs,
+		TargetGroupArns:        pulumi.StringArray{public.targets.Arn, gateway.targets.Arn},
+		HealthCheckType:        pulumi.String("ELB"),
+		HealthCheckGracePeriod: pulumi.Int(bootSeconds),
+		DefaultInstanceWarmup:  pulumi.Int(bootSeconds),
+		CapacityRebalance:      pulumi.Bool(t.args.Spot),
+		EnabledMetrics:         pulumi.ToStringArray(groupMetrics),
+		ForceDelete:            pulumi.Bool(t.args.Stack.Disposable),
+		InstanceRefresh:        t.instanceRefresh(guards),
+		Tags:                   t.propagatedTags(),
+	}
+	// A version number, never "$Latest": a change of the number is what starts the refresh.
+	version := template.LatestVersion.ApplyT(strconv.Itoa).(pulumi.StringOutput)
+	if t.args.Spot {
+		args.MixedInstancesPolicy = spotPolicy(template, version)
+	} else {
+		args.LaunchTemplate = autoscaling.GroupLaunchTemplateArgs{Id: template.ID(), Version: version}
+	}
+	ready = append(ready, public.listeners...)
+	ready = append(ready, gateway.listener)
+	group, err := autoscaling.NewGroup(t.ctx, t.name+"-group", args, t.child,
+		pulumi.DependsOn(ready),
+		pulumi.IgnoreChanges([]string{"desiredCapacity"})) // scaling moves it after creation
+	if err != nil {
+		return nil, fmt.Errorf("creating Auto Scaling group: %w", err)
+	}
+	return group, nil
+}
+
+func spotPolicy(template *ec2.LaunchTemplate, version pulumi.StringOutput) autoscaling.GroupMixedInstancesPolicyArgs {
+	return autoscaling.GroupMixedInstancesPolicyArgs{
+		InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
+			OnDemandBaseCapacity:                pulumi.Int(1),
+			OnDemandPercentageAboveBaseCapacity: pulumi.Int(0),
+			SpotAllocationStrategy:              pulumi.String("price-capacity-optimized"),
+		},
+		LaunchTemplate: autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs{
+			LaunchTemplateSpecification: autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs{
+				LaunchTemplateId: template.ID(),
+				Version:          version,
+			},
+		},
+	}
+}
+
+// instanceRefresh replaces instances after their successors serve. Auto-rollback is off: the new version is the group's own
+// before the refresh begins, so AWS would roll back to it. A refresh that an alarm stops leaves the old instances serving.
+func (t *tier) instanceRefresh(guards []*cloudwatch.MetricAlarm) autoscaling.GroupInstanceRefreshArgs {
+	preferences := autoscaling.GroupInstanceRefreshPreferencesArgs{
+		MinHealthyPercentage: pulumi.Int(100),
+		MaxHealthyPercentage: pulumi.Int(110),
+		AutoRollback:         pulumi.Bool(false),
+	}
+	if !t.args.IgnoreRollbackAlarms {
+		names := pulumi.StringArray{}
+		for _, alarm := range guards {
+			names = append(names, alarm.Name)
+		}
+		preferences.AlarmSpecification = autoscaling.GroupInstanceRefreshPreferencesAlarmSpecificationArgs{Alarms: names}
+	}
+	return autoscaling.GroupInstanceRefreshArgs{Strategy: pulumi.String("Rolling"), Preferences: preferences}
+}
+
+// propagatedTags are the instance's tags again: the group's win over the launch template's.
+func (t *tier) propagatedTags() autoscaling.GroupTagArray {
+	tags := t.tags("instance")
+	out := autoscaling.GroupTagArray{}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, autoscaling.GroupTagArgs{
+			Key: pulumi.String(key), Value: tags[key], PropagateAtLaunch: pulumi.Bool(true),
+		})
+	}
+	return out
+}
+
+// newScaling follows two signals; the group takes the larger capacity of the two.
+func (t *tier) newScaling(group *autoscaling.Group, public *publicDoor) error {
+	_, err := autoscaling.NewPolicy(t.ctx, t.name+"-cpu", &autoscaling.PolicyArgs{
+		AutoscalingGroupName: group.Name,
+		PolicyType:           pulumi.String("TargetTrackingScaling"),
+		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
+			PredefinedMetricSpecification: autoscaling.PolicyTargetTrackingConfigurationPredefinedMetricSpecificationArgs{
+				PredefinedMetricType: pulumi.String("ASGAverageCPUUtilization"),
+			},
+			TargetValue: pulumi.Float64(float64(t.args.CPUTarget)),
+		},
+	}, t.child)
+	if err != nil {
+		return fmt.Errorf("creating scaling policy on processor use: %w", err)
+	}
+	// AWS refuses the policy until a listener joins the target group to the load balancer.
+	_, err = autoscaling.NewPolicy(t.ctx, t.name+"-requests", &autoscaling.PolicyArgs{
+		AutoscalingGroupName: group.Name,
+		PolicyType:           pulumi.String("TargetTrackingScaling"),
+		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
+			PredefinedMetricSpecification: autoscaling.PolicyTargetTrackingConfigurationPredefinedMetricSpecificationArgs{
+				PredefinedMetricType: pulumi.String("ALBRequestCountPerTarget"),
+				ResourceLabel:        pulumi.Sprintf("%s/%s", public.balancer.ArnSuffix, public.targets.ArnSuffix),
+			},
+			TargetValue: pulumi.Float64(float64(t.args.RequestsPerTarget)),
+		},
+	}, t.child, pulumi.DependsOn([]pulumi.Resource{public.forward}))
+	if err != nil {
+		return fmt.Errorf("creating scaling policy on requests: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package compute
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// The CloudWatch agent's configuration, as far as it is used: what the hypervisor cannot see (memory, disk), and the
+// script's own output.
+type (
+	agentFile struct {
+		Agent   agentSection   `json:"agent"`
+		Metrics metricsSection `json:"metrics"`
+		Logs    logsSection    `json:"logs"`
+	}
+	agentSection struct {
+		Interval int    `json:"metrics_collection_interval"`
+		User     string `json:"run_as_user"`
+	}
+	metricsSection struct {
+		Namespace   string                 `json:"namespace"`
+		Append      map[string]string      `json:"append_dimensions"`
+		Aggregation [][]string             `json:"aggregation_dimensions"`
+		Collected   map[string]measurement `json:"metrics_collected"`
+	}
+	measurement struct {
+		Measurement []string          `json:"measurement"`
+		Resources   []string          `json:"resources,omitempty"`
+		DropDevice  bool              `json:"drop_device,omitempty"`
+		Append      map[string]string `json:"append_dimensions"`
+	}
+	logsSection struct {
+		Collected struct {
+			Files struct {
+				List []logFile `json:"collect_list"`
+			} `json:"files"`
+		} `json:"logs_collected"`
+	}
+	logFile struct {
+		Path   string `json:"file_path"`
+		Group  string `json:"log_group_name"`
+		Stream string `json:"log_stream_name"`
+	}
+)
+
+func agentConfiguration(b Boot) (string, error) {
+	stack := map[string]string{"stack": b.Stack}
+	file := agentFile{
+		Agent: agentSection{Interval: 60, User: "root"},
+		Metrics: metricsSection{
+			Namespace: b.MetricsNamespace,
+			// The instance's id alone: the agent would need ec2:DescribeTags to learn its group.
+			Append:      map[string]string{"InstanceId": "${aws:InstanceId}"},
+			Aggregation: [][]string{{"stack"}},
+			Collected: map[string]measurement{
+				"mem":  {Measurement: []string{"mem_used_percent"}, Append: stack},
+				"disk": {Measurement: []string{"used_percent"}, Resources: []string{"/"}, DropDevice: true, Append: stack},
+			},
+		},
+	}
+	file.Logs.Collected.Files.List = []logFile{{
+		Path: "/var/log/cloud-init-output.log", Group: b.LogGroup, Stream: "boot/{instance_id}",
+	}}
+	text, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("encoding CloudWatch agent configuration: %w", err)
+	}
+	return string(text), nil
+}

@@ -1,0 +1,127 @@
+package compute
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// rootDevice is where Amazon Linux 2023 has its root volume.
+	rootDevice    = "/dev/xvda"
+	rootVolumeGiB = 20
+)
+
+func (t *tier) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) (*ec2.LaunchTemplate, error) {
+	image, err := t.machineImage()
+	if err != nil {
+		return nil, err
+	}
+	opts := []pulumi.ResourceOption{t.child}
+	if t.args.AMIID == "" {
+		// The newest image at creation stays: a release of Amazon Linux must not replace the fleet in an unrelated update.
+		opts = append(opts, pulumi.IgnoreChanges([]string{"imageId"}))
+	}
+	template, err := ec2.NewLaunchTemplate(t.ctx, t.name+"-instance", &ec2.LaunchTemplateArgs{
+		Description:          pulumi.String("Instances of the backend"),
+		ImageId:              pulumi.String(image),
+		InstanceType:         pulumi.String(t.args.InstanceType),
+		UserData:             t.userData(adminToken, logs),
+		UpdateDefaultVersion: pulumi.Bool(true),
+		EbsOptimized:         pulumi.String("true"),
+		IamInstanceProfile:   ec2.LaunchTemplateIamInstanceProfileArgs{Arn: id.profile.Arn},
+		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
+			HttpEndpoint:            pulumi.String("enabled"),
+			HttpTokens:              pulumi.String("required"),
+			HttpPutResponseHopLimit: pulumi.Int(1),
+			InstanceMetadataTags:    pulumi.String("disabled"),
+		},
+		Monitoring: ec2.LaunchTemplateMonitoringArgs{Enabled: pulumi.Bool(t.args.DetailedMonitoring)},
+		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
+			DeviceIndex:              pulumi.Int(0),
+			AssociatePublicIpAddress: pulumi.String("false"),
+			DeleteOnTermination:      pulumi.String("true"),
+			SecurityGroups:           pulumi.StringArray{t.args.BackendSecurityGroupID},
+		}},
+		// Encrypted with AWS's own key: a customer-managed one would have to name the Auto Scaling role in its policy.
+		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
+			DeviceName: pulumi.String(rootDevice),
+			Ebs: ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
+				Encrypted:           pulumi.String("true"),
+				VolumeType:          pulumi.String("gp3"),
+				VolumeSize:          pulumi.Int(rootVolumeGiB),
+				DeleteOnTermination: pulumi.String("true"),
+			},
+		}},
+		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
+			t.tagSpecification("instance"),
+			t.tagSpecification("volume"),
+		},
+		Tags: t.tags("instance"),
+	}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("creating launch template: %w", err)
+	}
+	return template, nil
+}
+
+func (t *tier) tagSpecification(resourceType string) ec2.LaunchTemplateTagSpecificationArgs {
+	return ec2.LaunchTemplateTagSpecificationArgs{
+		ResourceType: pulumi.String(resourceType),
+		Tags:         t.tags("instance"),
+	}
+}
+
+// machineImage is the configured image, or the newest Amazon Linux 2023 for the instance type's architecture.
+func (t *tier) machineImage() (string, error) {
+	if t.args.AMIID != "" {
+		return t.args.AMIID, nil
+	}
+	architecture, err := Architecture(t.args.InstanceType)
+	if err != nil {
+		return "", err
+	}
+	found, err := ec2.LookupAmi(t.ctx, &ec2.LookupAmiArgs{
+		Owners:     []string{"amazon"},
+		MostRecent: pulumi.BoolRef(true),
+		Filters: []ec2.GetAmiFilter{
+			{Name: "name", Values: []string{"al2023-ami-2023.*-kernel-6.1-" + architecture}},
+			{Name: "architecture", Values: []string{architecture}},
+			{Name: "virtualization-type", Values: []string{"hvm"}},
+			{Name: "root-device-type", Values: []string{"ebs"}},
+			{Name: "state", Values: []string{"available"}},
+		},
+	})
+	if err != nil {
+		return "", fmt.Errorf("looking up the Amazon Linux 2023 image: %w", err)
+	}
+	return found.Id, nil
+}
+
+// userData is the rendered script in base64, as a launch template takes it.
+func (t *tier) userData(adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) pulumi.StringOutput {
+	args := t.args
+	return pulumi.All(args.Image, args.BucketName, args.DatabaseSecretARN, adminToken, logs.Name).
+		ApplyT(func(values []any) (string, error) {
+			script, err := UserData(Boot{
+				Settings: Settings{
+					Stack:               args.Stack.Stack,
+					Stage:               args.StageName,
+					Region:              args.Stack.Region,
+					Bucket:              values[1].(string),
+					DatabaseSecretARN:   values[2].(string),
+					AdminTokenSecretARN: values[3].(string),
+					MetricsNamespace:    args.MetricsNamespace,
+				},
+				Image:    values[0].(string),
+				LogGroup: values[4].(string),
+			})
+			if err != nil {
+				return "", err
+			}
+			return base64.StdEncoding.EncodeToString([]byte(script)), nil
+		}).(pulumi.StringOutput)
+}

@@ -1,0 +1,143 @@
+package compute
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+)
+
+const (
+	// drainTimeout is how long the backend finishes requests after SIGTERM.
+	drainTimeout = 45 * time.Second
+	// containerStop and unitStop each leave the step below them time to end by itself before it is killed.
+	containerStop = drainTimeout + 15*time.Second
+	unitStop      = containerStop + 15*time.Second
+
+	// userDataLimit is EC2's, before base64.
+	userDataLimit = 16 * 1024
+)
+
+// Settings are the values that the backend's environment is made of.
+type Settings struct {
+	Stack               string
+	Stage               string // the API's stage, with which the gateway may begin a path
+	Region              string
+	Bucket              string
+	DatabaseSecretARN   string
+	AdminTokenSecretARN string
+	MetricsNamespace    string
+}
+
+// Environment is the backend container's whole environment. It names secrets and never holds one.
+func Environment(s Settings) map[string]string {
+	return map[string]string{
+		"AWS_REGION":                     s.Region,
+		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", PublicPort),
+		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", GatewayPort),
+		"BACKEND_STACK":                  s.Stack,
+		"BACKEND_STAGE":                  s.Stage,
+		"BACKEND_BUCKET":                 s.Bucket,
+		"BACKEND_DATABASE_SECRET_ARN":    s.DatabaseSecretARN,
+		"BACKEND_ADMIN_TOKEN_SECRET_ARN": s.AdminTokenSecretARN,
+		"BACKEND_METRICS_NAMESPACE":      s.MetricsNamespace,
+		"BACKEND_DRAIN_TIMEOUT":          drainTimeout.String(),
+	}
+}
+
+// Boot is what an instance's user data is rendered from.
+type Boot struct {
+	Settings
+	Image    string // digest URI in ECR
+	LogGroup string
+}
+
+//go:embed userdata.sh.tmpl
+var userDataText string
+
+// missingkey makes a misspelt field of the template an error instead of "<no value>".
+var userDataTemplate = template.Must(template.New("userdata").Option("missingkey=error").Parse(userDataText))
+
+// plainValue is what may stand in the script, the unit and the environment file without quoting in any of them.
+var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./:@+=,-]+$`)
+
+// digestImage is a registry host, a repository and a digest. A tag would let two instances of one version differ.
+var digestImage = regexp.MustCompile(`^([a-z0-9.:-]+)/[a-z0-9._/-]+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$`)
+
+// UserData renders the script that makes an instance a backend.
+func UserData(b Boot) (string, error) {
+	environment := Environment(b.Settings)
+	if err := b.check(environment); err != nil {
+		return "", err
+	}
+	metrics, err := agentConfiguration(b)
+	if err != nil {
+		return "", err
+	}
+	var file strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(environment)) {
+		fmt.Fprintf(&file, "%s=%s\n", key, environment[key])
+	}
+	var script bytes.Buffer
+	err = userDataTemplate.Execute(&script, map[string]any{
+		"Environment":   file.String(),
+		"Image":         b.Image,
+		"Registry":      digestImage.FindStringSubmatch(b.Image)[1],
+		"Region":        b.Region,
+		"LogGroup":      b.LogGroup,
+		"Metrics":       metrics,
+		"ContainerStop": int(containerStop.Seconds()),
+		"UnitStop":      int(unitStop.Seconds()),
+	})
+	if err != nil {
+		return "", fmt.Errorf("rendering user data: %w", err)
+	}
+	if script.Len() > userDataLimit {
+		return "", fmt.Errorf("user data has %d bytes, EC2 takes %d", script.Len(), userDataLimit)
+	}
+	return script.String(), nil
+}
+
+func (b Boot) check(environment map[string]string) error {
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(environment)) {
+		if !plainValue.MatchString(environment[key]) {
+			problems = append(problems, fmt.Errorf("user data: %s: want plain characters, got %q", key, environment[key]))
+		}
+	}
+	if !digestImage.MatchString(b.Image) {
+		problems = append(problems, fmt.Errorf("user data: image: want host/repository@sha256:digest, got %q", b.Image))
+	}
+	if !plainValue.MatchString(b.LogGroup) {
+		problems = append(problems, fmt.Errorf("user data: log group: want plain characters, got %q", b.LogGroup))
+	}
+	return errors.Join(problems...)
+}
+
+// ReadEnvironment reads back the environment file that a rendered user data writes on the instance.
+func ReadEnvironment(userData string) (map[string]string, error) {
+	const begin, end = "cat > /etc/backend/environment <<'END'\n", "\nEND\n"
+	_, rest, found := strings.Cut(userData, begin)
+	if !found {
+		return nil, errors.New("user data writes no environment file")
+	}
+	file, _, found := strings.Cut(rest, end)
+	if !found {
+		return nil, errors.New("user data's environment file has no end")
+	}
+	environment := map[string]string{}
+	for line := range strings.SplitSeq(file, "\n") {
+		key, value, found := strings.Cut(line, "=")
+		if !found {
+			return nil, fmt.Errorf("user data's environment file: want KEY=value, got %q", line)
+		}
+		environment[key] = value
+	}
+	return environment, nil
+}

@@ -1,0 +1,143 @@
+package compute
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	testImage = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/scalable-backend/test/backend@sha256:" +
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	testDatabaseSecret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:database-AbCdEf"
+	testTokenSecret    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:token-AbCdEf"
+)
+
+func testBoot() Boot {
+	return Boot{
+		Settings: Settings{
+			Stack: "dev", Stage: "live", Region: "eu-central-1", Bucket: "data-1234567",
+			DatabaseSecretARN: testDatabaseSecret, AdminTokenSecretARN: testTokenSecret, MetricsNamespace: "ScalableBackend",
+		},
+		Image:    testImage,
+		LogGroup: "compute-logs-1234567",
+	}
+}
+
+func TestUserData(t *testing.T) {
+	script, err := UserData(testBoot())
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(script, "#!/bin/bash\n"))
+	for what, line := range map[string]string{
+		"docker with retries":      "\nretry dnf install --assumeyes --quiet docker awscli-2\n",
+		"metrics agent, retried":   "\nif retry dnf install --assumeyes --quiet amazon-cloudwatch-agent; then\n",
+		"host network":             "\n  --network host \\\n",
+		"read-only root":           "\n  --read-only \\\n",
+		"no capabilities":          "\n  --cap-drop ALL \\\n",
+		"no new privileges":        "\n  --security-opt no-new-privileges \\\n",
+		"user of the image":        "\n  --user 65532:65532 \\\n",
+		"log driver":               "\n  --log-driver awslogs \\\n",
+		"log group":                "\n  --log-opt awslogs-group=compute-logs-1234567 \\\n",
+		"logs do not block":        "\n  --log-opt mode=non-blocking \\\n",
+		"image by digest, last":    " \\\n  " + testImage + "\nExecStop=",
+		"login before each start":  "\nExecStartPre=/usr/local/sbin/backend-pull\n",
+		"login to its registry":    "--password-stdin '123456789012.dkr.ecr.eu-central-1.amazonaws.com'\n",
+		"longer than the drain":    "\n  --stop-timeout 60 \\\n",
+		"longer than the stop":     "\nTimeoutStopSec=75\n",
+		"stopped by docker":        "\nExecStop=/usr/bin/docker stop --time 60 backend\n",
+		"started without waiting":  "\nsystemctl start --no-block backend.service\n",
+		"boot output is collected": `"file_path": "/var/log/cloud-init-output.log"`,
+		"metrics namespace":        `"namespace": "ScalableBackend"`,
+	} {
+		require.Contains(t, script, line, what)
+	}
+	// The tool that makes a project from this one replaces these two.
+	require.NotContains(t, script, "${PROJECT}")
+	require.NotContains(t, script, "${DESCRIPTION}")
+	require.LessOrEqual(t, len(script), 8*1024, "half of what EC2 takes")
+}
+
+func TestUserDataIsShell(t *testing.T) {
+	script, err := UserData(testBoot())
+	require.NoError(t, err)
+	check := exec.Command("bash", "-n")
+	check.Stdin = strings.NewReader(script)
+	output, err := check.CombinedOutput()
+	require.NoError(t, err, string(output))
+}
+
+func TestUserDataIsTheSameEveryTime(t *testing.T) {
+	first, err := UserData(testBoot())
+	require.NoError(t, err)
+	for range 20 {
+		again, err := UserData(testBoot())
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+	}
+}
+
+func TestReadEnvironmentReturnsWhatUserDataWrites(t *testing.T) {
+	script, err := UserData(testBoot())
+	require.NoError(t, err)
+	got, err := ReadEnvironment(script)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		"AWS_REGION":                     "eu-central-1",
+		"BACKEND_PUBLIC_ADDR":            ":8080",
+		"BACKEND_GATEWAY_ADDR":           ":8081",
+		"BACKEND_STACK":                  "dev",
+		"BACKEND_STAGE":                  "live",
+		"BACKEND_BUCKET":                 "data-1234567",
+		"BACKEND_DATABASE_SECRET_ARN":    testDatabaseSecret,
+		"BACKEND_ADMIN_TOKEN_SECRET_ARN": testTokenSecret,
+		"BACKEND_METRICS_NAMESPACE":      "ScalableBackend",
+		"BACKEND_DRAIN_TIMEOUT":          "45s",
+	}, got)
+	require.Equal(t, Environment(testBoot().Settings), got)
+}
+
+func TestReadEnvironmentRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"#!/bin/bash\n": "writes no environment file",
+		"cat > /etc/backend/environment <<'END'\nA=b\n":          "has no end",
+		"cat > /etc/backend/environment <<'END'\nA\nEND\nmore\n": "want KEY=value",
+	} {
+		_, err := ReadEnvironment(text)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestUserDataRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*Boot)
+		want  string
+	}{
+		"a tag":             {func(b *Boot) { b.Image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/backend:latest" }, "image"},
+		"no registry":       {func(b *Boot) { b.Image = "backend@sha256:" + strings.Repeat("0", 64) }, "image"},
+		"a short digest":    {func(b *Boot) { b.Image = "host/backend@sha256:0123" }, "image"},
+		"no image":          {func(b *Boot) { b.Image = "" }, "image"},
+		"a line in a value": {func(b *Boot) { b.Bucket = "data\nBACKEND_ADMIN_TOKEN=x" }, "BACKEND_BUCKET"},
+		"an empty secret":   {func(b *Boot) { b.DatabaseSecretARN = "" }, "BACKEND_DATABASE_SECRET_ARN"},
+		"a command":         {func(b *Boot) { b.LogGroup = "logs; reboot" }, "log group"},
+		"a quote":           {func(b *Boot) { b.Stack = "dev'" }, "BACKEND_STACK"},
+		"a systemd code":    {func(b *Boot) { b.Region = "eu%h" }, "AWS_REGION"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			boot := testBoot()
+			c.spoil(&boot)
+			_, err := UserData(boot)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	_, err := UserData(Boot{})
+	require.ErrorContains(t, err, "BACKEND_STACK")
+	require.ErrorContains(t, err, "log group") // all problems at once
+}
+
+func TestStopTimeoutsNest(t *testing.T) {
+	require.Greater(t, containerStop, drainTimeout)
+	require.Greater(t, unitStop, containerStop)
+	require.Greater(t, deregistrationSeconds, 29, "the API gateway's longest request")
+}

@@ -1,0 +1,129 @@
+package fargate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Settings are the values that the agent's environment is made of.
+type Settings struct {
+	Stack       string
+	Region      string
+	APIURL      string
+	SourceHosts []string // hosts from which an agent downloads
+	RetainHours int
+}
+
+// Environment is the agent container's whole environment. There is no secret in it: the agent signs with its role.
+func Environment(s Settings) map[string]string {
+	return map[string]string{
+		"AWS_REGION":         s.Region,
+		"AGENT_API_URL":      s.APIURL,
+		"AGENT_AUTH":         "sigv4",
+		"AGENT_DATA_DIR":     dataDir,
+		"AGENT_STACK":        s.Stack,
+		"AGENT_SOURCE_HOSTS": strings.Join(s.SourceHosts, ","),
+		"AGENT_RETAIN":       strconv.Itoa(s.RetainHours) + "h",
+		"AGENT_HEALTH_FILE":  tempDir + "/agent-health",
+		"AGENT_STOP_TIMEOUT": strconv.Itoa(agentStopSeconds) + "s",
+	}
+}
+
+// Container is one container definition, as far as the agent's task uses it.
+type Container struct {
+	Name             string           `json:"name"`
+	Image            string           `json:"image"`
+	Essential        bool             `json:"essential"`
+	EntryPoint       []string         `json:"entryPoint"`
+	Command          []string         `json:"command"`
+	User             string           `json:"user"`
+	ReadonlyRoot     bool             `json:"readonlyRootFilesystem"`
+	Privileged       bool             `json:"privileged"`
+	StopTimeout      int              `json:"stopTimeout"`
+	Environment      []KeyValue       `json:"environment"`
+	MountPoints      []MountPoint     `json:"mountPoints"`
+	LinuxParameters  LinuxParameters  `json:"linuxParameters"`
+	Ulimits          []Ulimit         `json:"ulimits"`
+	HealthCheck      HealthCheck      `json:"healthCheck"`
+	LogConfiguration LogConfiguration `json:"logConfiguration"`
+}
+
+// The parts of a container definition.
+type (
+	KeyValue struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	}
+	MountPoint struct {
+		SourceVolume  string `json:"sourceVolume"`
+		ContainerPath string `json:"containerPath"`
+		ReadOnly      bool   `json:"readOnly"`
+	}
+	LinuxParameters struct {
+		InitProcessEnabled bool         `json:"initProcessEnabled"`
+		Capabilities       Capabilities `json:"capabilities"`
+	}
+	Capabilities struct {
+		Drop []string `json:"drop"`
+	}
+	Ulimit struct {
+		Name      string `json:"name"`
+		SoftLimit int    `json:"softLimit"`
+		HardLimit int    `json:"hardLimit"`
+	}
+	HealthCheck struct {
+		Command     []string `json:"command"`
+		Interval    int      `json:"interval"`
+		Timeout     int      `json:"timeout"`
+		Retries     int      `json:"retries"`
+		StartPeriod int      `json:"startPeriod"`
+	}
+	LogConfiguration struct {
+		LogDriver string            `json:"logDriver"`
+		Options   map[string]string `json:"options"`
+	}
+)
+
+// Containers renders the task's one container.
+func Containers(s Settings, image, logGroup string) (string, error) {
+	environment := Environment(s)
+	container := Container{
+		Name:         containerName,
+		Image:        image,
+		Essential:    true,
+		EntryPoint:   []string{"/agent"},
+		Command:      []string{"run"},
+		User:         fmt.Sprintf("%d:%d", containerUser, containerUser),
+		ReadonlyRoot: true,
+		StopTimeout:  stopSeconds,
+		MountPoints: []MountPoint{
+			{SourceVolume: dataVolume, ContainerPath: dataDir},
+			{SourceVolume: tempVolume, ContainerPath: tempDir},
+		},
+		LinuxParameters: LinuxParameters{InitProcessEnabled: true, Capabilities: Capabilities{Drop: []string{"ALL"}}},
+		Ulimits:         []Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
+		HealthCheck: HealthCheck{
+			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,
+		},
+		LogConfiguration: LogConfiguration{LogDriver: "awslogs", Options: map[string]string{
+			"awslogs-group":         logGroup,
+			"awslogs-region":        s.Region,
+			"awslogs-stream-prefix": containerName,
+			// A log service that is slow must not stop downloads; lines beyond the buffer are lost.
+			"mode":            "non-blocking",
+			"max-buffer-size": "8m",
+		}},
+	}
+	for _, key := range slices.Sorted(maps.Keys(environment)) {
+		container.Environment = append(container.Environment, KeyValue{Name: key, Value: environment[key]})
+	}
+	text, err := json.Marshal([]Container{container})
+	if err != nil {
+		return "", fmt.Errorf("encoding container definition: %w", err)
+	}
+	return string(text), nil
+}

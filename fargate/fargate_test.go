@@ -1,0 +1,416 @@
+package fargate_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/fargate"
+	"scalable-backend/internal/infratest"
+	"scalable-backend/internal/policy"
+)
+
+const (
+	component     = "scalable-backend:fargate:Fargate::fargate"
+	cluster       = "aws:ecs/cluster:Cluster"
+	providers     = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
+	task          = "aws:ecs/taskDefinition:TaskDefinition"
+	service       = "aws:ecs/service:Service"
+	target        = "aws:appautoscaling/target:Target"
+	scalingPolicy = "aws:appautoscaling/policy:Policy"
+	role          = "aws:iam/role:Role"
+	iamPolicy     = "aws:iam/policy:Policy"
+	attachment    = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+	logGroup      = "aws:cloudwatch/logGroup:LogGroup"
+	alarm         = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	fileSystem    = "aws:efs/fileSystem:FileSystem"
+	accessPoint   = "aws:efs/accessPoint:AccessPoint"
+	mountTarget   = "aws:efs/mountTarget:MountTarget"
+	fileGuard     = "aws:efs/fileSystemPolicy:FileSystemPolicy"
+
+	image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/agent@sha256:" +
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	repository  = "arn:aws:ecr:eu-central-1:123456789012:repository/agent"
+	dataKey     = "arn:aws:kms:eu-central-1:123456789012:key/data"
+	logsKey     = "arn:aws:kms:eu-central-1:123456789012:key/logs"
+	topic       = "arn:aws:sns:eu-central-1:123456789012:alerts"
+	leaseMethod = "arn:aws:execute-api:eu-central-1:123456789012:api/live/POST/v1/leases"
+	url         = "https://api.execute-api.eu-central-1.amazonaws.com/live"
+)
+
+func dev() *fargate.Args {
+	info := infratest.Stack()
+	info.Disposable = true
+	return &fargate.Args{
+		Stack:            info,
+		SubnetIDs:        pulumi.ToStringArray([]string{"clients-1", "clients-2", "clients-3"}),
+		SecurityGroupID:  pulumi.String("sg-agents"),
+		CPU:              256,
+		Memory:           512,
+		MinTasks:         1,
+		DesiredTasks:     1,
+		MaxTasks:         4,
+		SpotWeight:       4,
+		BacklogPerTask:   20,
+		EphemeralStorage: 21,
+		RetainHours:      24,
+		Image:            pulumi.String(image),
+		RepositoryARN:    pulumi.String(repository),
+		Architecture:     "arm64",
+		APIURL:           pulumi.String(url),
+		MethodARNs:       pulumi.ToStringArray([]string{leaseMethod, leaseMethod + "/x"}),
+		BucketName:       pulumi.String("data-bucket"),
+		DataKeyARN:       pulumi.String(dataKey),
+		LogsKeyARN:       pulumi.String(logsKey),
+		AlarmTopicARN:    pulumi.String(topic),
+		MetricsNamespace: "ScalableBackend",
+		BacklogMetric:    "QueueBacklog",
+		AgentsMetric:     "AgentsSeen",
+		LogRetentionDays: 14,
+	}
+}
+
+func prod() *fargate.Args {
+	args := dev()
+	args.Stack.Disposable = false
+	args.CPU, args.Memory, args.EphemeralStorage, args.Architecture = 1024, 2048, 100, "x86_64"
+	args.MinTasks, args.DesiredTasks, args.MaxTasks, args.SpotWeight, args.OnDemandBase = 2, 3, 50, 3, 1
+	args.LogRetentionDays, args.ContainerInsights = 365, true
+	return args
+}
+
+// persistent are dev's arguments with the shared volume.
+func persistent() *fargate.Args {
+	args := dev()
+	args.PersistentStorage, args.ZoneCount = true, 3
+	args.FileSystemSecurityGroupID = pulumi.String("sg-files")
+	return args
+}
+
+func run(t *testing.T, args *fargate.Args) *infratest.Graph {
+	t.Helper()
+	return infratest.Run(t, func(ctx *pulumi.Context) error {
+		_, err := fargate.New(ctx, "fargate", args)
+		return err
+	})
+}
+
+func TestCounts(t *testing.T) {
+	want := map[string]int{
+		cluster: 1, providers: 1, task: 1, service: 1, target: 1, scalingPolicy: 1, role: 2, iamPolicy: 2, attachment: 2,
+		logGroup: 1, alarm: 1,
+	}
+	g := run(t, dev())
+	g.RequireCounts(t, want)
+	g.RequireDescend(t, component)
+	g.RequireNames(t, role, "fargate-execution", "fargate-task")
+	g.RequireNames(t, service, "fargate-agent")
+	g.RequireNames(t, alarm, "fargate-agents-missing")
+	require.Empty(t, g.Outputs(t, component)["FileSystemID"])
+	require.Empty(t, g.Outputs(t, component)["AccessPointID"])
+
+	want[logGroup] = 2 // Container Insights would make the other
+	g = run(t, prod())
+	g.RequireCounts(t, want)
+	g.RequireNames(t, logGroup, "fargate-logs", "fargate-insights")
+
+	want[logGroup], want[fileSystem], want[accessPoint], want[mountTarget], want[fileGuard] = 1, 1, 1, 3, 1
+	g = run(t, persistent())
+	g.RequireCounts(t, want)
+	g.RequireDescend(t, component)
+	g.RequireNames(t, mountTarget, "fargate-files-1", "fargate-files-2", "fargate-files-3")
+}
+
+func TestCluster(t *testing.T) {
+	g := run(t, prod())
+	require.Equal(t, []any{map[string]any{"name": "containerInsights", "value": "enabled"}}, value(t, g.Only(t, cluster), "settings"))
+	require.Equal(t, []any{"FARGATE", "FARGATE_SPOT"}, value(t, g.Only(t, providers), "capacityProviders"))
+	insights := g.Find(t, logGroup, "fargate-insights")
+	require.Equal(t, "/aws/ecs/containerinsights/"+g.Outputs(t, component)["ClusterName"].(string)+"/performance", insights.String(t, "name"))
+	for _, logs := range g.OfType(logGroup) {
+		require.EqualValues(t, 365, logs.Number(t, "retentionInDays"))
+		require.Equal(t, logsKey, logs.String(t, "kmsKeyId"))
+	}
+	require.Equal(t, "disabled", run(t, dev()).Only(t, cluster).String(t, "settings", 0, "value"))
+}
+
+func TestTaskDefinition(t *testing.T) {
+	g := run(t, prod())
+	td := g.Only(t, task)
+	require.Equal(t, "scalable-backend-test-agent", td.String(t, "family"))
+	require.Equal(t, []any{"FARGATE"}, value(t, td, "requiresCompatibilities"))
+	require.Equal(t, "awsvpc", td.String(t, "networkMode"))
+	require.Equal(t, "1024", td.String(t, "cpu"))
+	require.Equal(t, "2048", td.String(t, "memory"))
+	require.EqualValues(t, 100, td.Number(t, "ephemeralStorage", "sizeInGib"))
+	require.Equal(t, map[string]any{"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}, value(t, td, "runtimePlatform"))
+	require.Equal(t, "ARM64", run(t, dev()).Only(t, task).String(t, "runtimePlatform", "cpuArchitecture"))
+	require.NotEqual(t, td.String(t, "executionRoleArn"), td.String(t, "taskRoleArn"))
+	require.Equal(t, g.Outputs(t, component)["TaskRoleARN"], td.String(t, "taskRoleArn"))
+	require.Equal(t, []any{map[string]any{"name": "data"}, map[string]any{"name": "tmp"}}, value(t, td, "volumes"))
+}
+
+func TestContainer(t *testing.T) {
+	g := run(t, prod())
+	var containers []fargate.Container
+	require.NoError(t, json.Unmarshal([]byte(g.Only(t, task).String(t, "containerDefinitions")), &containers))
+	require.Len(t, containers, 1)
+	agent := containers[0]
+	environment := map[string]string{}
+	for _, entry := range agent.Environment {
+		environment[entry.Name] = entry.Value
+	}
+	require.Len(t, agent.Environment, len(environment))
+	require.Equal(t, map[string]string{
+		"AWS_REGION":         infratest.Region,
+		"AGENT_API_URL":      url,
+		"AGENT_AUTH":         "sigv4",
+		"AGENT_DATA_DIR":     "/data",
+		"AGENT_STACK":        infratest.StackID,
+		"AGENT_SOURCE_HOSTS": "data-bucket.s3.eu-central-1.amazonaws.com",
+		"AGENT_RETAIN":       "24h",
+		"AGENT_HEALTH_FILE":  "/tmp/agent-health",
+		"AGENT_STOP_TIMEOUT": "105s",
+	}, environment)
+	agent.Environment = nil
+	require.Equal(t, fargate.Container{
+		Name:         "agent",
+		Image:        image,
+		Essential:    true,
+		EntryPoint:   []string{"/agent"},
+		Command:      []string{"run"},
+		User:         "65532:65532",
+		ReadonlyRoot: true,
+		StopTimeout:  120,
+		MountPoints: []fargate.MountPoint{
+			{SourceVolume: "data", ContainerPath: "/data"}, {SourceVolume: "tmp", ContainerPath: "/tmp"},
+		},
+		LinuxParameters: fargate.LinuxParameters{InitProcessEnabled: true, Capabilities: fargate.Capabilities{Drop: []string{"ALL"}}},
+		Ulimits:         []fargate.Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
+		HealthCheck: fargate.HealthCheck{
+			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,
+		},
+		LogConfiguration: fargate.LogConfiguration{LogDriver: "awslogs", Options: map[string]string{
+			"awslogs-group": g.Outputs(t, component)["LogGroupName"].(string), "awslogs-region": infratest.Region,
+			"awslogs-stream-prefix": "agent", "mode": "non-blocking", "max-buffer-size": "8m",
+		}},
+	}, agent)
+}
+
+// The field names of a container definition are ECS's; a wrong one would be ignored in silence.
+func TestContainerKeys(t *testing.T) {
+	text, err := fargate.Containers(fargate.Settings{}, image, "logs")
+	require.NoError(t, err)
+	var containers []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(text), &containers))
+	require.Equal(t, true, containers[0]["readonlyRootFilesystem"])
+	require.Equal(t, false, containers[0]["privileged"])
+	require.EqualValues(t, 120, containers[0]["stopTimeout"])
+	require.Equal(t, true, containers[0]["linuxParameters"].(map[string]any)["initProcessEnabled"])
+	for _, absent := range []string{"secrets", "portMappings"} {
+		require.NotContains(t, containers[0], absent)
+	}
+	again, err := fargate.Containers(fargate.Settings{}, image, "logs")
+	require.NoError(t, err)
+	require.Equal(t, text, again)
+}
+
+func TestService(t *testing.T) {
+	g := run(t, prod())
+	s := g.Only(t, service)
+	require.EqualValues(t, 3, s.Number(t, "desiredCount"))
+	require.Equal(t, []string{"desiredCount"}, s.IgnoreChanges)
+	require.Equal(t, []any{
+		map[string]any{"capacityProvider": "FARGATE", "base": 1.0, "weight": 1.0},
+		map[string]any{"capacityProvider": "FARGATE_SPOT", "weight": 3.0},
+	}, value(t, s, "capacityProviderStrategies"))
+	require.Equal(t, map[string]any{
+		"assignPublicIp": false, "subnets": []any{"clients-1", "clients-2", "clients-3"}, "securityGroups": []any{"sg-agents"},
+	}, value(t, s, "networkConfiguration"))
+	require.Equal(t, map[string]any{"enable": true, "rollback": true}, value(t, s, "deploymentCircuitBreaker"))
+	require.Equal(t, true, value(t, s, "alarms", "enable"))
+	require.Equal(t, true, value(t, s, "alarms", "rollback"))
+	require.Len(t, value(t, s, "alarms", "alarmNames"), 1)
+	require.EqualValues(t, 100, s.Number(t, "deploymentMinimumHealthyPercent"))
+	require.EqualValues(t, 200, s.Number(t, "deploymentMaximumPercent"))
+	for key, want := range map[string]bool{
+		"waitForSteadyState": true, "forceNewDeployment": true, "enableExecuteCommand": false, "enableEcsManagedTags": true,
+		"forceDelete": false,
+	} {
+		require.Equal(t, want, s.Bool(t, key), key)
+	}
+	require.Equal(t, "SERVICE", s.String(t, "propagateTags"))
+	require.Equal(t, "LATEST", s.String(t, "platformVersion"))
+	_, launchType := s.Get("launchType")
+	require.False(t, launchType, "it conflicts with a strategy")
+
+	d := run(t, dev()).Only(t, service)
+	require.EqualValues(t, 0, d.Number(t, "capacityProviderStrategies", 0, "base"))
+	require.EqualValues(t, 4, d.Number(t, "capacityProviderStrategies", 1, "weight"))
+}
+
+func TestServiceWithoutSpot(t *testing.T) {
+	args := prod()
+	args.SpotWeight = 0
+	require.Len(t, value(t, run(t, args).Only(t, service), "capacityProviderStrategies"), 1)
+}
+
+func TestServiceStartsWhenAllIsReady(t *testing.T) {
+	ready := []string{
+		attachment + "::fargate-execution", attachment + "::fargate-task", logGroup + "::fargate-logs", providers + "::fargate-cluster",
+		alarm + "::fargate-agents-missing", task + "::fargate-agent",
+	}
+	require.Subset(t, run(t, prod()).Only(t, service).DependsOn, append(ready, logGroup+"::fargate-insights"))
+	require.Subset(t, run(t, persistent()).Only(t, service).DependsOn, append(ready, fileGuard+"::fargate-files",
+		mountTarget+"::fargate-files-1", mountTarget+"::fargate-files-2", mountTarget+"::fargate-files-3"))
+}
+
+func TestScaling(t *testing.T) {
+	g := run(t, prod())
+	tgt := g.Only(t, target)
+	require.Equal(t, "ecs", tgt.String(t, "serviceNamespace"))
+	require.Equal(t, "ecs:service:DesiredCount", tgt.String(t, "scalableDimension"))
+	outputs := g.Outputs(t, component)
+	require.Equal(t, "service/"+outputs["ClusterName"].(string)+"/"+outputs["ServiceName"].(string), tgt.String(t, "resourceId"))
+	require.EqualValues(t, 2, tgt.Number(t, "minCapacity"))
+	require.EqualValues(t, 50, tgt.Number(t, "maxCapacity"))
+
+	p := g.Only(t, scalingPolicy)
+	require.Equal(t, "TargetTrackingScaling", p.String(t, "policyType"))
+	const config = "targetTrackingScalingPolicyConfiguration"
+	require.EqualValues(t, 20, p.Number(t, config, "targetValue"))
+	metric := func(id, name string) map[string]any {
+		return map[string]any{"id": id, "returnData": false, "metricStat": map[string]any{
+			"stat": "Maximum",
+			"metric": map[string]any{
+				"namespace": "ScalableBackend", "metricName": name,
+				"dimensions": []any{map[string]any{"name": "stack", "value": infratest.StackID}},
+			},
+		}}
+	}
+	require.Equal(t, []any{
+		metric("backlog", "QueueBacklog"),
+		metric("agents", "AgentsSeen"),
+		map[string]any{"id": "load", "label": "Jobs per agent", "expression": "backlog / IF(agents>0, agents, 1)", "returnData": true},
+	}, value(t, p, config, "customizedMetricSpecification", "metrics"))
+	require.Contains(t, p.DependsOn, target+"::fargate-agent")
+}
+
+func TestAlarm(t *testing.T) {
+	a := run(t, prod()).Only(t, alarm)
+	require.Equal(t, "AgentsSeen", a.String(t, "metricName"))
+	require.Equal(t, map[string]any{"stack": infratest.StackID}, value(t, a, "dimensions"))
+	require.Equal(t, "Maximum", a.String(t, "statistic"))
+	require.Equal(t, "LessThanThreshold", a.String(t, "comparisonOperator"))
+	require.EqualValues(t, 2, a.Number(t, "threshold"))
+	require.Equal(t, "notBreaching", a.String(t, "treatMissingData"))
+	require.Equal(t, []any{topic}, value(t, a, "alarmActions"))
+	require.Equal(t, []any{topic}, value(t, a, "okActions"))
+	require.Contains(t, a.String(t, "alarmDescription"), "Runbook: docs/runbook.md#")
+}
+
+func TestRoles(t *testing.T) {
+	g := run(t, prod())
+	for _, r := range g.OfType(role) {
+		require.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+			"Principal":{"Service":["ecs-tasks.amazonaws.com"]},"Action":["sts:AssumeRole"],
+			"Condition":{"StringEquals":{"aws:SourceAccount":["123456789012"]},
+				"ArnLike":{"aws:SourceArn":["arn:aws:ecs:eu-central-1:123456789012:*"]}}}]}`, r.String(t, "assumeRolePolicy"))
+	}
+	require.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Sid":"CallAPI","Effect":"Allow",
+		"Action":["execute-api:Invoke"],"Resource":["`+leaseMethod+`","`+leaseMethod+`/x"]}]}`,
+		g.Find(t, iamPolicy, "fargate-task").String(t, "policy"))
+
+	execution := g.Find(t, iamPolicy, "fargate-execution").String(t, "policy")
+	var document policy.Document
+	require.NoError(t, json.Unmarshal([]byte(execution), &document))
+	require.Len(t, document.Statement, 3)
+	require.Equal(t, []string{repository}, document.Statement[0].Resource)
+	require.Equal(t, []string{"ecr:GetAuthorizationToken"}, document.Statement[1].Action)
+	require.Equal(t, []string{"*"}, document.Statement[1].Resource)
+	require.Equal(t, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, document.Statement[2].Action)
+	require.Len(t, document.Statement[2].Resource, 1)
+}
+
+func TestPersistentStorage(t *testing.T) {
+	g := run(t, persistent())
+	system, point := g.Only(t, fileSystem), g.Only(t, accessPoint)
+	require.True(t, system.Bool(t, "encrypted"))
+	require.Equal(t, dataKey, system.String(t, "kmsKeyId"))
+	require.Equal(t, map[string]any{"uid": 65532.0, "gid": 65532.0}, value(t, point, "posixUser"))
+	require.Equal(t, map[string]any{"path": "/agents", "creationInfo": map[string]any{
+		"ownerUid": 65532.0, "ownerGid": 65532.0, "permissions": "0750",
+	}}, value(t, point, "rootDirectory"))
+	for i, mount := range g.OfType(mountTarget) {
+		require.Equal(t, []string{"clients-1", "clients-2", "clients-3"}[i], mount.String(t, "subnetId"))
+		require.Equal(t, []any{"sg-files"}, value(t, mount, "securityGroups"))
+	}
+	outputs := g.Outputs(t, component)
+	require.Equal(t, map[string]any{"name": "data", "efsVolumeConfiguration": map[string]any{
+		"fileSystemId": outputs["FileSystemID"], "rootDirectory": "/", "transitEncryption": "ENABLED",
+		"authorizationConfig": map[string]any{"accessPointId": outputs["AccessPointID"], "iam": "ENABLED"},
+	}}, value(t, g.Only(t, task), "volumes", 0))
+
+	var own, resource policy.Document
+	require.NoError(t, json.Unmarshal([]byte(g.Find(t, iamPolicy, "fargate-task").String(t, "policy")), &own))
+	require.Len(t, own.Statement, 2)
+	mount := own.Statement[1]
+	require.Equal(t, []string{"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}, mount.Action)
+	require.Len(t, mount.Condition["StringEquals"]["elasticfilesystem:AccessPointArn"], 1)
+
+	require.NoError(t, json.Unmarshal([]byte(g.Only(t, fileGuard).String(t, "policy")), &resource))
+	require.Len(t, resource.Statement, 2)
+	require.Equal(t, map[string]any{"AWS": []any{outputs["TaskRoleARN"]}}, resource.Statement[0].Principal)
+	require.Equal(t, mount.Resource, resource.Statement[0].Resource)
+	require.Equal(t, policy.Deny, resource.Statement[1].Effect)
+	require.Equal(t, map[string]map[string][]string{"Bool": {"aws:SecureTransport": {"false"}}}, resource.Statement[1].Condition)
+}
+
+func TestNothingIsProtected(t *testing.T) {
+	for _, r := range run(t, prod()).Resources {
+		require.False(t, r.Protect, r.Key())
+		require.False(t, r.RetainOnDelete, r.Key())
+	}
+}
+
+func TestArgsAreChecked(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*fargate.Args)
+		want  string
+	}{
+		"size":         {func(a *fargate.Args) { a.Memory = 4096 }, "fargate.Args.CPU, Memory: memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096"},
+		"tasks":        {func(a *fargate.Args) { a.MinTasks = 5 }, "fargate.Args.MinTasks: want 1 <= min <= desired <= max, got 5, 1, 4"},
+		"no task":      {func(a *fargate.Args) { a.MinTasks = 0 }, "fargate.Args.MinTasks"},
+		"spot":         {func(a *fargate.Args) { a.SpotWeight = -1 }, "fargate.Args.SpotWeight: want 0..1000, got -1"},
+		"base":         {func(a *fargate.Args) { a.OnDemandBase = 5 }, "fargate.Args.OnDemandBase: want 0..4, got 5"},
+		"backlog":      {func(a *fargate.Args) { a.BacklogPerTask = 0 }, "fargate.Args.BacklogPerTask"},
+		"disk":         {func(a *fargate.Args) { a.EphemeralStorage = 20 }, "fargate.Args.EphemeralStorage: want 21..200 GiB, got 20"},
+		"retention":    {func(a *fargate.Args) { a.RetainHours = 0 }, "fargate.Args.RetainHours"},
+		"architecture": {func(a *fargate.Args) { a.Architecture = "sparc" }, `fargate.Args.Architecture: want arm64 or x86_64, got "sparc"`},
+		"metric":       {func(a *fargate.Args) { a.BacklogMetric = "" }, "fargate.Args.MetricsNamespace, BacklogMetric, AgentsMetric"},
+		"no API":       {func(a *fargate.Args) { a.APIURL = nil }, "fargate.Args.APIURL: want a value, got nil"},
+		"no methods":   {func(a *fargate.Args) { a.MethodARNs = pulumi.StringArray{} }, "fargate.Args.MethodARNs: want at least one method"},
+		"no zones":     {func(a *fargate.Args) { a.PersistentStorage = true }, "fargate.Args.ZoneCount"},
+		"no files group": {func(a *fargate.Args) { a.PersistentStorage, a.ZoneCount = true, 2 },
+			"fargate.Args.FileSystemSecurityGroupID: want a value, got nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := dev()
+			c.spoil(args)
+			err := infratest.RunError(t, func(ctx *pulumi.Context) error {
+				_, err := fargate.New(ctx, "fargate", args)
+				return err
+			})
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func value(t *testing.T, r infratest.Resource, path ...any) any {
+	t.Helper()
+	v, ok := r.Get(path...)
+	require.True(t, ok, "%s has no input %v", r.Key(), path)
+	return v
+}

@@ -1,0 +1,27 @@
+package fargate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestValidateSize(t *testing.T) {
+	for _, pair := range [][2]int{
+		{256, 512}, {256, 2048}, {512, 1024}, {512, 4096}, {1024, 2048}, {1024, 8192}, {2048, 4096}, {2048, 16384},
+		{4096, 8192}, {4096, 30720}, {8192, 16384}, {8192, 61440}, {16384, 32768}, {16384, 122880},
+	} {
+		require.NoError(t, ValidateSize(pair[0], pair[1]), pair)
+	}
+	for pair, want := range map[[2]int]string{
+		{256, 4096}:    "memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096",
+		{1024, 1024}:   "memory: with cpu 1024 want 2048 to 8192 in steps of 1024 MiB, got 1024",
+		{1024, 2049}:   "memory: with cpu 1024",
+		{8192, 18432}:  "in steps of 4096",
+		{16384, 36864}: "in steps of 8192",
+		{128, 512}:     "cpu: want one of 256, 512, 1024, 2048, 4096, 8192, 16384, got 128",
+		{0, 0}:         "cpu: want one of",
+	} {
+		require.ErrorContains(t, ValidateSize(pair[0], pair[1]), want, pair)
+	}
+}

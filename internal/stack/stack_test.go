@@ -1,0 +1,32 @@
+package stack
+
+import (
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+)
+
+func info() Info {
+	return Info{Project: "p", Stack: "dev", Region: "eu-central-1", AccountID: "123456789012", Partition: "aws-cn"}
+}
+
+func TestTags(t *testing.T) {
+	t.Parallel()
+	i := info()
+	i.ExtraTags = map[string]string{"cost-centre": "42", "stack": "not this one"}
+	require.Equal(t, pulumi.StringMap{
+		"Name": pulumi.String("network-vpc"), "project": pulumi.String("p"), "stack": pulumi.String("dev"),
+		"tier": pulumi.String("network"), "managed-by": pulumi.String("pulumi"), "cost-centre": pulumi.String("42"),
+	}, i.Tags("network", "network-vpc"))
+	require.Equal(t, map[string]string{"cost-centre": "42", "stack": "not this one"}, i.ExtraTags, "the argument is left alone")
+}
+
+func TestARNsCarryThePartition(t *testing.T) {
+	t.Parallel()
+	i := info()
+	require.Equal(t, "arn:aws-cn:logs:eu-central-1:123456789012:log-group:/x", i.ARN("logs", "log-group:/x"))
+	require.Equal(t, "arn:aws-cn:iam::123456789012:role/x", i.GlobalARN("iam", "role/x"))
+	require.Equal(t, "arn:aws-cn:iam::123456789012:root", i.RootARN())
+	require.Equal(t, "arn:aws-cn:iam::aws:policy/service-role/X", i.ManagedPolicyARN("service-role/X"))
+}
