@@ -1,0 +1,137 @@
+// Package images builds and pushes the container images of the backend and the agent with awsx, one ECR repository each,
+// or deploys images that the owner has put there: promotion copies a digest from one stack's repository to another's.
+package images
+
+import (
+	"fmt"
+
+	awsecr "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
+	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx/ecr"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/stack"
+)
+
+const typeToken = "scalable-backend:images:Images"
+
+// The two services; each has a repository, a Dockerfile and an image of its own.
+const (
+	Backend = "backend"
+	Agent   = "agent"
+)
+
+// Args decides what runs on the instances and in the tasks.
+type Args struct {
+	Stack        stack.Info
+	Architecture string // of the machines that run the images: "arm64" or "x86_64"
+	// Backend and Agent are digest URIs in this stack's own repositories, deployed as they are. Empty builds the image.
+	Backend, Agent string
+	// Context is the directory that Docker builds from, relative to the Pulumi project. Its text is part of the name that
+	// awsx gives to an image: changing it replaces both images. Empty means "./services".
+	Context string
+}
+
+// Images are deployed by digest: Backend and Agent look like <repository URL>@sha256:<64 hex digits>.
+type Images struct {
+	pulumi.ResourceState
+
+	Backend, Agent                             pulumi.StringOutput
+	BackendRepositoryURL, AgentRepositoryURL   pulumi.StringOutput
+	BackendRepositoryARN, AgentRepositoryARN   pulumi.StringOutput
+	BackendRepositoryName, AgentRepositoryName pulumi.StringOutput
+}
+
+// image is what one service contributes to the component.
+type image struct{ uri, repositoryURL, repositoryARN, repositoryName pulumi.StringOutput }
+
+// New creates both repositories and builds the images that Args does not name.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Images, error) {
+	if args == nil {
+		args = &Args{}
+	}
+	if err := args.validate(); err != nil {
+		return nil, err
+	}
+	component := &Images{}
+	if err := ctx.RegisterComponentResource(typeToken, name, component, opts...); err != nil {
+		return nil, fmt.Errorf("registering %s: %w", typeToken, err)
+	}
+	backend, err := newImage(ctx, name, component, args, Backend, args.Backend)
+	if err != nil {
+		return nil, err
+	}
+	agent, err := newImage(ctx, name, component, args, Agent, args.Agent)
+	if err != nil {
+		return nil, err
+	}
+	component.Backend, component.Agent = backend.uri, agent.uri
+	component.BackendRepositoryURL, component.AgentRepositoryURL = backend.repositoryURL, agent.repositoryURL
+	component.BackendRepositoryARN, component.AgentRepositoryARN = backend.repositoryARN, agent.repositoryARN
+	component.BackendRepositoryName, component.AgentRepositoryName = backend.repositoryName, agent.repositoryName
+	if err := ctx.RegisterResourceOutputs(component, pulumi.Map{
+		"backend":               component.Backend,
+		"agent":                 component.Agent,
+		"backendRepositoryUrl":  component.BackendRepositoryURL,
+		"agentRepositoryUrl":    component.AgentRepositoryURL,
+		"backendRepositoryArn":  component.BackendRepositoryARN,
+		"agentRepositoryArn":    component.AgentRepositoryARN,
+		"backendRepositoryName": component.BackendRepositoryName,
+		"agentRepositoryName":   component.AgentRepositoryName,
+	}); err != nil {
+		return nil, fmt.Errorf("registering outputs of %s: %w", typeToken, err)
+	}
+	return component, nil
+}
+
+func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, service, uri string) (*image, error) {
+	child := name + "-" + service
+	physical := RepositoryName(args.Stack.Project, args.Stack.Stack, service)
+	repository, err := ecr.NewRepository(ctx, child, repositoryArgs(args.Stack, child, physical), pulumi.Parent(component))
+	if err != nil {
+		return nil, fmt.Errorf("creating repository of the %s image: %w", service, err)
+	}
+	result := &image{
+		uri:            pulumi.String(uri).ToStringOutput(),
+		repositoryURL:  repository.Url,
+		repositoryARN:  pulumi.String(args.Stack.ARN("ecr", "repository/"+physical)).ToStringOutput(),
+		repositoryName: pulumi.String(physical).ToStringOutput(),
+	}
+	if uri != "" {
+		return result, nil
+	}
+	built, err := ecr.NewImage(ctx, child, &ecr.ImageArgs{
+		RepositoryUrl: repository.Url,
+		Context:       pulumi.String(args.context()),
+		// Relative to the project, unlike `docker build -f` of older builders, which looked inside the context.
+		Dockerfile: pulumi.String(args.context() + "/" + service + ".Dockerfile"),
+		Platform:   pulumi.String(platforms[args.Architecture]),
+	}, pulumi.Parent(component),
+		// Deleting the build resource deletes its manifest from the repository, and a replacement that built the same bytes
+		// would delete what it just pushed. Only lifecycle rules remove images.
+		pulumi.RetainOnDelete(true),
+		pulumi.Transforms([]pulumi.ResourceTransform{retainBuilds}))
+	if err != nil {
+		return nil, fmt.Errorf("building the %s image: %w", service, err)
+	}
+	result.uri = built.ImageUri
+	return result, nil
+}
+
+func repositoryArgs(info stack.Info, name, physical string) *ecr.RepositoryArgs {
+	return &ecr.RepositoryArgs{
+		// A fixed name: configuration must be able to tell this stack's repository from another's before it exists.
+		Name:        pulumi.String(physical),
+		ForceDelete: pulumi.Bool(info.Disposable),
+		// awsx tags every build of an image alike, so the tag must move. Deployment is by digest, which cannot.
+		ImageTagMutability: pulumi.String("MUTABLE"),
+		ImageScanningConfiguration: &awsecr.RepositoryImageScanningConfigurationArgs{
+			ScanOnPush: pulumi.Bool(true),
+		},
+		// With the key that AWS manages for ECR. Set from the beginning: a later change would replace the repository.
+		EncryptionConfigurations: awsecr.RepositoryEncryptionConfigurationArray{
+			&awsecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("KMS")},
+		},
+		LifecyclePolicy: lifecyclePolicy(),
+		Tags:            info.Tags("images", name),
+	}
+}

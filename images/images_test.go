@@ -1,0 +1,179 @@
+package images
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"scalable-backend/internal/infratest"
+)
+
+const component = typeToken + "::images"
+
+const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+func ownURI(service string) string {
+	return "123456789012.dkr.ecr.eu-central-1.amazonaws.com/scalable-backend/test/" + service + digest
+}
+
+func deploy(t *testing.T, args *Args) *infratest.Graph {
+	t.Helper()
+	return infratest.Run(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, "images", args)
+		return err
+	})
+}
+
+// TestBuildsBothImages states what awsx is asked for. It does not show what awsx makes of it: that needs its plugin.
+func TestBuildsBothImages(t *testing.T) {
+	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
+	graph.RequireCounts(t, map[string]int{"awsx:ecr:Repository": 2, "awsx:ecr:Image": 2})
+	graph.RequireDescend(t, component)
+
+	for _, service := range []string{Backend, Agent} {
+		repository := graph.Find(t, "awsx:ecr:Repository", "images-"+service)
+		require.Equal(t, "scalable-backend/test/"+service, repository.String(t, "name"))
+		require.True(t, repository.Bool(t, "imageScanningConfiguration", "scanOnPush"))
+		require.Equal(t, "MUTABLE", repository.String(t, "imageTagMutability"))
+		require.Equal(t, "KMS", repository.String(t, "encryptionConfigurations", 0, "encryptionType"))
+		require.False(t, repository.Bool(t, "forceDelete"))
+		for key, want := range map[string]string{
+			"project": "scalable-backend", "stack": "test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
+		} {
+			require.Equal(t, want, repository.String(t, "tags", key))
+		}
+
+		image := graph.Find(t, "awsx:ecr:Image", "images-"+service)
+		require.Equal(t, "./services", image.String(t, "context"))
+		require.Equal(t, "./services/"+service+".Dockerfile", image.String(t, "dockerfile"))
+		require.Equal(t, "linux/arm64", image.String(t, "platform"))
+		require.Contains(t, image.String(t, "repositoryUrl"), "scalable-backend/test/"+service)
+		// Everything that awsx hashes into the image's name must stay the same from build to build.
+		for _, input := range []string{"args", "imageName", "imageTag", "target"} {
+			_, set := image.Get(input)
+			require.False(t, set, "input %s of the image", input)
+		}
+	}
+
+	outputs := graph.Outputs(t, component)
+	for field, service := range map[string]string{"Backend": Backend, "Agent": Agent} {
+		require.Equal(t, "arn:aws:ecr:eu-central-1:123456789012:repository/scalable-backend/test/"+service, outputs[field+"RepositoryARN"])
+		require.Regexp(t, `/scalable-backend/test/`+service+`@sha256:[0-9a-f]{64}$`, outputs[field])
+	}
+}
+
+func TestImagesOutliveTheirResources(t *testing.T) {
+	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
+	for _, image := range graph.OfType("awsx:ecr:Image") {
+		require.True(t, image.RetainOnDelete, image.Name)
+		require.Equal(t, 1, image.Transforms, image.Name)
+	}
+
+	props := pulumi.Map{"push": pulumi.Bool(true)}
+	result := retainBuilds(context.Background(), &pulumi.ResourceTransformArgs{
+		Type: "docker-build:index:Image", Props: props, Opts: pulumi.ResourceOptions{Version: "0.0.8"},
+	})
+	require.NotNil(t, result)
+	require.True(t, result.Opts.RetainOnDelete)
+	require.Equal(t, "0.0.8", result.Opts.Version, "other options pass through")
+	require.Equal(t, props, result.Props)
+	for _, other := range []string{"awsx:ecr:Image", "aws:ecr/repository:Repository", "pulumi:providers:docker-build"} {
+		require.Nil(t, retainBuilds(context.Background(), &pulumi.ResourceTransformArgs{Type: other}), other)
+	}
+}
+
+func TestLifecycleKeepsRollbacks(t *testing.T) {
+	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
+	for _, repository := range graph.OfType("awsx:ecr:Repository") {
+		rules, ok := repository.Get("lifecyclePolicy", "rules")
+		require.True(t, ok)
+		require.Len(t, rules, 2)
+		require.Equal(t, "untagged", repository.String(t, "lifecyclePolicy", "rules", 0, "tagStatus"))
+		untagged := repository.Number(t, "lifecyclePolicy", "rules", 0, "maximumNumberOfImages")
+		require.GreaterOrEqual(t, untagged, 20.0)
+		require.Equal(t, "any", repository.String(t, "lifecyclePolicy", "rules", 1, "tagStatus"))
+		require.Greater(t, repository.Number(t, "lifecyclePolicy", "rules", 1, "maximumNumberOfImages"), untagged)
+		for rule := range 2 {
+			_, byAge := repository.Get("lifecyclePolicy", "rules", rule, "maximumAgeLimit")
+			require.False(t, byAge, "an image in use must not expire because of its age")
+		}
+	}
+}
+
+func TestDisposableRepositoriesAreEmptied(t *testing.T) {
+	info := infratest.Stack()
+	info.Disposable = true
+	for _, repository := range deploy(t, &Args{Stack: info, Architecture: "x86_64"}).OfType("awsx:ecr:Repository") {
+		require.True(t, repository.Bool(t, "forceDelete"))
+	}
+}
+
+func TestGivenDigestIsDeployedAsItIs(t *testing.T) {
+	both := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "x86_64", Backend: ownURI(Backend), Agent: ownURI(Agent)})
+	both.RequireNone(t, "awsx:ecr:Image")
+	require.Len(t, both.OfType("awsx:ecr:Repository"), 2)
+	require.Equal(t, ownURI(Backend), both.Outputs(t, component)["Backend"])
+	require.Equal(t, ownURI(Agent), both.Outputs(t, component)["Agent"])
+
+	one := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "x86_64", Agent: ownURI(Agent)})
+	require.Equal(t, "linux/amd64", one.Only(t, "awsx:ecr:Image").String(t, "platform"))
+	require.Equal(t, "images-backend", one.Only(t, "awsx:ecr:Image").Name)
+}
+
+func TestRejectsArguments(t *testing.T) {
+	for want, args := range map[string]Args{
+		"images.Args.Architecture: want arm64 or x86_64, got \"\"":                {},
+		"images.Args.Architecture: want arm64 or x86_64, got \"riscv\"":           {Architecture: "riscv"},
+		"images.Args.Context: want a path inside the project, got \"/x\"":         {Architecture: "arm64", Context: "/x"},
+		"images.Args.Context: want a path inside the project, got \"./..\"":       {Architecture: "arm64", Context: "./.."},
+		"images.Args.Agent: an image of repository scalable-backend/test/backend": {Architecture: "arm64", Agent: ownURI(Backend)},
+		"images.Args.Backend: not a digest URI":                                   {Architecture: "arm64", Backend: "nginx:latest"},
+	} {
+		args.Stack = infratest.Stack()
+		err := infratest.RunError(t, func(ctx *pulumi.Context) error {
+			_, err := New(ctx, "images", &args)
+			return err
+		})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestCheckURI(t *testing.T) {
+	accounts := []string{"123456789012"}
+	const repository = "scalable-backend/test/agent"
+	own := ownURI(Agent)
+	require.NoError(t, CheckURI(own, "eu-central-1", accounts, repository))
+	require.NoError(t, CheckURI(own, "eu-central-1", nil, repository))
+	for name, uri := range map[string]string{
+		"not a digest URI":                                   strings.Replace(own, digest, ":latest", 1),
+		"not a digest":                                       strings.Replace(own, "sha256:0", "sha256:", 1),
+		"not a digest URI: want <account>":                   "docker.io/library/nginx" + digest,
+		"an image of account 999999999999":                   strings.Replace(own, "123456789012", "999999999999", 1),
+		"an image in region eu-west-1":                       strings.Replace(own, "eu-central-1", "eu-west-1", 1),
+		"an image of repository scalable-backend/prod/agent": strings.Replace(own, "/test/", "/prod/", 1),
+	} {
+		require.ErrorContains(t, CheckURI(uri, "eu-central-1", accounts, repository), name)
+	}
+}
+
+func TestRepositoryName(t *testing.T) {
+	require.Equal(t, "scalable-backend/dev/agent", RepositoryName("scalable-backend", "dev", Agent))
+	require.NotEqual(t, RepositoryName("p", "Dev", Agent), RepositoryName("p", "dev", Agent))
+	require.NotEqual(t, RepositoryName("p", "a__b", Agent), RepositoryName("p", "a--b", Agent))
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[A-Za-z0-9._-]{1,120}`)
+		got := RepositoryName(name.Draw(t, "project"), name.Draw(t, "stack"), Agent)
+		if len(got) > 256 || !digestURI.MatchString("123456789012.dkr.ecr.us-east-1.amazonaws.com/"+got+digest) {
+			t.Fatalf("%q is no repository name that this package accepts", got)
+		}
+		for _, p := range strings.Split(got, "/") {
+			if !validPart.MatchString(p) {
+				t.Fatalf("%q is no repository name that ECR accepts", got)
+			}
+		}
+	})
+}

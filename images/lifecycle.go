@@ -1,0 +1,43 @@
+package images
+
+import (
+	"context"
+
+	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx/ecr"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The awsx default keeps one untagged image, so instances could not pull the version that a rollback goes back to.
+const (
+	keepUntagged = 30  // former builds: each push takes the tag from the one before
+	keepImages   = 200 // of any kind; what was tagged on purpose outlives the builds
+)
+
+// buildToken is the resource that awsx creates below an Image; its delete is the one that removes the manifest.
+const buildToken = "docker-build:index:Image"
+
+func lifecyclePolicy() *ecr.LifecyclePolicyArgs {
+	return &ecr.LifecyclePolicyArgs{Rules: ecr.LifecyclePolicyRuleArray{
+		ecr.LifecyclePolicyRuleArgs{
+			Description:           pulumi.String("keep former builds for rollbacks"),
+			TagStatus:             ecr.LifecycleTagStatusUntagged,
+			MaximumNumberOfImages: pulumi.Float64(keepUntagged),
+		},
+		ecr.LifecyclePolicyRuleArgs{
+			Description:           pulumi.String("bound the repository"),
+			TagStatus:             ecr.LifecycleTagStatusAny,
+			MaximumNumberOfImages: pulumi.Float64(keepImages),
+		},
+	}}
+}
+
+// retainBuilds keeps the manifests of builds that awsx replaces. Every other type passes untouched: a transform that
+// returns a result sends all of the resource's properties and options through this program.
+func retainBuilds(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult {
+	if args.Type != buildToken {
+		return nil
+	}
+	options := args.Opts
+	options.RetainOnDelete = true
+	return &pulumi.ResourceTransformResult{Props: args.Props, Opts: options}
+}
