@@ -1,0 +1,141 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"scalable-backend/internal/plan/shape"
+)
+
+// Graph is what a program registers. Its JSON form is stable from run to run.
+type Graph struct {
+	Project   string         `json:"project"`
+	Stack     string         `json:"stack"`
+	Resources []Resource     `json:"resources"` // by type, then name
+	Outputs   map[string]any `json:"outputs"`   // the stack's
+
+	Warnings []string `json:"-"`
+	revealed map[string]any
+}
+
+// Resource is one registration. Values are plain JSON (numbers are float64), with {"secret": true} in the place of a
+// secret and {"unknown": true} in the place of a value that is not known before the update.
+type Resource struct {
+	Type                 string              `json:"type"`
+	Name                 string              `json:"name"`
+	Parent               string              `json:"parent"` // the parent's type::name, "" for the stack
+	Custom               bool                `json:"custom"`
+	Remote               bool                `json:"remote,omitempty"`
+	Inputs               map[string]any      `json:"inputs"`
+	Protect              bool                `json:"protect,omitempty"`
+	RetainOnDelete       bool                `json:"retainOnDelete,omitempty"`
+	DeleteBeforeReplace  bool                `json:"deleteBeforeReplace,omitempty"`
+	IgnoreChanges        []string            `json:"ignoreChanges,omitempty"`
+	ReplaceOnChanges     []string            `json:"replaceOnChanges,omitempty"`
+	ImportID             string              `json:"importId,omitempty"`
+	DependsOn            []string            `json:"dependsOn,omitempty"`            // type::name
+	PropertyDependencies map[string][]string `json:"propertyDependencies,omitempty"` // property to type::name
+
+	Outputs  map[string]any `json:"-"` // what a component registers as its outputs
+	revealed map[string]any
+}
+
+// Key is type::name, which is unique in a graph.
+func (r Resource) Key() string { return r.Type + "::" + r.Name }
+
+// Get returns the input at a path of keys (string) and indexes (int).
+func (r Resource) Get(path ...any) (any, bool) { return shape.Lookup(r.Inputs, path...) }
+
+// Revealed is Get with made-up and configured values in the place of secret markers.
+func (r Resource) Revealed(path ...any) (any, bool) { return shape.Lookup(r.revealed, path...) }
+
+// RevealedInputs is Inputs without secret markers.
+func (r Resource) RevealedInputs() map[string]any { return r.revealed }
+
+func compare(a, b Resource) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+}
+
+// RevealedOutput is a stack output with its value in the place of a secret marker.
+func (g *Graph) RevealedOutput(name string) (any, bool) { return shape.Lookup(g.revealed, name) }
+
+// OfType returns the resources of a type, by name.
+func (g *Graph) OfType(token string) []Resource {
+	var found []Resource
+	for _, r := range g.Resources {
+		if r.Type == token {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// Find returns the resource with a type and name.
+func (g *Graph) Find(token, name string) (Resource, bool) {
+	for _, r := range g.OfType(token) {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Resource{}, false
+}
+
+// Counts returns how many resources of each type there are, components included.
+func (g *Graph) Counts() map[string]int {
+	counts := map[string]int{}
+	for _, r := range g.Resources {
+		counts[r.Type]++
+	}
+	return counts
+}
+
+// Tiers returns the resources that the program registers below the stack itself: one component a tier.
+func (g *Graph) Tiers() []Resource { return g.Children("") }
+
+// Children returns the resources whose parent is the key (a type::name, "" for the stack).
+func (g *Graph) Children(key string) []Resource {
+	var found []Resource
+	for _, r := range g.Resources {
+		if r.Parent == key {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// Under returns all descendants of the key, sorted as the graph is.
+func (g *Graph) Under(key string) []Resource {
+	below := map[string]bool{key: true}
+	// A parent may sort after its child, so the set grows until it is closed.
+	for grown := true; grown; {
+		grown = false
+		for _, r := range g.Resources {
+			if below[r.Parent] && !below[r.Key()] {
+				below[r.Key()], grown = true, true
+			}
+		}
+	}
+	var found []Resource
+	for _, r := range g.Resources {
+		if below[r.Key()] && r.Key() != key {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// WriteJSON writes the graph as one indented JSON object.
+func (g *Graph) WriteJSON(w io.Writer) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(g); err != nil {
+		return fmt.Errorf("encoding the graph: %w", err)
+	}
+	_, err := w.Write(text.Bytes())
+	return err
+}

@@ -1,0 +1,102 @@
+package shape
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// Secrets says what JSON puts in the place of a secret.
+type Secrets bool
+
+// HideSecrets puts {"secret": true} in the place of a secret, RevealSecrets its value.
+const (
+	HideSecrets   Secrets = false
+	RevealSecrets Secrets = true
+)
+
+// Key turns a URN into type::name. The stack itself, and no URN at all, are "".
+func Key(urn string) string {
+	u := resource.URN(urn)
+	if urn == "" || !u.IsValid() || u.QualifiedType() == resource.RootStackType {
+		return ""
+	}
+	return string(u.Type()) + "::" + u.Name()
+}
+
+// JSON turns properties into plain JSON values. Unknown values become {"unknown": true}.
+func JSON(properties resource.PropertyMap, secrets Secrets) map[string]any {
+	out := map[string]any{}
+	for key, value := range properties {
+		out[string(key)] = Value(value, secrets)
+	}
+	return out
+}
+
+// Value turns one property into a plain JSON value.
+func Value(v resource.PropertyValue, secrets Secrets) any {
+	switch {
+	case v.IsNull():
+		return nil
+	case v.IsSecret():
+		if secrets == HideSecrets {
+			return map[string]any{"secret": true}
+		}
+		return Value(v.SecretValue().Element, secrets)
+	case v.IsComputed():
+		return map[string]any{"unknown": true}
+	case v.IsOutput():
+		o := v.OutputValue()
+		switch {
+		case o.Secret && secrets == HideSecrets:
+			return map[string]any{"secret": true}
+		case !o.Known:
+			return map[string]any{"unknown": true}
+		}
+		return Value(o.Element, secrets)
+	case v.IsArray():
+		list := make([]any, len(v.ArrayValue()))
+		for i, e := range v.ArrayValue() {
+			list[i] = Value(e, secrets)
+		}
+		return list
+	case v.IsObject():
+		return JSON(v.ObjectValue(), secrets)
+	case v.IsAsset():
+		a := v.AssetValue()
+		return map[string]any{"asset": a.Text + a.Path + a.URI}
+	case v.IsArchive():
+		a := v.ArchiveValue()
+		return map[string]any{"archive": a.Path + a.URI}
+	case v.IsResourceReference():
+		return Key(string(v.ResourceReferenceValue().URN))
+	case v.IsBool(), v.IsNumber(), v.IsString():
+		return v.V
+	}
+	panic(fmt.Sprintf("shape: no JSON form for a %s", v.TypeString()))
+}
+
+// Lookup follows a path of keys (string) and indexes (int) into plain JSON values.
+func Lookup(value any, path ...any) (any, bool) {
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			m, ok := value.(map[string]any)
+			if !ok {
+				return nil, false
+			}
+			if value, ok = m[s]; !ok {
+				return nil, false
+			}
+		case int:
+			list, ok := value.([]any)
+			if !ok || s < 0 || s >= len(list) {
+				return nil, false
+			}
+			value = list[s]
+		default:
+			panic(fmt.Sprintf("shape.Lookup: want text or a number, got %T", step))
+		}
+	}
+	return value, true
+}

@@ -1,0 +1,209 @@
+// Package shape stands in for the cloud: it makes up the identifiers and outputs that a resource would have once it exists,
+// and the answers of the provider's functions. Everything derives from names, so that the same program always gets the
+// same values and a reader can tell from a value what it belongs to.
+package shape
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+//go:generate go run ./gen outputs.txt
+
+//go:embed outputs.txt
+var outputsText string
+
+// Env is the account that the made-up resources live in.
+type Env struct {
+	Project, Stack, Region, AccountID, Partition, DNSSuffix string
+}
+
+// NewEnv returns an account in the standard partition; an empty region stands for eu-central-1.
+func NewEnv(project, stack, region string) Env {
+	e := Env{Project: project, Stack: stack, Region: region, AccountID: "123456789012", Partition: "aws", DNSSuffix: "amazonaws.com"}
+	switch {
+	case region == "":
+		e.Region = "eu-central-1"
+	case strings.HasPrefix(region, "cn-"):
+		e.Partition, e.DNSSuffix = "aws-cn", "amazonaws.com.cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		e.Partition = "aws-us-gov"
+	}
+	return e
+}
+
+// arn returns an ARN in the account and region.
+func (e Env) arn(service, rest string) string {
+	return "arn:" + e.Partition + ":" + service + ":" + e.Region + ":" + e.AccountID + ":" + rest
+}
+
+type property struct{ name, kind string }
+
+// always holds per type the outputs that are never null.
+var always = sync.OnceValue(func() map[string][]property {
+	table := map[string][]property{}
+	for line := range strings.Lines(outputsText) {
+		fields := strings.Fields(line)
+		for _, f := range fields[1:] {
+			name, kind, _ := strings.Cut(f, ":")
+			table[fields[0]] = append(table[fields[0]], property{name, kind})
+		}
+	}
+	return table
+})
+
+// Outputs returns the id and the outputs of a resource: its inputs, and for every property that AWS computes a value
+// that is never empty. A type that is not in the tables gets an id and, as an AWS resource, an ARN.
+func Outputs(env Env, typ, name string, inputs resource.PropertyMap) (string, resource.PropertyMap) {
+	r := subject{Env: env, typ: typ, name: physicalName(typ, name, inputs), inputs: inputs}
+	out := resource.PropertyMap{}
+	for key, value := range specific(r) {
+		out[resource.PropertyKey(key)] = value
+	}
+	for key, value := range inputs {
+		if !value.IsNull() {
+			out[key] = value
+		}
+	}
+	for _, p := range always()[typ] {
+		if _, ok := out[resource.PropertyKey(p.name)]; !ok {
+			out[resource.PropertyKey(p.name)] = r.generic(p)
+		}
+	}
+	if strings.HasPrefix(typ, "aws:") && len(always()[typ]) == 0 {
+		if _, ok := out["arn"]; !ok {
+			out["arn"] = text(r.arnOfType())
+		}
+	}
+	return r.id(out), out
+}
+
+// subject is the resource that is being shaped.
+type subject struct {
+	Env
+	typ, name string
+	inputs    resource.PropertyMap
+}
+
+// physicalName is the name in AWS: the one that the program gives, otherwise the logical name.
+func physicalName(typ, logical string, inputs resource.PropertyMap) string {
+	property := resource.PropertyKey("name")
+	switch {
+	case typ == "aws:rds/instance:Instance":
+		property = "identifier"
+	case typ == "aws:ecs/taskDefinition:TaskDefinition":
+		property = "family"
+	case strings.HasPrefix(typ, "aws:s3/bucket"): // what configures a bucket has its name too
+		property = "bucket"
+	}
+	if s, ok := stringOf(inputs[property]); ok && s != "" {
+		return s
+	}
+	return logical
+}
+
+// input returns a text input, or "" where it is absent or unknown.
+func (r subject) input(key string) string {
+	s, _ := stringOf(r.inputs[resource.PropertyKey(key)])
+	return s
+}
+
+func stringOf(v resource.PropertyValue) (string, bool) {
+	for v.IsSecret() {
+		v = v.SecretValue().Element
+	}
+	if v.IsOutput() {
+		v = v.OutputValue().Element
+	}
+	if v.IsString() {
+		return v.StringValue(), true
+	}
+	return "", false
+}
+
+func text(s string) resource.PropertyValue { return resource.NewProperty(s) }
+
+// digits returns n hexadecimal digits that depend on the type and name alone.
+func (r subject) digits(n int) string { return Digits(r.typ+"::"+r.name, n) }
+
+// Digits returns n (at most 64) hexadecimal digits that depend on the seed alone.
+func Digits(seed string, n int) string {
+	sum := sha256.Sum256([]byte(seed))
+	return hex.EncodeToString(sum[:])[:n]
+}
+
+// generic makes up a value of a property that has no rule of its own.
+func (r subject) generic(p property) resource.PropertyValue {
+	switch p.kind {
+	case "Int":
+		return resource.NewProperty(1.0)
+	case "Bool":
+		return resource.NewProperty(false)
+	case "StringArray":
+		return resource.NewProperty([]resource.PropertyValue{text(r.name + "-" + p.name)})
+	case "StringMap":
+		if tags, ok := r.inputs["tags"]; ok && p.name == "tagsAll" {
+			return tags
+		}
+		return resource.NewProperty(resource.PropertyMap{})
+	}
+	switch {
+	case p.name == "arn":
+		return text(r.arnOfType())
+	case p.name == "name" || p.name == "identifier" || p.name == "bucket":
+		return text(r.name)
+	case p.name == "region":
+		return text(r.Region)
+	case p.name == "ownerId" || p.name == "accountId" || p.name == "registryId":
+		return text(r.AccountID)
+	case strings.HasSuffix(p.name, "Arn"):
+		return text(r.arn(service(r.typ), p.name+"/"+r.name))
+	}
+	return text(r.name + "-" + p.name)
+}
+
+// service is the module of a type token, e.g. "ec2" of aws:ec2/vpc:Vpc.
+func service(typ string) string {
+	_, rest, _ := strings.Cut(typ, ":")
+	module, _, _ := strings.Cut(rest, "/")
+	return module
+}
+
+// kind is the short name of a type token, e.g. "vpc" of aws:ec2/vpc:Vpc.
+func kind(typ string) string {
+	rest := typ[strings.LastIndex(typ, ":")+1:]
+	return strings.ToLower(rest[:1]) + rest[1:]
+}
+
+func (r subject) arnOfType() string {
+	if rule, ok := arns[r.typ]; ok {
+		// A rule that builds on an input has nothing to build on where the input is missing.
+		if arn := rule(r); strings.HasPrefix(arn, "arn:") {
+			return arn
+		}
+	}
+	return r.arn(service(r.typ), kind(r.typ)+"/"+r.name)
+}
+
+// id is the id of the resource: a prefix and the name, the name, or one of its outputs.
+func (r subject) id(out resource.PropertyMap) string {
+	rule, ok := ids[r.typ]
+	switch {
+	case !ok:
+		return r.name
+	case rule == "=arn": // not every type that has one shows it as an output
+		return r.arnOfType()
+	case strings.HasPrefix(rule, "="):
+		if s, ok := stringOf(out[resource.PropertyKey(rule[1:])]); ok {
+			return s
+		}
+		panic(fmt.Sprintf("shape: %s has no output %s for its id", r.typ, rule[1:]))
+	}
+	return rule + r.name
+}
