@@ -25,7 +25,7 @@ type buildOnce struct {
 }
 
 // build compiles the program in dir, once per process, and returns a path to it that no other build changes; done removes
-// it. The result stays in the user's cache, where an unchanged program is not linked again.
+// it. The result stays in the module's .cache, where an unchanged program is not linked again.
 func build(ctx context.Context, dir string) (program string, done func(), err error) {
 	cache, err := cacheDir(dir)
 	if err != nil {
@@ -73,13 +73,19 @@ func compile(ctx context.Context, dir, target string) error {
 	return nil
 }
 
-// cacheDir is the place of the built program of one directory.
+// cacheDir is the place of the built program of one directory: below its module, where git ignores it.
 func cacheDir(dir string) (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = os.TempDir()
+	root := dir
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		if root == filepath.Dir(root) {
+			return "", fmt.Errorf("%s is in no Go module: there is no program to build", dir)
+		}
+		root = filepath.Dir(root)
 	}
-	cache := filepath.Join(base, "scalable-backend", "plan-"+shape.Digits(dir, 16))
+	cache := filepath.Join(root, ".cache", "plan-"+shape.Digits(dir, 16))
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return "", fmt.Errorf("making the build cache: %w", err)
 	}

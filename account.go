@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/stack"
+)
+
+// locate asks AWS where the stack is: its account, and the names of the zones that it uses.
+func locate(ctx *pulumi.Context, cfg Config) (stack.Info, []string, error) {
+	info := stack.Info{
+		Project:    cfg.Project,
+		Stack:      cfg.Stack,
+		Region:     cfg.Region,
+		Partition:  cfg.Partition(),
+		Disposable: cfg.Disposable,
+	}
+	caller, err := aws.GetCallerIdentity(ctx, &aws.GetCallerIdentityArgs{})
+	if err != nil {
+		return info, nil, fmt.Errorf("asking AWS for the account: %w", err)
+	}
+	info.AccountID = caller.AccountId
+	zones, err := zoneNames(ctx, cfg.Network.AZCount)
+	return info, zones, err
+}
+
+// zoneNames returns the first n zones of the region by name. Local and wavelength zones, which are opted into, are left out:
+// they lack NAT gateways, load balancers or RDS.
+func zoneNames(ctx *pulumi.Context, n int) ([]string, error) {
+	found, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
+		State: pulumi.StringRef("available"),
+		Filters: []aws.GetAvailabilityZonesFilter{
+			{Name: "opt-in-status", Values: []string{"opt-in-not-required"}},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking AWS for the region's zones: %w", err)
+	}
+	names := slices.Sorted(slices.Values(found.Names))
+	if len(names) < n {
+		return nil, fmt.Errorf("network.azCount is %d, and the region has %d zones: %v", n, len(names), names)
+	}
+	return names[:n], nil
+}

@@ -1,0 +1,43 @@
+package database
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// MemoryGiB returns the memory of an instance class, from which the alarms on connections and free memory are derived. Sizes
+// follow one rule in every family: xlarge is twice large, and so on; memory-optimised families have twice (x: four times)
+// the memory of the general ones.
+func MemoryGiB(class string) (int, error) {
+	parts := strings.Split(class, ".")
+	if len(parts) != 3 || parts[0] != "db" || parts[1] == "" {
+		return 0, fmt.Errorf("instance class %q: want a class like \"db.t4g.micro\"", class)
+	}
+	family, size := parts[1], parts[2]
+	small := map[string]int{"micro": 1, "small": 2, "medium": 4}
+	if gib, ok := small[size]; ok {
+		return gib, nil
+	}
+	gib := 8
+	switch family[0] {
+	case 't', 'm':
+	case 'r':
+		gib = 16
+	case 'x':
+		gib = 32
+	default:
+		return 0, fmt.Errorf("instance class %q: want a family of t, m, r or x", class)
+	}
+	switch {
+	case size == "large":
+		return gib, nil
+	case size == "xlarge":
+		return 2 * gib, nil
+	case strings.HasSuffix(size, "xlarge"):
+		if n, err := strconv.Atoi(strings.TrimSuffix(size, "xlarge")); err == nil && n > 1 {
+			return 2 * gib * n, nil
+		}
+	}
+	return 0, fmt.Errorf("instance class %q: unknown size %q", class, size)
+}

@@ -1,0 +1,263 @@
+package database
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/infratest"
+)
+
+const (
+	instanceType   = "aws:rds/instance:Instance"
+	parametersType = "aws:rds/parameterGroup:ParameterGroup"
+	subnetsType    = "aws:rds/subnetGroup:SubnetGroup"
+	eventsType     = "aws:rds/eventSubscription:EventSubscription"
+	secretType     = "aws:secretsmanager/secret:Secret"
+	versionType    = "aws:secretsmanager/secretVersion:SecretVersion"
+	logGroupType   = "aws:cloudwatch/logGroup:LogGroup"
+	roleType       = "aws:iam/role:Role"
+	attachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+	passwordType   = "random:index/randomPassword:RandomPassword"
+	suffixType     = "random:index/randomId:RandomId"
+
+	dataKey = "arn:aws:kms:eu-central-1:123456789012:key/data"
+	logsKey = "arn:aws:kms:eu-central-1:123456789012:key/logs"
+	topic   = "arn:aws:sns:eu-central-1:123456789012:alerts"
+)
+
+func prodArgs() *Args {
+	return &Args{
+		Stack:           infratest.Stack(),
+		SubnetIDs:       pulumi.ToStringArray([]string{"subnet-a", "subnet-b", "subnet-c"}),
+		SecurityGroupID: pulumi.String("sg-database"),
+		DataKeyARN:      pulumi.String(dataKey), LogsKeyARN: pulumi.String(logsKey), AlarmTopicARN: pulumi.String(topic),
+		InstanceClass: "db.m7g.large", EngineVersion: "17", MultiAZ: true,
+		AllocatedStorage: 100, MaxAllocatedStorage: 1000, BackupRetentionDays: 30,
+		DeletionProtection: true, Enhanced: true, PasswordVersion: 1, LogRetentionDays: 365,
+	}
+}
+
+func devArgs() *Args {
+	a := prodArgs()
+	a.Stack.Disposable = true
+	a.InstanceClass, a.MultiAZ, a.Enhanced, a.DeletionProtection = "db.t4g.micro", false, false, false
+	a.AllocatedStorage, a.MaxAllocatedStorage, a.BackupRetentionDays, a.LogRetentionDays = 20, 100, 2, 14
+	return a
+}
+
+func record(t *testing.T, args *Args) *infratest.Graph {
+	t.Helper()
+	g := infratest.Run(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, "database", args)
+		return err
+	})
+	g.RequireDescend(t, Token+"::database")
+	return g
+}
+
+func TestProd(t *testing.T) {
+	g := record(t, prodArgs())
+	g.RequireCounts(t, map[string]int{
+		instanceType: 1, parametersType: 1, subnetsType: 1, eventsType: 2, secretType: 1, versionType: 1,
+		logGroupType: 2, roleType: 1, attachmentType: 1, passwordType: 1, suffixType: 1,
+	})
+	i := g.Find(t, instanceType, "database-instance")
+	assert.True(t, i.Protect)
+	id := i.String(t, "identifier")
+	assert.Regexp(t, `^scalable-backend-test-[0-9a-f]{8}$`, id)
+	for path, want := range map[string]any{
+		"engine": "postgres", "engineVersion": "17", "instanceClass": "db.m7g.large", "dbName": "backend", "username": "backend",
+		"port": 5432.0, "publiclyAccessible": false, "multiAz": true, "caCertIdentifier": "rds-ca-rsa2048-g1",
+		"storageType": "gp3", "allocatedStorage": 100.0, "maxAllocatedStorage": 1000.0, "storageEncrypted": true, "kmsKeyId": dataKey,
+		"iamDatabaseAuthenticationEnabled": true, "enabledCloudwatchLogsExports": []any{"postgresql", "upgrade"},
+		"backupRetentionPeriod": 30.0, "deleteAutomatedBackups": false, "copyTagsToSnapshot": true, "deletionProtection": true,
+		"skipFinalSnapshot": false, "finalSnapshotIdentifier": id + "-final", "applyImmediately": false, "autoMinorVersionUpgrade": true,
+		"monitoringInterval": 60.0, "performanceInsightsEnabled": true, "performanceInsightsKmsKeyId": dataKey,
+		"performanceInsightsRetentionPeriod": 7.0, "vpcSecurityGroupIds": []any{"sg-database"},
+	} {
+		got, ok := i.Get(path)
+		assert.True(t, ok, path)
+		assert.Equal(t, want, got, path)
+	}
+	for _, absent := range []string{"iops", "storageThroughput", "manageMasterUserPassword"} {
+		_, ok := i.Get(absent)
+		assert.False(t, ok, absent)
+	}
+	assert.Equal(t, map[string]any{
+		"Name": "database-instance", "project": "scalable-backend", "stack": "test", "tier": "database", "managed-by": "pulumi",
+	}, i.Inputs["tags"])
+	role := g.Find(t, roleType, "database-monitoring-role")
+	assert.Contains(t, role.String(t, "assumeRolePolicy"), `"Service":["monitoring.rds.amazonaws.com"]`)
+	assert.Contains(t, role.String(t, "assumeRolePolicy"), `{"StringEquals":{"aws:SourceAccount":["123456789012"]}}`)
+	assert.Equal(t, "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
+		g.Only(t, attachmentType).String(t, "policyArn"))
+	g.RequireNames(t, eventsType, "database-instance-events", "database-parameter-events")
+	for _, e := range g.OfType(eventsType) {
+		assert.Equal(t, topic, e.String(t, "snsTopic"))
+	}
+}
+
+// What must stand before the instance: its log groups, or RDS makes them without retention, and the monitoring role's policy.
+func TestInstanceWaits(t *testing.T) {
+	i := record(t, prodArgs()).Only(t, instanceType)
+	for _, want := range []string{
+		logGroupType + "::database-logs-postgresql", logGroupType + "::database-logs-upgrade", attachmentType + "::database-monitoring-policy",
+		subnetsType + "::database-subnets", parametersType + "::database-parameters", passwordType + "::database-password",
+	} {
+		assert.Contains(t, i.DependsOn, want)
+	}
+}
+
+func TestDevLeavesNothing(t *testing.T) {
+	g := record(t, devArgs())
+	g.RequireCounts(t, map[string]int{
+		instanceType: 1, parametersType: 1, subnetsType: 1, secretType: 1, versionType: 1, logGroupType: 2, passwordType: 1, suffixType: 1,
+	})
+	i := g.Only(t, instanceType)
+	assert.False(t, i.Protect)
+	for path, want := range map[string]any{
+		"skipFinalSnapshot": true, "deleteAutomatedBackups": true, "deletionProtection": false, "applyImmediately": true,
+		"storageEncrypted": true, "publiclyAccessible": false, "iamDatabaseAuthenticationEnabled": true,
+	} {
+		got, _ := i.Get(path)
+		assert.Equal(t, want, got, path)
+	}
+	for _, absent := range []string{"finalSnapshotIdentifier", "monitoringInterval", "monitoringRoleArn", "performanceInsightsEnabled"} {
+		_, ok := i.Get(absent)
+		assert.False(t, ok, absent)
+	}
+	assert.Zero(t, g.Only(t, secretType).Number(t, "recoveryWindowInDays"))
+}
+
+func TestParameters(t *testing.T) {
+	parameter := func(name, value string) any {
+		return map[string]any{"name": name, "value": value, "applyMethod": "immediate"}
+	}
+	dev := record(t, devArgs()).Only(t, parametersType)
+	assert.Equal(t, "postgres17", dev.String(t, "family"))
+	assert.Equal(t, []any{parameter("rds.force_ssl", "1")}, dev.Inputs["parameters"])
+	_, named := dev.Get("name")
+	assert.False(t, named, "a fixed name would stop create-before-delete when the family changes")
+	prod := record(t, prodArgs()).Only(t, parametersType)
+	assert.Equal(t, []any{
+		parameter("rds.force_ssl", "1"), parameter("log_min_duration_statement", "1000"), parameter("log_statement", "ddl"),
+	}, prod.Inputs["parameters"])
+}
+
+func TestLogGroups(t *testing.T) {
+	g := record(t, prodArgs())
+	id := g.Only(t, instanceType).String(t, "identifier")
+	for _, export := range []string{"postgresql", "upgrade"} {
+		group := g.Find(t, logGroupType, "database-logs-"+export)
+		assert.Equal(t, "/aws/rds/instance/"+id+"/"+export, group.String(t, "name"))
+		assert.Equal(t, 365.0, group.Number(t, "retentionInDays"))
+		assert.Equal(t, logsKey, group.String(t, "kmsKeyId"))
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	g := record(t, prodArgs())
+	p := g.Only(t, passwordType)
+	assert.Equal(t, map[string]any{"passwordVersion": "1"}, p.Inputs["keepers"])
+	assert.Equal(t, 48.0, p.Number(t, "length"))
+	assert.Empty(t, strings.Trim(p.String(t, "overrideSpecial"), "-_.~"), "only characters that RDS and URLs take as they are")
+	assert.Subset(t, p.IgnoreChanges, []string{"length", "special", "overrideSpecial"})
+	assert.NotContains(t, p.IgnoreChanges, "keepers")
+
+	secret := g.Only(t, secretType)
+	assert.Equal(t, dataKey, secret.String(t, "kmsKeyId"))
+	assert.Equal(t, 30.0, secret.Number(t, "recoveryWindowInDays"))
+	_, named := secret.Get("name")
+	assert.False(t, named, "a fixed name collides with the recovery window of the one before")
+
+	i := g.Only(t, instanceType)
+	password := i.Secret(t, "password")
+	var got map[string]any
+	require.NoError(t, json.Unmarshal([]byte(g.Only(t, versionType).Secret(t, "secretString")), &got))
+	host, _ := got["host"].(string)
+	assert.True(t, strings.HasPrefix(host, i.String(t, "identifier")+"."), host)
+	delete(got, "host")
+	assert.Equal(t, map[string]any{
+		"engine": "postgres", "port": 5432.0, "dbname": "backend", "username": "backend", "password": password,
+	}, got)
+}
+
+// Whoever has the secret's ARN can read it: the output depends on the version. The identifier's keepers are the inputs
+// that replace the instance.
+func TestReadiness(t *testing.T) {
+	g := infratest.Run(t, func(ctx *pulumi.Context) error {
+		d, err := New(ctx, "database", prodArgs())
+		if err != nil {
+			return err
+		}
+		assert.Regexp(t, `^arn:aws:secretsmanager:`, infratest.Value[string](t, d.SecretARN))
+		assert.Regexp(t, `:5432$`, infratest.Value[string](t, d.Endpoint))
+		assert.Regexp(t, `^scalable-backend-test-[0-9a-f]{8}$`, infratest.Value[string](t, d.InstanceID))
+		assert.Len(t, infratest.Value[[]string](t, d.LogGroupNames), 2)
+		_, err = cloudwatch.NewLogGroup(ctx, "consumer", &cloudwatch.LogGroupArgs{Name: d.SecretARN})
+		return err
+	})
+	assert.Contains(t, g.Find(t, logGroupType, "consumer").DependsOn, versionType+"::database-credentials-version")
+	assert.Equal(t, map[string]any{"engine": "postgres", "dbName": "backend", "username": "backend", "kmsKeyId": dataKey},
+		g.Only(t, suffixType).Inputs["keepers"])
+}
+
+func TestValidate(t *testing.T) {
+	for field, change := range map[string]func(*Args){
+		"SubnetIDs":           func(a *Args) { a.SubnetIDs = nil },
+		"DataKeyARN":          func(a *Args) { a.DataKeyARN = nil },
+		"AlarmTopicARN":       func(a *Args) { a.AlarmTopicARN = nil },
+		"InstanceClass":       func(a *Args) { a.InstanceClass = "m7g.large" },
+		"EngineVersion":       func(a *Args) { a.EngineVersion = "17.4" },
+		"AllocatedStorage":    func(a *Args) { a.AllocatedStorage = 19 },
+		"MaxAllocatedStorage": func(a *Args) { a.MaxAllocatedStorage = 105 },
+		"BackupRetentionDays": func(a *Args) { a.BackupRetentionDays = 0 },
+		"PasswordVersion":     func(a *Args) { a.PasswordVersion = 0 },
+		"LogRetentionDays":    func(a *Args) { a.LogRetentionDays = 0 },
+		"DeletionProtection":  func(a *Args) { a.Stack.Disposable = true },
+	} {
+		args := prodArgs()
+		change(args)
+		err := infratest.RunError(t, func(ctx *pulumi.Context) error {
+			_, err := New(ctx, "database", args)
+			return err
+		})
+		assert.ErrorContains(t, err, "database.Args."+field+": want ", field)
+	}
+}
+
+func TestIdentifierPrefix(t *testing.T) {
+	for _, c := range []struct{ project, stack, want string }{
+		{"scalable-backend", "dev", "scalable-backend-dev"},
+		{"My_Project.x", "Prod", "my-project-x-prod"},
+		{"2fast", "dev", "db-2fast-dev"},
+		{"a--b-", "-c", "a-b-c"},
+		{"___", "日本", "db"},
+	} {
+		assert.Equal(t, c.want, identifierPrefix(c.project, c.stack))
+	}
+	long := identifierPrefix(strings.Repeat("x", 80), "dev")
+	assert.Len(t, long, 54)
+	assert.NotEqual(t, long, identifierPrefix(strings.Repeat("x", 80), "prod"))
+}
+
+func TestMemoryGiB(t *testing.T) {
+	for class, want := range map[string]int{
+		"db.t4g.micro": 1, "db.t4g.small": 2, "db.t3.medium": 4, "db.t4g.large": 8, "db.m7g.large": 8, "db.m7g.xlarge": 16,
+		"db.m7g.4xlarge": 64, "db.r7g.large": 16, "db.r6gd.2xlarge": 64, "db.x2g.large": 32,
+	} {
+		got, err := MemoryGiB(class)
+		require.NoError(t, err, class)
+		assert.Equal(t, want, got, class)
+	}
+	for _, class := range []string{"", "m7g.large", "db.m7g", "db.z1d.large", "db.m7g.0xlarge", "db.m7g.huge"} {
+		_, err := MemoryGiB(class)
+		assert.Error(t, err, class)
+	}
+}

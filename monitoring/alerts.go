@@ -1,0 +1,185 @@
+package monitoring
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/policy"
+	"scalable-backend/internal/stack"
+)
+
+// AlertsToken is the type of the Alerts component.
+const AlertsToken = "scalable-backend:monitoring:Alerts"
+
+// AlertsArgs are the inputs of Alerts.
+type AlertsArgs struct {
+	Stack  stack.Info
+	Emails []string // each has to confirm its subscription by hand
+	// EventBridge lets rules publish. The topic's policy can hold no condition on them, so it is off unless a rule exists.
+	EventBridge bool
+}
+
+// Alerts is the topic that every alarm notifies, and its key. It stands before every other tier.
+type Alerts struct {
+	pulumi.ResourceState
+
+	TopicARN pulumi.StringOutput // resolves once the topic's policy lets publishers in
+	KeyARN   pulumi.StringOutput
+}
+
+func (a *AlertsArgs) validate() error {
+	var problems []error
+	for i, email := range a.Emails {
+		if local, domain, ok := strings.Cut(email, "@"); !ok || local == "" || domain == "" {
+			problems = append(problems, fmt.Errorf("monitoring.AlertsArgs.Emails[%d]: want an address, got %q", i, email))
+		}
+		if slices.Contains(a.Emails[:i], email) {
+			problems = append(problems, fmt.Errorf("monitoring.AlertsArgs.Emails[%d]: want each address once, got %q again", i, email))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// NewAlerts creates the topic.
+func NewAlerts(ctx *pulumi.Context, name string, args *AlertsArgs, opts ...pulumi.ResourceOption) (*Alerts, error) {
+	if err := args.validate(); err != nil {
+		return nil, err
+	}
+	a := &Alerts{}
+	if err := ctx.RegisterComponentResource(AlertsToken, name, a, opts...); err != nil {
+		return nil, fmt.Errorf("registering %s: %w", AlertsToken, err)
+	}
+	parent := pulumi.Parent(a)
+
+	window := 30
+	if args.Stack.Disposable {
+		window = 7 // the least that AWS allows
+	}
+	key, err := kms.NewKey(ctx, name+"-key", &kms.KeyArgs{
+		Description:          pulumi.String("Encrypts the alert topic of " + args.Stack.Project + "-" + args.Stack.Stack),
+		EnableKeyRotation:    pulumi.Bool(true),
+		DeletionWindowInDays: pulumi.Int(window),
+		Policy:               policy.JSON(keyStatements(args)...),
+		Tags:                 args.Stack.Tags("monitoring", name+"-key"),
+	}, parent, pulumi.Protect(!args.Stack.Disposable))
+	if err != nil {
+		return nil, fmt.Errorf("creating key of alert topic: %w", err)
+	}
+	topic, err := sns.NewTopic(ctx, name+"-topic", &sns.TopicArgs{
+		// Under AWS's own key for SNS alarms would fail silently: its policy lets no service in.
+		KmsMasterKeyId: key.Arn,
+		Tags:           args.Stack.Tags("monitoring", name+"-topic"),
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("creating alert topic: %w", err)
+	}
+	topicPolicy, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
+		Arn:    topic.Arn,
+		Policy: policy.JSON(topicStatements(args, topic.Arn)...),
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("creating policy of alert topic: %w", err)
+	}
+	for _, email := range args.Emails {
+		if _, err := sns.NewTopicSubscription(ctx, name+"-email-"+email, &sns.TopicSubscriptionArgs{
+			Topic:    topic.Arn,
+			Protocol: pulumi.String("email"),
+			Endpoint: pulumi.String(email),
+		}, parent); err != nil {
+			return nil, fmt.Errorf("subscribing %s: %w", email, err)
+		}
+	}
+
+	a.TopicARN = topicPolicy.Arn
+	a.KeyARN = key.Arn
+	if err := ctx.RegisterResourceOutputs(a, pulumi.Map{"topicArn": a.TopicARN, "keyArn": a.KeyARN}); err != nil {
+		return nil, fmt.Errorf("registering outputs of %s: %w", name, err)
+	}
+	return a, nil
+}
+
+// publishers are the services that notify the topic on behalf of this account.
+var publishers = []string{"budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.rds.amazonaws.com"}
+
+const eventBridge = "events.amazonaws.com"
+
+// keyStatements let the account's administrators manage the key, and publishers encrypt what they publish.
+func keyStatements(args *AlertsArgs) []policy.Statement {
+	info := args.Stack
+	use := []string{"kms:Decrypt", "kms:GenerateDataKey*"} // with its variants, which a publisher may choose
+	thisKey := policy.Strings("*")                         // in a key's own policy: this key
+	condition := func(test, key string, values ...string) policy.Condition {
+		return policy.Condition{Test: test, Key: key, Values: policy.Strings(values...)}
+	}
+	statements := []policy.Statement{
+		{
+			Sid: "Administration", Effect: policy.Allow,
+			Principals: []policy.Principal{policy.AWS(pulumi.String(info.RootARN()))},
+			// Without the root as full administrator nobody could change the key's policy any more.
+			Actions: []string{"kms:*"}, Resources: thisKey,
+		},
+		{
+			Sid: "Publishers", Effect: policy.Allow,
+			Principals: []policy.Principal{policy.Service(publishers...)},
+			Actions:    use, Resources: thisKey,
+			Conditions: []policy.Condition{policy.SourceAccount(info.AccountID)},
+		},
+		{
+			// Auto Scaling publishes as its service-linked role. In a new account the role does not exist yet and cannot be a
+			// principal, so it stands in the condition.
+			Sid: "AutoScaling", Effect: policy.Allow,
+			Principals: []policy.Principal{policy.Everyone()},
+			Actions:    use, Resources: thisKey,
+			Conditions: []policy.Condition{
+				condition("StringEquals", "kms:CallerAccount", info.AccountID),
+				condition("ArnLike", "aws:PrincipalArn", info.GlobalARN("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling*")),
+			},
+		},
+	}
+	if args.EventBridge {
+		statements = append(statements, policy.Statement{
+			// EventBridge's requests do not carry aws:SourceAccount: with that condition its messages would be dropped silently.
+			Sid: "EventBridge", Effect: policy.Allow,
+			Principals: []policy.Principal{policy.Service(eventBridge)},
+			Actions:    use, Resources: thisKey,
+			Conditions: []policy.Condition{condition("ArnLike", "kms:EncryptionContext:aws:sns:topicArn", info.ARN("sns", "*"))},
+		})
+	}
+	return statements
+}
+
+// topicStatements replace SNS's default policy, so every publisher is named. The account's own identities publish by their
+// IAM policies.
+func topicStatements(args *AlertsArgs, topic pulumi.StringInput) []policy.Statement {
+	publish := []string{"sns:Publish"}
+	resources := []pulumi.StringInput{topic}
+	statements := []policy.Statement{
+		{
+			Sid: "Publishers", Effect: policy.Allow,
+			Principals: []policy.Principal{policy.Service(publishers...)},
+			Actions:    publish, Resources: resources,
+			Conditions: []policy.Condition{policy.SourceAccount(args.Stack.AccountID)},
+		},
+		{
+			Sid: "TLSOnly", Effect: policy.Deny,
+			Principals: []policy.Principal{policy.Everyone()}, // a denial is for all
+			Actions:    publish, Resources: resources,
+			Conditions: []policy.Condition{{Test: "Bool", Key: "aws:SecureTransport", Values: policy.Strings("false")}},
+		},
+	}
+	if args.EventBridge {
+		statements = append(statements, policy.Statement{
+			// EventBridge supports no condition in a topic's policy.
+			Sid: "EventBridge", Effect: policy.Allow,
+			Principals: []policy.Principal{policy.Service(eventBridge)},
+			Actions:    publish, Resources: resources,
+		})
+	}
+	return statements
+}

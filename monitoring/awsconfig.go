@@ -1,0 +1,142 @@
+package monitoring
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/policy"
+)
+
+const (
+	recorderToken = "aws:cfg/recorder:Recorder"
+	channelToken  = "aws:cfg/deliveryChannel:DeliveryChannel"
+	statusToken   = "aws:cfg/recorderStatus:RecorderStatus"
+
+	configHistoryDays = 365
+)
+
+// config records the configuration of every resource in account and region. The order is AWS's: recorder, channel, start.
+func (b *builder) config() error {
+	child := b.child("config-role")
+	role, err := iam.NewRole(b.ctx, child, &iam.RoleArgs{
+		Description:      pulumi.String("Lets AWS Config read the account's configuration"),
+		AssumeRolePolicy: policy.AssumeRole("config.amazonaws.com", policy.SourceAccount(b.args.Stack.AccountID)),
+		Tags:             b.tags(child),
+	}, b.parent)
+	if err != nil {
+		return fmt.Errorf("creating role of AWS Config: %w", err)
+	}
+	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child("config-read"), &iam.RolePolicyAttachmentArgs{
+		Role:      role.Name,
+		PolicyArn: pulumi.String(b.args.Stack.ManagedPolicyARN("service-role/AWS_ConfigRole")),
+	}, b.parent)
+	if err != nil {
+		return fmt.Errorf("attaching policy of AWS Config: %w", err)
+	}
+	bucket, err := b.configBucket(role)
+	if err != nil {
+		return err
+	}
+	recorder, err := b.register(recorderToken, b.child("config-recorder"), pulumi.Map{
+		"roleArn":        role.Arn,
+		"recordingGroup": pulumi.Map{"allSupported": pulumi.Bool(true), "includeGlobalResourceTypes": pulumi.Bool(true)},
+	}, pulumi.DependsOn([]pulumi.Resource{attachment}))
+	if err != nil {
+		return fmt.Errorf("creating recorder: %w", err)
+	}
+	channel, err := b.register(channelToken, b.child("config-channel"), pulumi.Map{"s3BucketName": bucket},
+		pulumi.DependsOn([]pulumi.Resource{recorder}))
+	if err != nil {
+		return fmt.Errorf("creating delivery channel: %w", err)
+	}
+	if _, err := b.register(statusToken, b.child("config-status"), pulumi.Map{
+		"name": recorder.ID(), "isEnabled": pulumi.Bool(true),
+	}, pulumi.DependsOn([]pulumi.Resource{channel})); err != nil {
+		return fmt.Errorf("starting recorder: %w", err)
+	}
+	return nil
+}
+
+// configBucket keeps the recorded history. The name comes from the policy: whoever has it can deliver.
+func (b *builder) configBucket(role *iam.Role) (pulumi.StringOutput, error) {
+	var none pulumi.StringOutput
+	child := b.child("config-history")
+	bucket, err := s3.NewBucketV2(b.ctx, child, &s3.BucketV2Args{
+		ForceDestroy: pulumi.Bool(b.args.Stack.Disposable),
+		Tags:         b.tags(child),
+	}, b.parent)
+	if err != nil {
+		return none, fmt.Errorf("creating bucket of AWS Config: %w", err)
+	}
+	blocked, err := s3.NewBucketPublicAccessBlock(b.ctx, child, &s3.BucketPublicAccessBlockArgs{
+		Bucket: bucket.ID(), BlockPublicAcls: pulumi.Bool(true), BlockPublicPolicy: pulumi.Bool(true),
+		IgnorePublicAcls: pulumi.Bool(true), RestrictPublicBuckets: pulumi.Bool(true),
+	}, b.parent)
+	if err != nil {
+		return none, fmt.Errorf("blocking public access to bucket of AWS Config: %w", err)
+	}
+	if _, err := s3.NewBucketOwnershipControls(b.ctx, child, &s3.BucketOwnershipControlsArgs{
+		Bucket: bucket.ID(),
+		Rule:   s3.BucketOwnershipControlsRuleArgs{ObjectOwnership: pulumi.String("BucketOwnerEnforced")},
+	}, b.parent); err != nil {
+		return none, fmt.Errorf("setting ownership in bucket of AWS Config: %w", err)
+	}
+	if _, err := s3.NewBucketServerSideEncryptionConfigurationV2(b.ctx, child, &s3.BucketServerSideEncryptionConfigurationV2Args{
+		Bucket: bucket.ID(),
+		Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
+			ApplyServerSideEncryptionByDefault: s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
+				SseAlgorithm: pulumi.String("AES256"),
+			},
+		}},
+	}, b.parent); err != nil {
+		return none, fmt.Errorf("encrypting bucket of AWS Config: %w", err)
+	}
+	if _, err := s3.NewBucketLifecycleConfigurationV2(b.ctx, child, &s3.BucketLifecycleConfigurationV2Args{
+		Bucket: bucket.ID(),
+		Rules: s3.BucketLifecycleConfigurationV2RuleArray{s3.BucketLifecycleConfigurationV2RuleArgs{
+			Id: pulumi.String("expire"), Status: pulumi.String("Enabled"),
+			Filter:     s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String("")},
+			Expiration: s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(configHistoryDays)},
+			AbortIncompleteMultipartUpload: s3.BucketLifecycleConfigurationV2RuleAbortIncompleteMultipartUploadArgs{
+				DaysAfterInitiation: pulumi.Int(7),
+			},
+		}},
+	}, b.parent); err != nil {
+		return none, fmt.Errorf("expiring history of AWS Config: %w", err)
+	}
+	bucketPolicy, err := s3.NewBucketPolicy(b.ctx, child, &s3.BucketPolicyArgs{
+		Bucket: bucket.ID(),
+		Policy: policy.JSON(configBucketStatements(bucket.Arn, role.Arn, b.args.Stack.AccountID)...),
+	}, b.parent, pulumi.DependsOn([]pulumi.Resource{blocked}))
+	if err != nil {
+		return none, fmt.Errorf("creating policy of bucket of AWS Config: %w", err)
+	}
+	return bucketPolicy.Bucket, nil
+}
+
+func configBucketStatements(bucket, role pulumi.StringOutput, account string) []policy.Statement {
+	objects := func(prefix string) pulumi.StringOutput {
+		return bucket.ApplyT(func(arn string) string { return arn + "/" + prefix }).(pulumi.StringOutput)
+	}
+	recorder := []policy.Principal{policy.AWS(role)}
+	return []policy.Statement{
+		{
+			Sid: "TLSOnly", Effect: policy.Deny,
+			Principals: []policy.Principal{policy.Everyone()},      // a denial is for all
+			Actions:    []string{"s3:*"},                           // and for every action
+			Resources:  []pulumi.StringInput{bucket, objects("*")}, // on every object
+			Conditions: []policy.Condition{{Test: "Bool", Key: "aws:SecureTransport", Values: policy.Strings("false")}},
+		},
+		{
+			Sid: "Check", Effect: policy.Allow, Principals: recorder,
+			Actions: []string{"s3:GetBucketAcl", "s3:ListBucket"}, Resources: []pulumi.StringInput{bucket},
+		},
+		{
+			Sid: "Deliver", Effect: policy.Allow, Principals: recorder,
+			Actions: []string{"s3:PutObject"}, Resources: []pulumi.StringInput{objects("AWSLogs/" + account + "/Config/*")}, // names hold dates
+		},
+	}
+}

@@ -1,0 +1,252 @@
+package monitoring
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/naming"
+	"scalable-backend/internal/stack"
+)
+
+// The dashboard's grid is 24 wide.
+const (
+	gridWidth   = 24
+	chartWidth  = 8
+	chartHeight = 6
+	titleHeight = 1
+	logHeight   = 8
+)
+
+// dashboardBody is the document of a CloudWatch dashboard.
+type dashboardBody struct {
+	Start   string   `json:"start"`
+	Widgets []widget `json:"widgets"`
+}
+
+type widget struct {
+	Type       string `json:"type"`
+	X          int    `json:"x"`
+	Y          int    `json:"y"`
+	Width      int    `json:"width"`
+	Height     int    `json:"height"`
+	Properties any    `json:"properties"`
+}
+
+type textProperties struct {
+	Markdown string `json:"markdown"`
+}
+
+type alarmProperties struct {
+	Title  string   `json:"title"`
+	Alarms []string `json:"alarms"`
+}
+
+type metricProperties struct {
+	Title       string       `json:"title"`
+	Region      string       `json:"region"`
+	View        string       `json:"view"`
+	Stat        string       `json:"stat"`
+	Period      int          `json:"period"`
+	Metrics     [][]any      `json:"metrics"` // namespace, name, then dimensions in pairs; or one search
+	Annotations *annotations `json:"annotations,omitempty"`
+}
+
+// search finds metrics by dimension names: one line for each value that there is.
+type search struct {
+	Expression string `json:"expression"`
+}
+
+type annotations struct {
+	Horizontal []annotation `json:"horizontal"`
+}
+
+type annotation struct {
+	Label string  `json:"label"`
+	Value float64 `json:"value"`
+}
+
+type logProperties struct {
+	Title  string `json:"title"`
+	Region string `json:"region"`
+	View   string `json:"view"`
+	Query  string `json:"query"`
+}
+
+// chart is a graph whose dimensions may still be unknown.
+type chart struct {
+	section   section
+	title     string
+	metrics   []metric
+	search    string // instead of metrics
+	statistic string
+	period    int
+	threshold *float64
+}
+
+// charts are the alarms' own metrics, each with its threshold, followed by what gives them context.
+func charts(a *Args, table []alarm) []chart {
+	var all []chart
+	for _, row := range table {
+		all = append(all, chart{
+			section: row.section, title: row.name, metrics: []metric{row.metric}, statistic: row.statistic, period: row.period, threshold: &row.threshold,
+		})
+	}
+	context := func(s section, title, statistic string, metrics ...metric) {
+		all = append(all, chart{section: s, title: title, metrics: metrics, statistic: statistic, period: minute})
+	}
+	rds := func(name string) metric {
+		return metric{"AWS/RDS", name, []dimension{{"DBInstanceIdentifier", a.DatabaseInstanceID}}}
+	}
+	api := func(name string) metric {
+		return metric{"AWS/ApiGateway", name, []dimension{{"ApiName", a.RestAPIName}, {"Stage", a.APIStageName}}}
+	}
+	context(doors, "requests at the public door", "Sum", publicDoor(a, "RequestCount"))
+	context(doors, "requests that the backend failed", "Sum", publicDoor(a, "HTTPCode_Target_5XX_Count"))
+	byRoute := func(title, statistic, name string) {
+		if name != "" {
+			all = append(all, chart{section: backend, title: title, statistic: statistic, period: minute, search: fmt.Sprintf(
+				`SEARCH('{%s,%s,%s} MetricName="%s" %s="%s"', '%s', %d)`,
+				a.MetricsNamespace, StackDimension, RouteDimension, name, StackDimension, a.Stack.Stack, statistic, minute)})
+		}
+	}
+	byRoute("latency by route", "p99", a.Metrics.RequestLatency)
+	byRoute("errors by route", "Sum", a.Metrics.RequestErrors)
+	context(backend, "network of the instances", "Sum",
+		metric{"AWS/EC2", "NetworkIn", []dimension{{"AutoScalingGroupName", a.AutoScalingGroupName}}},
+		metric{"AWS/EC2", "NetworkOut", []dimension{{"AutoScalingGroupName", a.AutoScalingGroupName}}})
+	context(database, "latency of reads and writes", "Average", rds("ReadLatency"), rds("WriteLatency"))
+	context(agents, "agents seen", "Maximum", own(a, a.Metrics.Agents))
+	context(gateway, "requests at the gateway", "Sum", api("Count"), api("4XXError"))
+	context(storage, "bytes in and out of the bucket", "Sum", bucket(a, "BytesUploaded"), bucket(a, "BytesDownloaded"))
+	for i := range a.NATGateways {
+		context(network, fmt.Sprintf("bytes through NAT gateway %d", i), "Sum", natGateway(a, i, "BytesOutToDestination"))
+	}
+	return all
+}
+
+// properties resolve the chart's dimensions.
+func (c chart) properties(region string) pulumi.Output {
+	var values []any
+	for _, m := range c.metrics {
+		for _, d := range m.dimensions {
+			values = append(values, d.value)
+		}
+	}
+	return pulumi.All(values...).ApplyT(func(values []any) metricProperties {
+		p := metricProperties{Title: c.title, Region: region, View: "timeSeries", Stat: c.statistic, Period: c.period}
+		for _, m := range c.metrics {
+			row := []any{m.namespace, m.name}
+			for _, d := range m.dimensions {
+				row = append(row, d.name, text(values[0]))
+				values = values[1:]
+			}
+			p.Metrics = append(p.Metrics, row)
+		}
+		if c.search != "" {
+			p.Metrics = [][]any{{search{c.search}}}
+		}
+		if c.threshold != nil {
+			p.Annotations = &annotations{Horizontal: []annotation{{Label: "alarm", Value: *c.threshold}}}
+		}
+		return p
+	})
+}
+
+func text(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case pulumi.ID:
+		return string(v)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// dashboard creates the one dashboard: the alarms' states, then tier by tier, then the services' warnings.
+func (b *builder) dashboard(table []alarm, arns pulumi.StringArray) (*cloudwatch.Dashboard, error) {
+	region := b.args.Stack.Region
+	all := charts(b.args, table)
+	inputs := []any{arns.ToStringArrayOutput(), b.args.BackendLogGroupName, b.args.AgentLogGroupName}
+	for _, c := range all {
+		inputs = append(inputs, c.properties(region))
+	}
+	body := pulumi.All(inputs...).ApplyT(func(values []any) (string, error) {
+		body, err := json.Marshal(layout(region, all, values[0].([]string), []string{text(values[1]), text(values[2])}, values[3:]))
+		return string(body), err
+	}).(pulumi.StringOutput)
+	dashboard, err := cloudwatch.NewDashboard(b.ctx, b.child("dashboard"), &cloudwatch.DashboardArgs{
+		DashboardName: pulumi.String(dashboardName(b.args.Stack)),
+		DashboardBody: body,
+	}, b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("creating dashboard: %w", err)
+	}
+	return dashboard, nil
+}
+
+// layout places the widgets. properties are those of the charts, in their order.
+func layout(region string, all []chart, alarms, logGroups []string, properties []any) dashboardBody {
+	body := dashboardBody{Start: "-PT6H"}
+	y := 0
+	place := func(kind string, x, width, height int, p any) {
+		body.Widgets = append(body.Widgets, widget{Type: kind, X: x, Y: y, Width: width, Height: height, Properties: p})
+	}
+	place("alarm", 0, gridWidth, 4, alarmProperties{Title: "Alarms", Alarms: alarms})
+	y += 4
+	for _, s := range []section{doors, backend, database, agents, gateway, storage, network} {
+		x, placed := 0, false
+		for i, c := range all {
+			if c.section != s {
+				continue
+			}
+			if !placed {
+				place("text", 0, gridWidth, titleHeight, textProperties{Markdown: "## " + string(s)})
+				y += titleHeight
+				placed = true
+			}
+			if x == gridWidth {
+				x, y = 0, y+chartHeight
+			}
+			place("metric", x, chartWidth, chartHeight, properties[i])
+			x += chartWidth
+		}
+		if placed {
+			y += chartHeight
+		}
+	}
+	for i, group := range logGroups {
+		place("log", i*gridWidth/2, gridWidth/2, logHeight, logProperties{
+			Title: "Warnings and errors in " + group, Region: region, View: "table",
+			Query: "SOURCE '" + group + "' | fields @timestamp, level, msg, error | filter level in ['WARN', 'ERROR'] | sort @timestamp desc | limit 50",
+		})
+	}
+	return body
+}
+
+// dashboardName: CloudWatch takes letters, digits, dashes and underscores.
+func dashboardName(info stack.Info) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '-'
+	}, info.Project+"-"+info.Stack)
+	return naming.Cap(name, 255)
+}
+
+func dashboardURL(info stack.Info, name string) string {
+	console := "console.aws.amazon.com"
+	switch info.Partition {
+	case "aws-cn":
+		console = "console.amazonaws.cn"
+	case "aws-us-gov":
+		console = "console.amazonaws-us-gov.com"
+	}
+	return "https://" + info.Region + "." + console + "/cloudwatch/home?region=" + info.Region + "#dashboards/dashboard/" + name
+}

@@ -1,0 +1,84 @@
+package monitoring
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	detectorToken = "aws:guardduty/detector:Detector"
+	featureToken  = "aws:guardduty/detectorFeature:DetectorFeature"
+	enablerToken  = "aws:inspector2/enabler:Enabler"
+)
+
+// protections are GuardDuty's features for what the stack has: its bucket and its database. Runtime monitoring is left
+// out: it adds endpoints and a security group to the VPC that this program does not own and cannot destroy.
+var protections = []struct{ suffix, name string }{{"s3", "S3_DATA_EVENTS"}, {"rds", "RDS_LOGIN_EVENTS"}}
+
+// findingPattern selects findings of medium severity and above.
+type findingPattern struct {
+	Source     []string `json:"source"`
+	DetailType []string `json:"detail-type"`
+	Detail     struct {
+		Severity []numeric `json:"severity"`
+	} `json:"detail"`
+}
+
+type numeric struct {
+	Numeric []any `json:"numeric"`
+}
+
+// guardDuty switches the detector of account and region on and sends its findings to the topic.
+func (b *builder) guardDuty() error {
+	child := b.child("detector")
+	detector, err := b.register(detectorToken, child, pulumi.Map{
+		"enable":                     pulumi.Bool(true),
+		"findingPublishingFrequency": pulumi.String("FIFTEEN_MINUTES"),
+		"tags":                       b.tags(child),
+	})
+	if err != nil {
+		return fmt.Errorf("creating GuardDuty detector: %w", err)
+	}
+	for _, p := range protections {
+		if _, err := b.register(featureToken, b.child("detector-"+p.suffix), pulumi.Map{
+			"detectorId": detector.ID(), "name": pulumi.String(p.name), "status": pulumi.String("ENABLED"),
+		}); err != nil {
+			return fmt.Errorf("enabling GuardDuty %s: %w", p.name, err)
+		}
+	}
+	pattern := findingPattern{Source: []string{"aws.guardduty"}, DetailType: []string{"GuardDuty Finding"}}
+	pattern.Detail.Severity = []numeric{{Numeric: []any{">=", 4}}}
+	text, err := json.Marshal(pattern)
+	if err != nil {
+		return fmt.Errorf("encoding finding pattern: %w", err)
+	}
+	child = b.child("findings")
+	rule, err := cloudwatch.NewEventRule(b.ctx, child, &cloudwatch.EventRuleArgs{
+		Description:  pulumi.String("GuardDuty findings of medium severity and above. Runbook: " + Runbook + "findings"),
+		EventPattern: pulumi.String(string(text)),
+		Tags:         b.tags(child),
+	}, b.parent)
+	if err != nil {
+		return fmt.Errorf("creating rule for findings: %w", err)
+	}
+	if _, err := cloudwatch.NewEventTarget(b.ctx, b.child("findings-topic"), &cloudwatch.EventTargetArgs{
+		Rule: rule.Name, Arn: b.args.TopicARN,
+	}, b.parent); err != nil {
+		return fmt.Errorf("sending findings to the topic: %w", err)
+	}
+	return nil
+}
+
+// inspector scans the account's instances and images.
+func (b *builder) inspector() error {
+	if _, err := b.register(enablerToken, b.child("inspector"), pulumi.Map{
+		"accountIds":    pulumi.ToStringArray([]string{b.args.Stack.AccountID}),
+		"resourceTypes": pulumi.ToStringArray([]string{"EC2", "ECR"}),
+	}); err != nil {
+		return fmt.Errorf("enabling Inspector: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package monitoring
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/policy"
+)
+
+const (
+	ruleType       = "aws:cloudwatch/eventRule:EventRule"
+	targetType     = "aws:cloudwatch/eventTarget:EventTarget"
+	roleType       = "aws:iam/role:Role"
+	attachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+	bucketType     = "aws:s3/bucketV2:BucketV2"
+	bucketPolicy   = "aws:s3/bucketPolicy:BucketPolicy"
+)
+
+// base are the resources without any guard.
+func base(more map[string]int) map[string]int {
+	counts := map[string]int{alarmType: 20, dashboardType: 1, budgetType: 1}
+	for token, n := range more {
+		counts[token] = n
+	}
+	return counts
+}
+
+func TestWAF(t *testing.T) {
+	args := testArgs()
+	args.WAF = true
+	g := record(t, args)
+	g.RequireCounts(t, base(map[string]int{webACLToken: 1, webACLLinkToken: 2, webACLLogToken: 1, logGroupType: 1}))
+	acl := g.Find(t, webACLToken, "monitoring-web-acl")
+	assert.Equal(t, "REGIONAL", acl.String(t, "scope"))
+	assert.Equal(t, map[string]any{"allow": map[string]any{}}, acl.Inputs["defaultAction"])
+	got := map[string]any{}
+	for i := range ruleGroups {
+		name := acl.String(t, "rules", i, "statement", "managedRuleGroupStatement", "name")
+		got[name], _ = acl.Get("rules", i, "overrideAction")
+		assert.Equal(t, float64(i), acl.Number(t, "rules", i, "priority"))
+		overrides, _ := acl.Get("rules", i, "statement", "managedRuleGroupStatement", "ruleActionOverrides")
+		if name == "AWSManagedRulesCommonRuleSet" {
+			assert.Equal(t, []any{map[string]any{
+				"name": "SizeRestrictions_BODY", "actionToUse": map[string]any{"count": map[string]any{}},
+			}}, overrides)
+		} else {
+			assert.Nil(t, overrides)
+		}
+	}
+	none, count := map[string]any{"none": map[string]any{}}, map[string]any{"count": map[string]any{}}
+	assert.Equal(t, map[string]any{
+		"AWSManagedRulesAmazonIpReputationList": none, "AWSManagedRulesAnonymousIpList": count,
+		"AWSManagedRulesCommonRuleSet": none, "AWSManagedRulesKnownBadInputsRuleSet": none,
+	}, got)
+	var targets []string
+	for _, link := range g.OfType(webACLLinkToken) {
+		targets = append(targets, link.String(t, "resourceArn"))
+		assert.Regexp(t, "^arn:aws:wafv2:", link.String(t, "webAclArn"))
+	}
+	assert.ElementsMatch(t, []string{albARN, stageARN}, targets)
+	group := g.Only(t, logGroupType)
+	assert.Equal(t, "aws-waf-logs-scalable-backend-test", group.String(t, "name"))
+	assert.Equal(t, logsKey, group.String(t, "kmsKeyId"))
+	assert.Equal(t, "authorization", g.Only(t, webACLLogToken).String(t, "redactedFields", 0, "singleHeader", "name"))
+}
+
+func TestGuardDuty(t *testing.T) {
+	args := testArgs()
+	args.GuardDuty = true
+	g := record(t, args)
+	g.RequireCounts(t, base(map[string]int{detectorToken: 1, featureToken: 2, ruleType: 1, targetType: 1}))
+	assert.True(t, g.Only(t, detectorToken).Bool(t, "enable"))
+	assert.JSONEq(t, `{"source":["aws.guardduty"],"detail-type":["GuardDuty Finding"],"detail":{"severity":[{"numeric":[">=",4]}]}}`,
+		g.Only(t, ruleType).String(t, "eventPattern"))
+	assert.Equal(t, topicARN, g.Only(t, targetType).String(t, "arn"))
+	for _, f := range g.OfType(featureToken) {
+		assert.Equal(t, "ENABLED", f.String(t, "status"))
+		assert.NotEmpty(t, f.String(t, "detectorId"))
+	}
+}
+
+func TestConfig(t *testing.T) {
+	args := testArgs()
+	args.Config = true
+	g := record(t, args)
+	g.RequireCounts(t, base(map[string]int{
+		recorderToken: 1, channelToken: 1, statusToken: 1, roleType: 1, attachmentType: 1, bucketType: 1, bucketPolicy: 1,
+		"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":                                     1,
+		"aws:s3/bucketOwnershipControls:BucketOwnershipControls":                                     1,
+		"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": 1,
+		"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2":                       1,
+	}))
+	assert.Contains(t, g.Only(t, channelToken).DependsOn, recorderToken+"::monitoring-config-recorder")
+	assert.Contains(t, g.Only(t, statusToken).DependsOn, channelToken+"::monitoring-config-channel")
+	var document policy.Document
+	require.NoError(t, json.Unmarshal([]byte(g.Only(t, bucketPolicy).String(t, "policy")), &document))
+	var sids []string
+	for _, s := range document.Statement {
+		sids = append(sids, s.Sid)
+	}
+	assert.Equal(t, []string{"TLSOnly", "Check", "Deliver"}, sids)
+	for _, input := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
+		assert.True(t, g.Only(t, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").Bool(t, input))
+	}
+}
+
+func TestInspector(t *testing.T) {
+	args := testArgs()
+	args.Inspector = true
+	g := record(t, args)
+	g.RequireCounts(t, base(map[string]int{enablerToken: 1}))
+	assert.Equal(t, []any{"123456789012"}, g.Only(t, enablerToken).Inputs["accountIds"])
+	assert.Equal(t, []any{"EC2", "ECR"}, g.Only(t, enablerToken).Inputs["resourceTypes"])
+}
+
+// The untyped resources must use the provider that the SDK's own resources use.
+func TestProviderVersion(t *testing.T) {
+	module, err := os.ReadFile("../go.mod")
+	require.NoError(t, err)
+	assert.Contains(t, string(module), "github.com/pulumi/pulumi-aws/sdk/v6 v"+providerVersion+"\n")
+}

@@ -1,0 +1,301 @@
+package monitoring
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/infratest"
+)
+
+const (
+	alarmType     = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	dashboardType = "aws:cloudwatch/dashboard:Dashboard"
+	budgetType    = "aws:budgets/budget:Budget"
+	logGroupType  = "aws:cloudwatch/logGroup:LogGroup"
+
+	topicARN = "arn:aws:sns:eu-central-1:123456789012:alerts"
+	logsKey  = "arn:aws:kms:eu-central-1:123456789012:key/logs"
+	albARN   = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/public/1"
+	stageARN = "arn:aws:apigateway:eu-central-1::/restapis/abc/stages/live"
+)
+
+func testArgs() *Args {
+	return &Args{
+		Stack: infratest.Stack(), TopicARN: pulumi.String(topicARN), LogsKeyARN: pulumi.String(logsKey), LogRetentionDays: 365,
+		LoadBalancerARNSuffix: pulumi.String("app/public/1"), TargetGroupARNSuffix: pulumi.String("targetgroup/public/1"),
+		GatewayLoadBalancerARNSuffix: pulumi.String("net/gateway/2"), GatewayTargetGroupARNSuffix: pulumi.String("targetgroup/gateway/2"),
+		AutoScalingGroupName: pulumi.String("group"), DatabaseInstanceID: pulumi.String("db-1"),
+		ClusterName: pulumi.String("cluster"), ServiceName: pulumi.String("service"),
+		RestAPIName: pulumi.String("api"), APIStageName: pulumi.String("live"),
+		BucketName: pulumi.String("data"), BucketMetricsFilter: "EntireBucket",
+		BackendLogGroupName: pulumi.String("backend-logs"), AgentLogGroupName: pulumi.String("agent-logs"),
+		NATGatewayIDs: pulumi.ToStringArray([]string{"nat-a", "nat-b"}), NATGateways: 2,
+		DatabaseMemoryGiB: 8, DatabaseStorageGiB: 100, MaxTasks: 50, BacklogPerTask: 20,
+		LatencyMethods: []Method{
+			{ID: "postHeartbeat", Method: "POST", Path: "/v1/agents/{agent_id}/heartbeats"},
+			{ID: "putOutcome", Method: "PUT", Path: "/v1/leases/{lease_id}/outcome"},
+		},
+		MetricsNamespace: "ScalableBackend",
+		Metrics:          Metrics{Backlog: "QueueBacklog", OldestAge: "QueueOldestAgeSeconds", Agents: "AgentsSeen", DeadJobs: "JobsDead"},
+		MonthlyBudgetUSD: 2500, LoadBalancerARN: pulumi.String(albARN), APIStageARN: pulumi.String(stageARN),
+	}
+}
+
+func record(t *testing.T, args *Args) *infratest.Graph {
+	t.Helper()
+	g := infratest.Run(t, func(ctx *pulumi.Context) error {
+		_, err := New(ctx, "monitoring", args)
+		return err
+	})
+	g.RequireDescend(t, Token+"::monitoring")
+	return g
+}
+
+func TestAlarms(t *testing.T) {
+	g := record(t, testArgs())
+	g.RequireCounts(t, map[string]int{alarmType: 20, dashboardType: 1, budgetType: 1})
+	want := map[string]string{ // metric, dimensions, statistic, comparison, threshold, periods, silence
+		"load-balancer-errors":      "AWS/ApplicationELB HTTPCode_ELB_5XX_Count LoadBalancer=app/public/1 Sum >= 5 60x5 notBreaching",
+		"load-balancer-latency":     "AWS/ApplicationELB TargetResponseTime LoadBalancer=app/public/1 p99 > 2 60x10 notBreaching",
+		"load-balancer-down":        "AWS/ApplicationELB HealthyHostCount LoadBalancer=app/public/1,TargetGroup=targetgroup/public/1 Maximum < 1 60x3 breaching",
+		"gateway-down":              "AWS/NetworkELB HealthyHostCount LoadBalancer=net/gateway/2,TargetGroup=targetgroup/gateway/2 Maximum < 1 60x3 breaching",
+		"backend-cpu":               "AWS/EC2 CPUUtilization AutoScalingGroupName=group Average > 85 300x3 missing",
+		"backend-silent":            "ScalableBackend AgentsSeen stack=test SampleCount < 1 60x5 breaching",
+		"database-cpu":              "AWS/RDS CPUUtilization DBInstanceIdentifier=db-1 Average > 80 300x3 missing",
+		"database-connections":      "AWS/RDS DatabaseConnections DBInstanceIdentifier=db-1 Maximum > 540 300x2 missing",
+		"database-storage":          "AWS/RDS FreeStorageSpace DBInstanceIdentifier=db-1 Minimum < 5.36870912e+09 300x2 breaching",
+		"database-memory":           "AWS/RDS FreeableMemory DBInstanceIdentifier=db-1 Average < 4.29496729e+08 300x3 missing",
+		"agents-memory":             "AWS/ECS MemoryUtilization ClusterName=cluster,ServiceName=service Average > 90 300x3 notBreaching",
+		"queue-age":                 "ScalableBackend QueueOldestAgeSeconds stack=test Maximum > 900 60x5 notBreaching",
+		"queue-backlog":             "ScalableBackend QueueBacklog stack=test Maximum > 1000 300x3 notBreaching",
+		"jobs-dead":                 "ScalableBackend JobsDead stack=test Sum >= 1 300x1 notBreaching",
+		"api-errors":                "AWS/ApiGateway 5XXError ApiName=api,Stage=live Sum >= 5 60x5 notBreaching",
+		"api-latency-postHeartbeat": "AWS/ApiGateway Latency ApiName=api,Method=POST,Resource=/v1/agents/{agent_id}/heartbeats,Stage=live p99 > 3000 300x3 notBreaching",
+		"api-latency-putOutcome":    "AWS/ApiGateway Latency ApiName=api,Method=PUT,Resource=/v1/leases/{lease_id}/outcome,Stage=live p99 > 3000 300x3 notBreaching",
+		"bucket-errors":             "AWS/S3 5xxErrors BucketName=data,FilterId=EntireBucket Average > 0.05 300x3 notBreaching",
+		"nat-ports-0":               "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-a Sum > 0 300x1 notBreaching",
+		"nat-ports-1":               "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-b Sum > 0 300x1 notBreaching",
+	}
+	got := map[string]string{}
+	for _, r := range g.OfType(alarmType) {
+		got[strings.TrimPrefix(r.Name, "monitoring-")] = summary(t, r)
+		assert.Equal(t, []any{topicARN}, r.Inputs["alarmActions"], r.Name)
+		assert.Equal(t, []any{topicARN}, r.Inputs["okActions"], r.Name)
+		assert.Regexp(t, `^[A-Z].*\. Runbook: docs/runbook\.md#[a-z0-9-]+$`, r.String(t, "alarmDescription"), r.Name)
+	}
+	assert.Equal(t, want, got)
+}
+
+func summary(t *testing.T, r infratest.Resource) string {
+	var dimensions []string
+	for key, value := range r.Inputs["dimensions"].(map[string]any) {
+		dimensions = append(dimensions, key+"="+value.(string))
+	}
+	slices.Sort(dimensions)
+	statistic, ok := r.Inputs["statistic"].(string)
+	if !ok {
+		statistic = r.String(t, "extendedStatistic")
+		assert.Equal(t, "ignore", r.String(t, "evaluateLowSampleCountPercentiles"))
+	}
+	is := map[string]string{"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}[r.String(t, "comparisonOperator")]
+	return fmt.Sprintf("%s %s %s %s %s %v %vx%v %s", r.String(t, "namespace"), r.String(t, "metricName"), strings.Join(dimensions, ","), statistic,
+		is, r.Number(t, "threshold"), r.Number(t, "period"), r.Number(t, "evaluationPeriods"), r.String(t, "treatMissingData"))
+}
+
+// The smallest class: the limits are those of its memory, and storage never counts less than a GiB.
+func TestThresholdsOfASmallStack(t *testing.T) {
+	args := testArgs()
+	args.DatabaseMemoryGiB, args.DatabaseStorageGiB, args.MaxTasks, args.NATGateways, args.NATGatewayIDs = 1, 20, 4, 0, nil
+	args.QueueAgeLimitSeconds = 60
+	g := record(t, args)
+	g.RequireCounts(t, map[string]int{alarmType: 18, dashboardType: 1, budgetType: 1})
+	threshold := func(name string) float64 { return g.Find(t, alarmType, "monitoring-"+name).Number(t, "threshold") }
+	assert.Equal(t, 67.0, threshold("database-connections"))
+	assert.Equal(t, float64(gib), threshold("database-storage"))
+	assert.Equal(t, 80.0, threshold("queue-backlog"))
+	assert.Equal(t, 60.0, threshold("queue-age"))
+}
+
+var anchorOf = regexp.MustCompile(`docs/runbook\.md#([a-z0-9-]+)`)
+
+// Every anchor that an alarm names, here or in another tier's source, is a heading of the runbook.
+func TestRunbookHasEveryAnchor(t *testing.T) {
+	text, err := os.ReadFile("../docs/runbook.md")
+	require.NoError(t, err)
+	headings := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if title, ok := strings.CutPrefix(line, "#"); ok {
+			title = strings.ToLower(strings.TrimSpace(strings.TrimLeft(title, "#")))
+			title = regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(title, "")
+			headings[strings.ReplaceAll(title, " ", "-")] = true
+		}
+	}
+	var named []string
+	args := testArgs()
+	args.GuardDuty = true
+	for _, r := range record(t, args).Resources {
+		for _, input := range []string{"alarmDescription", "description"} {
+			if description, ok := r.Inputs[input].(string); ok {
+				for _, match := range anchorOf.FindAllStringSubmatch(description, -1) {
+					named = append(named, match[1])
+				}
+			}
+		}
+	}
+	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".."):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, match := range anchorOf.FindAllStringSubmatch(string(source), -1) {
+			named = append(named, match[1])
+		}
+		return nil
+	}))
+	require.Greater(t, len(named), 20)
+	for _, anchor := range named {
+		assert.True(t, headings[anchor], "docs/runbook.md has no heading %q", anchor)
+	}
+	for _, match := range regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		assert.True(t, headings[match[1]], "docs/runbook.md links to #%s, which it does not have", match[1])
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	g := record(t, testArgs())
+	d := g.Find(t, dashboardType, "monitoring-dashboard")
+	assert.Equal(t, "scalable-backend-test", d.String(t, "dashboardName"))
+	var body struct {
+		Widgets []struct {
+			Type                string
+			X, Y, Width, Height int
+			Properties          struct {
+				Title, Markdown, Region, Query string
+				Alarms                         []string
+				Metrics                        [][]any
+				Annotations                    struct{ Horizontal []annotation }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(d.String(t, "dashboardBody")), &body))
+	var titles []string
+	shown := map[string]bool{}
+	used := map[[2]int]bool{}
+	for _, w := range body.Widgets {
+		for x := w.X; x < w.X+w.Width; x++ {
+			for y := w.Y; y < w.Y+w.Height; y++ {
+				require.False(t, used[[2]int{x, y}], "two widgets at %d,%d", x, y)
+				used[[2]int{x, y}] = true
+			}
+		}
+		require.LessOrEqual(t, w.X+w.Width, gridWidth)
+		switch w.Type {
+		case "alarm":
+			assert.Len(t, w.Properties.Alarms, 20)
+		case "text":
+			titles = append(titles, w.Properties.Markdown)
+		case "metric":
+			assert.Equal(t, "eu-central-1", w.Properties.Region)
+			shown[w.Properties.Title] = true
+		case "log":
+			shown[w.Properties.Title] = true
+			assert.Contains(t, w.Properties.Query, "SOURCE '")
+		}
+	}
+	assert.Equal(t, []string{"## Load balancers", "## Backend", "## Database", "## Agents and queue", "## API Gateway", "## Storage", "## Network"}, titles)
+	for _, r := range g.OfType(alarmType) {
+		assert.True(t, shown[strings.TrimPrefix(r.Name, "monitoring-")], "no chart of %s", r.Name)
+	}
+	assert.True(t, shown["Warnings and errors in backend-logs"])
+	assert.True(t, shown["Warnings and errors in agent-logs"])
+	assert.Contains(t, d.String(t, "dashboardBody"), `["ScalableBackend","QueueBacklog","stack","test"]`)
+	assert.False(t, shown["latency by route"], "the backend's request metrics are not named")
+	assert.Contains(t, d.String(t, "dashboardBody"), `["AWS/NATGateway","ErrorPortAllocation","NatGatewayId","nat-b"]`)
+}
+
+func TestDashboardByRoute(t *testing.T) {
+	args := testArgs()
+	args.Metrics.RequestLatency, args.Metrics.RequestErrors = "RequestLatencyMs", "RequestErrors"
+	var body dashboardBody
+	require.NoError(t, json.Unmarshal([]byte(record(t, args).Only(t, dashboardType).String(t, "dashboardBody")), &body))
+	var searches []any
+	for _, w := range body.Widgets {
+		properties := w.Properties.(map[string]any)
+		if title, _ := properties["title"].(string); strings.HasSuffix(title, "by route") {
+			searches = append(searches, properties["metrics"])
+		}
+	}
+	assert.Equal(t, []any{
+		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
+		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
+	}, searches)
+}
+
+func TestDashboardURL(t *testing.T) {
+	infratest.Run(t, func(ctx *pulumi.Context) error {
+		m, err := New(ctx, "monitoring", testArgs())
+		if err != nil {
+			return err
+		}
+		assert.Equal(t, "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/scalable-backend-test",
+			infratest.Value[string](t, m.DashboardURL))
+		return nil
+	})
+	china := infratest.Stack()
+	china.Partition, china.Region = "aws-cn", "cn-north-1"
+	assert.Contains(t, dashboardURL(china, "x"), "https://cn-north-1.console.amazonaws.cn/")
+}
+
+func TestBudget(t *testing.T) {
+	b := record(t, testArgs()).Only(t, budgetType)
+	assert.Equal(t, "2500", b.String(t, "limitAmount"))
+	assert.Equal(t, "MONTHLY", b.String(t, "timeUnit"))
+	assert.Equal(t, []any{map[string]any{"name": "TagKeyValue", "values": []any{"user:stack$test"}}}, b.Inputs["costFilters"])
+	var kinds []string
+	for i := range 3 {
+		kinds = append(kinds, fmt.Sprint(b.String(t, "notifications", i, "notificationType"), b.Number(t, "notifications", i, "threshold")))
+		topics, _ := b.Get("notifications", i, "subscriberSnsTopicArns")
+		assert.Equal(t, []any{topicARN}, topics)
+	}
+	assert.Equal(t, []string{"ACTUAL80", "ACTUAL100", "FORECASTED100"}, kinds)
+}
+
+func TestValidate(t *testing.T) {
+	for field, change := range map[string]func(*Args){
+		"TopicARN":             func(a *Args) { a.TopicARN = nil },
+		"APIStageARN":          func(a *Args) { a.APIStageARN = nil },
+		"BucketMetricsFilter":  func(a *Args) { a.BucketMetricsFilter = "" },
+		"Metrics.DeadJobs":     func(a *Args) { a.Metrics.DeadJobs = "" },
+		"DatabaseMemoryGiB":    func(a *Args) { a.DatabaseMemoryGiB = 0 },
+		"MonthlyBudgetUSD":     func(a *Args) { a.MonthlyBudgetUSD = 0 },
+		"QueueAgeLimitSeconds": func(a *Args) { a.QueueAgeLimitSeconds = -1 },
+		"NATGateways":          func(a *Args) { a.NATGatewayIDs = nil },
+	} {
+		args := testArgs()
+		change(args)
+		err := infratest.RunError(t, func(ctx *pulumi.Context) error {
+			_, err := New(ctx, "monitoring", args)
+			return err
+		})
+		assert.ErrorContains(t, err, "monitoring.Args."+field+": want ", field)
+	}
+}

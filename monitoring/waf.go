@@ -1,0 +1,115 @@
+package monitoring
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/naming"
+)
+
+const (
+	webACLToken     = "aws:wafv2/webAcl:WebAcl"
+	webACLLinkToken = "aws:wafv2/webAclAssociation:WebAclAssociation"
+	webACLLogToken  = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
+)
+
+// managedRules is one of AWS's rule groups.
+type managedRules struct {
+	name string
+	// count only: report what the group would block. countRules do so for single rules of a group that blocks.
+	count      bool
+	countRules []string
+}
+
+// ruleGroups: the body-size rule counts, because a request of 1,000 jobs is larger than its 8 KB; so does the list of
+// anonymous addresses, which holds hosting providers and with them the clients of other clouds.
+var ruleGroups = []managedRules{
+	{name: "AWSManagedRulesAmazonIpReputationList"},
+	{name: "AWSManagedRulesAnonymousIpList", count: true},
+	{name: "AWSManagedRulesCommonRuleSet", countRules: []string{"SizeRestrictions_BODY"}},
+	{name: "AWSManagedRulesKnownBadInputsRuleSet"},
+}
+
+func (r managedRules) rule(priority int) pulumi.Map {
+	group := pulumi.Map{"vendorName": pulumi.String("AWS"), "name": pulumi.String(r.name)}
+	var overrides pulumi.Array
+	for _, name := range r.countRules {
+		overrides = append(overrides, pulumi.Map{"name": pulumi.String(name), "actionToUse": pulumi.Map{"count": pulumi.Map{}}})
+	}
+	if overrides != nil {
+		group["ruleActionOverrides"] = overrides
+	}
+	action := "none" // of the override: the group's own actions stand
+	if r.count {
+		action = "count"
+	}
+	return pulumi.Map{
+		"name":             pulumi.String(r.name),
+		"priority":         pulumi.Int(priority),
+		"overrideAction":   pulumi.Map{action: pulumi.Map{}},
+		"statement":        pulumi.Map{"managedRuleGroupStatement": group},
+		"visibilityConfig": visibility(r.name),
+	}
+}
+
+func visibility(name string) pulumi.Map {
+	return pulumi.Map{
+		"metricName":               pulumi.String(name),
+		"cloudwatchMetricsEnabled": pulumi.Bool(true),
+		"sampledRequestsEnabled":   pulumi.Bool(true),
+	}
+}
+
+// waf puts one web ACL in front of the public load balancer and the API's stage, and logs what it sees.
+func (b *builder) waf() error {
+	child := b.child("web-acl")
+	var rules pulumi.Array
+	for i, group := range ruleGroups {
+		rules = append(rules, group.rule(i))
+	}
+	acl, err := b.register(webACLToken, child, pulumi.Map{
+		"description":      pulumi.String("Public load balancer and API"),
+		"scope":            pulumi.String("REGIONAL"),
+		"defaultAction":    pulumi.Map{"allow": pulumi.Map{}},
+		"rules":            rules,
+		"visibilityConfig": visibility(naming.Cap(dashboardName(b.args.Stack), 128)),
+		"tags":             b.tags(child),
+	})
+	if err != nil {
+		return fmt.Errorf("creating web ACL: %w", err)
+	}
+	for _, target := range []struct {
+		suffix string
+		arn    pulumi.StringInput
+	}{{"load-balancer", b.args.LoadBalancerARN}, {"api", b.args.APIStageARN}} {
+		if _, err := b.register(webACLLinkToken, b.child("web-acl-"+target.suffix), pulumi.Map{
+			"webAclArn": acl.Arn, "resourceArn": target.arn,
+		}); err != nil {
+			return fmt.Errorf("associating web ACL with %s: %w", target.suffix, err)
+		}
+	}
+	child = b.child("web-acl-log")
+	group, err := cloudwatch.NewLogGroup(b.ctx, child, &cloudwatch.LogGroupArgs{
+		// WAF takes no log group whose name begins otherwise.
+		Name:            pulumi.String(naming.Cap("aws-waf-logs-"+dashboardName(b.args.Stack), 255)),
+		RetentionInDays: pulumi.Int(b.args.LogRetentionDays),
+		KmsKeyId:        b.args.LogsKeyARN,
+		Tags:            b.tags(child),
+	}, b.parent)
+	if err != nil {
+		return fmt.Errorf("creating log group of web ACL: %w", err)
+	}
+	redacted := func(header string) pulumi.Map {
+		return pulumi.Map{"singleHeader": pulumi.Map{"name": pulumi.String(header)}}
+	}
+	if _, err := b.register(webACLLogToken, b.child("web-acl-logging"), pulumi.Map{
+		"resourceArn":           acl.Arn,
+		"logDestinationConfigs": pulumi.StringArray{group.Arn},
+		"redactedFields":        pulumi.Array{redacted("authorization"), redacted("cookie"), redacted("x-amz-security-token")},
+	}); err != nil {
+		return fmt.Errorf("logging of web ACL: %w", err)
+	}
+	return nil
+}
