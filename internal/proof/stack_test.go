@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"bytes"
@@ -7,41 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
 )
-
-// planned runs the unmodified program for a committed stack file, once for each stack.
-func planned(t *testing.T, stack string) *plan.Graph {
-	t.Helper()
-	graphs.Lock()
-	defer graphs.Unlock()
-	if g, ok := graphs.byStack[stack]; ok {
-		return g
-	}
-	g, err := plan.Run(t.Context(), plan.Options{Stack: stack})
-	require.NoError(t, err)
-	graphs.byStack[stack] = g
-	return g
-}
-
-var graphs = struct {
-	sync.Mutex
-	byStack map[string]*plan.Graph
-}{byStack: map[string]*plan.Graph{}}
-
-// keys are the type::name of all resources.
-func keys(g *plan.Graph) []string {
-	var out []string
-	for _, r := range g.Resources {
-		out = append(out, r.Key())
-	}
-	return out
-}
 
 // named returns the resources of a type whose name begins with prefix.
 func named(g *plan.Graph, token, prefix string) []plan.Resource {
@@ -121,14 +92,14 @@ func TestOutputs(t *testing.T) {
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "dev").Outputs)))
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "prod").Outputs)))
 
-	g, err := plan.Run(t.Context(), plan.Options{Stack: "dev", ConfigOverrides: map[string]string{"fargate.persistentStorage": "true"}})
+	g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", ConfigOverrides: map[string]string{"fargate.persistentStorage": "true"}})
 	require.NoError(t, err)
 	require.Contains(t, g.Outputs, "fileSystemId")
 	require.Contains(t, g.Outputs, "accessPointId")
 }
 
 func TestPlansAreStable(t *testing.T) {
-	again, err := plan.Run(t.Context(), plan.Options{Stack: "prod"})
+	again, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod"})
 	require.NoError(t, err)
 	var a, b bytes.Buffer
 	require.NoError(t, planned(t, "prod").WriteJSON(&a))
@@ -139,7 +110,7 @@ func TestPlansAreStable(t *testing.T) {
 // A first preview, which knows no outputs, registers the same resources.
 func TestUnknownOutputsChangeNoNames(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
-		g, err := plan.Run(t.Context(), plan.Options{Stack: stack, Unknown: true})
+		g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: stack, Unknown: true})
 		require.NoError(t, err)
 		require.Equal(t, keys(planned(t, stack)), keys(g), stack)
 	}
@@ -147,7 +118,7 @@ func TestUnknownOutputsChangeNoNames(t *testing.T) {
 
 // `pulumi new` gives the project another name; nothing may depend on ours.
 func TestRenamedProjectPlans(t *testing.T) {
-	g, err := plan.Run(t.Context(), plan.Options{Stack: "dev", Project: "another-name"})
+	g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", Project: "another-name"})
 	require.NoError(t, err)
 	require.Equal(t, keys(planned(t, "dev")), keys(g))
 	require.Equal(t, "another-name", g.Project)
@@ -155,17 +126,17 @@ func TestRenamedProjectPlans(t *testing.T) {
 
 // An update refuses documentation values; a plan of the same stack only warns.
 func TestUpdateRefusesDocumentationValues(t *testing.T) {
-	_, err := plan.Run(t.Context(), plan.Options{Stack: "prod", Update: true})
+	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod", Update: true})
 	for _, key := range []string{"aws:allowedAccountIds", "compute.certificateArn", "monitoring.alertEmails"} {
 		require.ErrorContains(t, err, key)
 		require.Contains(t, strings.Join(planned(t, "prod").Warnings, "\n"), key)
 	}
-	_, err = plan.Run(t.Context(), plan.Options{Stack: "dev", Update: true})
+	_, err = plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", Update: true})
 	require.NoError(t, err)
 }
 
 // Five mistakes of five kinds are five problems in one error, and nothing is registered.
-func TestPlanReportsFiveMistakesAtOnce(t *testing.T) {
+func TestFiveMistakesAreFiveProblems(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "Pulumi.bad.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(`config:
   aws:region: us-east-1
@@ -180,7 +151,7 @@ func TestPlanReportsFiveMistakesAtOnce(t *testing.T) {
   database:
     backupRetentionDays: 99
 `), 0o600))
-	_, err := plan.Run(t.Context(), plan.Options{Stack: "bad", StackFile: file})
+	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "bad", StackFile: file})
 	for _, key := range []string{"network.cidr", "compute.maxsize", "compute.cpuTarget", "fargate.memory", "database.backupRetentionDays"} {
 		require.ErrorContains(t, err, key)
 	}

@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"encoding/base64"
@@ -9,26 +9,11 @@ import (
 
 	"scalable-backend/compute"
 	"scalable-backend/fargate"
-	"scalable-backend/internal/plan"
 	agentconfig "scalable-backend/services/agent/config"
 	backendconfig "scalable-backend/services/backend/config"
 	"scalable-backend/services/backend/metrics"
 	"scalable-backend/storage"
 )
-
-func only(t *testing.T, g *plan.Graph, token string) plan.Resource {
-	t.Helper()
-	found := g.OfType(token)
-	require.Len(t, found, 1, token)
-	return found[0]
-}
-
-func input(t *testing.T, r plan.Resource, path ...any) any {
-	t.Helper()
-	v, ok := r.Revealed(path...)
-	require.True(t, ok, "%s has no input %v", r.Key(), path)
-	return v
-}
 
 // The backend's own parser accepts what the instances hand to it, and reads the planned stack from it.
 func TestBackendReadsThePlannedEnvironment(t *testing.T) {
@@ -43,7 +28,7 @@ func TestBackendReadsThePlannedEnvironment(t *testing.T) {
 
 		output := func(name string) any { v, _ := g.RevealedOutput(name); return v }
 		require.Equal(t, stack, c.Stack)
-		require.Equal(t, stageName, c.Stage)
+		require.Equal(t, input(t, only(t, g, "aws:apigateway/stage:Stage"), "stageName"), c.Stage)
 		require.Equal(t, output("bucketName"), c.Bucket)
 		require.Equal(t, output("databaseSecretArn"), c.DatabaseSecretARN)
 		require.Equal(t, output("adminTokenSecretArn"), c.AdminTokenSecretARN)
