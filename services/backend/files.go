@@ -89,6 +89,7 @@ type FileStore interface {
 	// before, the file is returned as it is and won is false: the caller then removes its own object. Completing again with
 	// the same upload returns won as true.
 	CompleteUpload(ctx context.Context, uploadID uuid.UUID, version string) (f File, won bool, err error)
+	// DeleteUpload forgets an upload. Conflict for the one that made its file ready.
 	DeleteUpload(ctx context.Context, uploadID uuid.UUID) error
 }
 

@@ -126,16 +126,17 @@ type JobStore interface {
 	// ClaimJobs leases up to c.Max due jobs, best first, without waiting. Leases granted to the same agent and caller that
 	// were never renewed come first, renewed and with the same id: their answer was lost.
 	ClaimJobs(ctx context.Context, c Claim) ([]Lease, error)
-	// NextDue returns when the earliest queued job is due, zero without one.
+	// NextDue returns how long it is until the earliest queued job is due, zero if it is due already; false without one.
 	NextDue(ctx context.Context) (time.Duration, bool, error)
-	// Heartbeat renews the listed leases of an agent, in their order, and requeues its leases that are older than ten seconds
-	// and not listed.
+	// Heartbeat renews the listed leases of an agent, answering in their order, and requeues its leases that are older than
+	// ten seconds and not listed. A lease whose job is to be cancelled is not renewed: its agent has the rest of it to stop.
 	Heartbeat(ctx context.Context, c Claim, progress []Progress) ([]LeaseStatus, error)
 	// GetLease returns a live lease of the caller: NotFound when unknown or another caller's, Gone when it has ended.
 	GetLease(ctx context.Context, id uuid.UUID, caller string) (Lease, error)
 	// FinishLease records an outcome: see the API's putOutcome.
 	FinishLease(ctx context.Context, id uuid.UUID, caller string, o Outcome) (Job, error)
-	// Abandon requeues leases whose answer never reached its agent, without a failure.
+	// Abandon requeues leases whose answer never reached its agent, without a failure. Those that were renewed, or delivered
+	// once more by a later claim, are left alone.
 	Abandon(ctx context.Context, ids []uuid.UUID) error
 
 	// Sweep ends expired leases if this process gets the sweeper's lock; held is false if another one has it.

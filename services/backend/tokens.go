@@ -81,7 +81,8 @@ type Store interface {
 	TokenStore
 	// Once runs do in a transaction, together with storing its response under the key for 24 h. A repeat with the same hash
 	// gets the stored response without running do; with another hash Unprocessable; a concurrent one Conflict with RetryAfter.
-	// An error of do rolls everything back and stores nothing.
+	// An error of do rolls everything back and stores nothing. do may run again in a new transaction when the database undid
+	// the first for the sake of another one, so it does nothing but with tx.
 	Once(ctx context.Context, key IdempotencyKey, do func(ctx context.Context, tx Store) (Response, error)) (Response, error)
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error

@@ -1,0 +1,126 @@
+// Package config is the backend's configuration: one strict parser over the environment. It is a leaf, so that whoever starts
+// the backend can check what it hands over.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is everything that the backend reads from its environment. A duration is a number with a unit: 500ms, 60s, 15m.
+type Config struct {
+	// PublicAddr and GatewayAddr are the listeners of the two doors, host:port. Port 0 takes a free port; the log says which.
+	PublicAddr  string `env:"BACKEND_PUBLIC_ADDR" envDefault:":8080"`
+	GatewayAddr string `env:"BACKEND_GATEWAY_ADDR" envDefault:":8081"`
+
+	// Stack names the deployment; it is the dimension of all metrics.
+	Stack string `env:"BACKEND_STACK"`
+	// Stage is API Gateway's stage: its name may stand before the path on the gateway door.
+	Stage string `env:"BACKEND_STAGE" envDefault:"live"`
+	// Region is the region of the bucket and of the secrets.
+	Region string `env:"AWS_REGION"`
+
+	// Bucket holds the files; versioning must be on.
+	Bucket string `env:"BACKEND_BUCKET"`
+	// S3Endpoint is another S3-compatible server, addressed path-style. Empty means AWS.
+	S3Endpoint string `env:"BACKEND_S3_ENDPOINT"`
+
+	// DatabaseSecretARN names the secret with the database's address and credentials; DatabaseURL is for local use. One of them.
+	DatabaseSecretARN string `env:"BACKEND_DATABASE_SECRET_ARN"`
+	DatabaseURL       string `env:"BACKEND_DATABASE_URL"`
+	// DatabaseCAFile is the certificate bundle against which the database of the secret must prove itself.
+	DatabaseCAFile string `env:"BACKEND_DATABASE_CA_FILE" envDefault:"/etc/ssl/rds/global-bundle.pem"`
+	// DatabaseMaxConns bounds the connections of this process, 2 to 500.
+	DatabaseMaxConns int `env:"BACKEND_DATABASE_MAX_CONNS" envDefault:"20"`
+
+	// AdminTokenSecretARN names the secret with the first admin token; AdminToken is for local use. One of them.
+	AdminTokenSecretARN string `env:"BACKEND_ADMIN_TOKEN_SECRET_ARN"`
+	AdminToken          string `env:"BACKEND_ADMIN_TOKEN"`
+
+	// LeaseTTL is how long a lease lives without a heartbeat, 1s to 1h. Agents renew three times as often.
+	LeaseTTL time.Duration `env:"BACKEND_LEASE_TTL" envDefault:"60s"`
+	// SweepInterval is the time between looks for expired leases, 50ms to 1m.
+	SweepInterval time.Duration `env:"BACKEND_SWEEP_INTERVAL" envDefault:"5s"`
+	// URLTTL is how long presigned URLs live, 1s to 12h; less if the credentials that sign them end sooner.
+	URLTTL time.Duration `env:"BACKEND_URL_TTL" envDefault:"15m"`
+	// RateLimit is how many requests a caller may make per second, twice as many at once; 0 means no limit.
+	RateLimit int `env:"BACKEND_RATE_LIMIT" envDefault:"200"`
+
+	// DrainTimeout is how long requests in flight may go on after SIGTERM, up to 10m; 0 means that they are cut.
+	DrainTimeout time.Duration `env:"BACKEND_DRAIN_TIMEOUT" envDefault:"45s"`
+	// LogLevel is debug, info, warn or error.
+	LogLevel slog.Level `env:"BACKEND_LOG_LEVEL" envDefault:"info"`
+	// MetricsNamespace is the CloudWatch namespace of all metrics.
+	MetricsNamespace string `env:"BACKEND_METRICS_NAMESPACE" envDefault:"ScalableBackend"`
+}
+
+// Parse reads the configuration. Every problem is in the one error that it returns: keys beginning with BACKEND_ that it does
+// not know, values that do not parse, and contradictions. A value that does not parse is never replaced by a default.
+func Parse(environ map[string]string) (Config, error) {
+	var c Config
+	problems := unknown(environ)
+	malformed, err := parse(&c, environ)
+	if err != nil {
+		return Config{}, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(malformed)) {
+		problems = append(problems, key+": "+malformed[key])
+	}
+	problems = append(problems, c.validate(malformed)...)
+	if len(problems) == 0 {
+		return c, nil
+	}
+	return Config{}, fmt.Errorf("the backend's environment has %d problem(s):\n  - %s", len(problems), strings.Join(problems, "\n  - "))
+}
+
+// Keys returns the environment variables that Parse reads, sorted.
+func Keys() []string {
+	var keys []string
+	for field := range reflect.TypeFor[Config]().Fields() {
+		keys = append(keys, field.Tag.Get("env"))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func unknown(environ map[string]string) []string {
+	known := Keys()
+	var problems []string
+	for key := range environ {
+		if strings.HasPrefix(key, "BACKEND_") && !slices.Contains(known, key) {
+			problems = append(problems, key+": no such setting")
+		}
+	}
+	slices.Sort(problems)
+	return problems
+}
+
+// parse fills c and returns what did not parse, by key.
+func parse(c *Config, environ map[string]string) (map[string]string, error) {
+	err := env.ParseWithOptions(c, env.Options{Environment: environ})
+	if err == nil {
+		return nil, nil
+	}
+	aggregate, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return nil, err
+	}
+	malformed := map[string]string{}
+	for _, e := range aggregate.Errors {
+		problem, ok := errors.AsType[env.ParseError](e)
+		if !ok {
+			return nil, err
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(problem.Name)
+		malformed[field.Tag.Get("env")] = problem.Err.Error()
+	}
+	return malformed, nil
+}

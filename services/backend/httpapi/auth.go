@@ -1,0 +1,101 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"scalable-backend/services/backend"
+)
+
+const (
+	// tokenTTL is how long a revoked token may live on in another process.
+	tokenTTL = 2 * time.Second
+	// maxCached bounds the memory that callers can make this process use.
+	maxCached = 10_000
+	// maxCredential is longer than any token of ours and any ARN of IAM.
+	maxCredential = 2048
+)
+
+// gatewayScopes are those of every caller that IAM lets through to API Gateway.
+var gatewayScopes = []backend.Scope{backend.FilesRead, backend.FilesWrite, backend.Jobs}
+
+func (d *door) authenticate(r *http.Request) (backend.Caller, error) {
+	if d.kind == backend.GatewayDoor {
+		return gatewayCaller(r.Header)
+	}
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "one Authorization header with a bearer token is required")
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the Authorization header must hold a bearer token")
+	}
+	return d.tokens.caller(r.Context(), strings.TrimSpace(token))
+}
+
+func gatewayCaller(h http.Header) (backend.Caller, error) {
+	values := h.Values(callerHeader)
+	if len(values) != 1 || values[0] == "" || len(values[0]) > maxCredential {
+		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the header %s must stand exactly once", callerHeader)
+	}
+	return backend.Caller{ID: values[0], Door: backend.GatewayDoor, Scopes: gatewayScopes}, nil
+}
+
+// tokenCache knows the tokens that were right a moment ago, by the hash of the token. Wrong ones are not kept.
+type tokenCache struct {
+	store backend.TokenStore
+
+	mu     sync.Mutex
+	tokens map[[32]byte]cachedCaller
+}
+
+type cachedCaller struct {
+	caller backend.Caller
+	until  time.Time
+}
+
+func newTokenCache(store backend.TokenStore) *tokenCache {
+	return &tokenCache{store: store, tokens: map[[32]byte]cachedCaller{}}
+}
+
+func (c *tokenCache) caller(ctx context.Context, token string) (backend.Caller, error) {
+	if token == "" || len(token) > maxCredential {
+		return backend.Caller{}, errToken
+	}
+	hash := sha256.Sum256([]byte(token))
+	c.mu.Lock()
+	cached, ok := c.tokens[hash]
+	c.mu.Unlock()
+	if ok && time.Now().Before(cached.until) {
+		return cached.caller, nil
+	}
+	found, err := c.store.TokenByHash(ctx, hash)
+	if backend.CodeOf(err) == backend.NotFound {
+		return backend.Caller{}, errToken
+	}
+	if err != nil {
+		return backend.Caller{}, err
+	}
+	caller := backend.Caller{ID: "token:" + found.ID.String(), Door: backend.PublicDoor, Scopes: found.Scopes}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.tokens) >= maxCached {
+		clear(c.tokens)
+	}
+	c.tokens[hash] = cachedCaller{caller, time.Now().Add(tokenTTL)}
+	return caller, nil
+}
+
+// forget drops everything, after a revocation.
+func (c *tokenCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.tokens)
+}
+
+var errToken = backend.Errorf(backend.Unauthorized, "the token is unknown, revoked or expired")

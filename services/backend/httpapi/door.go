@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"scalable-backend/services/backend"
+)
+
+// callerHeader carries the caller's identity on the gateway door. API Gateway overwrites what a client sends.
+const callerHeader = "X-Gateway-Caller"
+
+// door is one way in: its routes, and how callers prove themselves.
+type door struct {
+	*API
+	kind backend.Door
+	mux  *http.ServeMux
+}
+
+func (a *API) newDoor(kind backend.Door) *door {
+	d := &door{API: a, kind: kind, mux: http.NewServeMux()}
+	h := &handlers{API: a}
+	if kind == backend.GatewayDoor && a.config.Stage != "" {
+		h.prefix = "/" + a.config.Stage
+	}
+	strict := NewStrictHandlerWithOptions(h, nil, StrictHTTPServerOptions{
+		RequestErrorHandlerFunc:  func(w http.ResponseWriter, r *http.Request, err error) { a.fail(w, r, malformed(err)) },
+		ResponseErrorHandlerFunc: a.fail,
+	})
+	HandlerWithOptions(strict, StdHTTPServerOptions{
+		BaseRouter:       d,
+		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { a.fail(w, r, malformed(err)) },
+	})
+	return d
+}
+
+// HandleFunc takes a route of the generated router, if the operation is served at this door.
+func (d *door) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	op := d.document.operations[pattern]
+	if op == nil {
+		panic("httpapi: the generated router has " + pattern + ", the document has not: run go generate ./api")
+	}
+	if !slices.Contains(op.doors, d.kind) {
+		return
+	}
+	d.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		infoOf(r.Context()).route = op.id
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		if err := d.admit(op, w, &r); err != nil {
+			d.fail(w, r, err)
+			return
+		}
+		handler(w, r)
+	})
+}
+
+// admit is the way of a request to its handler: caller, scopes, rate, size, document.
+func (d *door) admit(op *operation, w http.ResponseWriter, r **http.Request) error {
+	if !op.anonymous {
+		caller, err := d.authenticate(*r)
+		if err != nil {
+			return err
+		}
+		infoOf((*r).Context()).caller = caller.ID
+		if !caller.Has(op.scopes...) {
+			return backend.Errorf(backend.Forbidden, "the caller needs the scope %s", joined(op.scopes))
+		}
+		if err := d.limiter.allow(caller.ID); err != nil {
+			return err
+		}
+		*r = (*r).WithContext(context.WithValue((*r).Context(), callerKey, caller))
+	}
+	return validate(op, w, *r)
+}
+
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case d.kind == backend.PublicDoor && len(r.Header.Values(callerHeader)) > 0:
+		// Whoever sends it takes this for the other door.
+		d.fail(w, r, backend.Errorf(backend.Invalid, "the header %s is not for this door", callerHeader))
+		return
+	case d.kind == backend.GatewayDoor && r.URL.Path == "/healthz" && len(r.Header.Values(callerHeader)) == 0:
+		// Not a caller but the load balancer's health check; API Gateway always names a caller.
+		d.health(w, r)
+		return
+	case d.kind == backend.GatewayDoor:
+		r = unstaged(r, d.config.Stage)
+	}
+	// Unclean paths, which ServeMux would redirect, name nothing here.
+	handler, pattern := d.mux.Handler(r)
+	if path.Clean(r.URL.Path) != r.URL.Path {
+		handler, pattern = http.NotFoundHandler(), ""
+	}
+	if pattern != "" {
+		d.mux.ServeHTTP(w, r)
+		return
+	}
+	probe := &probe{header: http.Header{}, status: http.StatusNotFound}
+	handler.ServeHTTP(probe, r)
+	if allow := probe.header.Get("Allow"); allow != "" && probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", allow)
+		d.fail(w, r, &statusError{status: http.StatusMethodNotAllowed, detail: "allowed here: " + allow})
+		return
+	}
+	d.fail(w, r, backend.Errorf(backend.NotFound, "there is nothing at this path"))
+}
+
+func (d *door) health(w http.ResponseWriter, r *http.Request) {
+	infoOf(r.Context()).route = "getHealth"
+	answer, _ := (&handlers{API: d.API}).GetHealth(r.Context(), GetHealthRequestObject{})
+	if err := answer.VisitGetHealthResponse(w); err != nil {
+		d.fail(w, r, err)
+	}
+}
+
+// unstaged takes API Gateway's stage off the path, if it is there.
+func unstaged(r *http.Request, stage string) *http.Request {
+	prefix := "/" + stage
+	rest, ok := strings.CutPrefix(r.URL.Path, prefix)
+	if stage == "" || !ok || !strings.HasPrefix(rest, "/") {
+		return r
+	}
+	url := *r.URL
+	url.Path, url.RawPath = rest, strings.TrimPrefix(url.RawPath, prefix)
+	r = r.WithContext(r.Context())
+	r.URL = &url
+	return r
+}
+
+// probe takes what ServeMux would answer where it has no route.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(status int)      { p.status = status }
+
+func joined(scopes []backend.Scope) string {
+	texts := make([]string, len(scopes))
+	for i, s := range scopes {
+		texts[i] = string(s)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"scalable-backend/services/backend"
+)
+
+// maxBody is API Gateway's limit too.
+const maxBody = 10 << 20
+
+// requestTimeout bounds the work on a request; API Gateway gives up after 29 seconds.
+const requestTimeout = 28 * time.Second
+
+// Config is what the API needs. Service and Secret are required.
+type Config struct {
+	Service *backend.Service
+	// Secret seals page tokens. All backends of a deployment share it, so that any of them can go on with a list.
+	Secret []byte
+	// Stage is API Gateway's stage, which may stand before the path on the gateway door. Empty means none.
+	Stage string
+	// RateLimit is how many requests a caller may make per second, twice as many at once. Zero means no limit.
+	RateLimit int
+	// Version is the build, for /healthz and the page.
+	Version string
+	// Observe is told of every request. Nil means nobody is.
+	Observe func(route string, status int, took time.Duration)
+	// Logger is for what callers are not told. Nil means slog's default.
+	Logger *slog.Logger
+}
+
+// API serves both doors.
+type API struct {
+	config   Config
+	service  *backend.Service
+	document *document
+	tokens   *tokenCache
+	limiter  *limiter
+	seal     *sealer
+	page     *page
+}
+
+// New makes an API. An operation of the document that it cannot route is an error.
+func New(c Config) (*API, error) {
+	if c.Service == nil || len(c.Secret) < 16 {
+		return nil, errors.New("httpapi.Config: Service and a Secret of at least 16 bytes are required")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, int, time.Duration) {}
+	}
+	doc, err := loadDocument()
+	if err != nil {
+		return nil, err
+	}
+	seal, err := newSealer(c.Secret)
+	if err != nil {
+		return nil, err
+	}
+	limit := rate.Limit(c.RateLimit)
+	if c.RateLimit == 0 {
+		limit = rate.Inf
+	}
+	a := &API{config: c, service: c.Service, document: doc, seal: seal, tokens: newTokenCache(c.Service), limiter: newLimiter(limit, 2*c.RateLimit)}
+	a.page = newPage(a)
+	return a, nil
+}
+
+// Public is the load balancer's door: bearer tokens, and the page.
+func (a *API) Public() http.Handler {
+	d := a.newDoor(backend.PublicDoor)
+	a.page.register(d.mux)
+	return a.observed(d)
+}
+
+// Gateway is API Gateway's door: the caller's identity stands in a header that API Gateway sets.
+func (a *API) Gateway() http.Handler {
+	return a.observed(a.newDoor(backend.GatewayDoor))
+}
+
+// handlers implements StrictServerInterface for one door.
+type handlers struct {
+	*API
+	prefix string // of all paths, as a client sees them
+}
+
+var _ StrictServerInterface = (*handlers)(nil)
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	requestKey
+)
+
+// callerOf returns who makes the request. The pipeline put it there for every operation that is not anonymous.
+func callerOf(ctx context.Context) backend.Caller {
+	c, _ := ctx.Value(callerKey).(backend.Caller)
+	return c
+}

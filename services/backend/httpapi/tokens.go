@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/url"
+	"time"
+
+	"scalable-backend/services/api"
+	"scalable-backend/services/backend"
+)
+
+// tokenPrefix lets scanners of leaked secrets know ours.
+const tokenPrefix = "sbk_"
+
+func (h *handlers) CreateToken(ctx context.Context, r CreateTokenRequestObject) (CreateTokenResponseObject, error) {
+	token := backend.Token{
+		Name: r.Body.Name, ExpiresAt: value(r.Body.ExpiresAt, time.Time{}),
+		Scopes: each(r.Body.Scopes, func(s api.Scope) backend.Scope { return backend.Scope(s) }),
+	}
+	if err := token.Validate(time.Now()); err != nil {
+		return nil, err
+	}
+	secret := tokenPrefix + rand.Text() + rand.Text()
+	token, err := h.service.CreateToken(ctx, token, sha256.Sum256([]byte(secret)))
+	if err != nil {
+		return nil, err
+	}
+	return CreateToken201JSONResponse{
+		Body:    api.CreatedToken{Token: secret, Info: tokenAnswer(token)},
+		Headers: CreateToken201ResponseHeaders{Location: new(h.prefix + "/v1/tokens/" + token.ID.String())},
+	}, nil
+}
+
+func (h *handlers) ListTokens(ctx context.Context, r ListTokensRequestObject) (ListTokensResponseObject, error) {
+	page, err := fetchPage(h.seal, "tokens", url.Values{}, r.Params.PageSize, r.Params.PageToken,
+		func(p backend.Page) ([]backend.Token, error) { return h.service.ListTokens(ctx, p) },
+		func(t backend.Token) backend.Cursor { return backend.Cursor{CreatedAt: t.CreatedAt, ID: t.ID} })
+	if err != nil {
+		return nil, err
+	}
+	return ListTokens200JSONResponse{
+		Body:    api.TokenPage{Tokens: each(page.items, tokenAnswer), NextPageToken: page.next},
+		Headers: ListTokens200ResponseHeaders{Link: page.link},
+	}, nil
+}
+
+func (h *handlers) RevokeToken(ctx context.Context, r RevokeTokenRequestObject) (RevokeTokenResponseObject, error) {
+	tokenID, err := id(r.TokenId)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.service.RevokeToken(ctx, tokenID); err != nil {
+		return nil, err
+	}
+	h.tokens.forget()
+	return RevokeToken204Response{}, nil
+}

@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"scalable-backend/services/backend"
+)
+
+const jobColumns = `j.id, j.file_id, j.dest, j.priority, j.max_attempts, j.state, j.grants, j.failures, j.run_at, j.bytes_done,
+	j.cancel_requested, j.problem, j.created_at, j.updated_at`
+
+func jobFields(j *backend.Job) []any {
+	return []any{
+		&j.ID, &j.FileID, &j.Dest, &j.Priority, &j.MaxAttempts, &j.State, &j.Grants, &j.Failures, &j.RunAt, &j.BytesDone,
+		&j.CancelRequested, &j.Problem, &j.CreatedAt, &j.UpdatedAt,
+	}
+}
+
+func scanJob(row pgx.Row, j *backend.Job) error { return row.Scan(jobFields(j)...) }
+
+// GetJob implements backend.JobStore.
+func (s *Store) GetJob(ctx context.Context, id uuid.UUID) (j backend.Job, err error) {
+	err = s.do(ctx, func(q querier) error {
+		j, err = one(ctx, q, scanJob, "job", `SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1`, id)
+		return err
+	})
+	return j, err
+}
+
+// ListJobs implements backend.JobStore.
+func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page backend.Page) (jobs []backend.Job, err error) {
+	var l list
+	if filter.State != "" {
+		// Constants, not parameters: the planner needs them to use the partial indexes.
+		switch filter.State {
+		case backend.JobQueued:
+			l.and("j.state = 'queued'")
+		case backend.JobLeased: // few, but anywhere in the order: found by their leases
+			l.and("j.state = 'leased' AND j.id IN (SELECT job_id FROM leases WHERE ended_at IS NULL)")
+		case backend.JobSucceeded:
+			l.and("j.state = 'succeeded'")
+		case backend.JobDead:
+			l.and("j.state = 'dead'")
+		case backend.JobCancelled:
+			l.and("j.state = 'cancelled'")
+		default:
+			return nil, backend.Errorf(backend.Invalid, "state: want queued, leased, succeeded, dead or cancelled")
+		}
+	}
+	if filter.FileID != uuid.Nil {
+		l.and("j.file_id = ?", filter.FileID)
+	}
+	sql := l.page(`SELECT `+jobColumns+` FROM jobs j`, "j", page)
+	err = s.do(ctx, func(q querier) error {
+		jobs, err = all(ctx, q, scanJob, sql, l.args...)
+		return err
+	})
+	return jobs, err
+}
+
+// lockJob takes the lock under which a job and its leases change.
+func (s *Store) lockJob(ctx context.Context, id uuid.UUID) (backend.Job, error) {
+	return one(ctx, s.tx, scanJob, "job", `SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1 FOR UPDATE`, id)
+}
+
+// update changes one job that is locked, and writes it down.
+func (s *Store) update(ctx context.Context, id uuid.UUID, event, set string) (backend.Job, error) {
+	return one(ctx, s.tx, scanJob, "job", `
+		WITH j AS (UPDATE jobs SET updated_at = now(), `+set+` WHERE id = $1 RETURNING *),
+		told AS (INSERT INTO job_events (job_id, kind, state) SELECT id, $2, state FROM j)
+		SELECT `+jobColumns+` FROM j`, id, event)
+}
+
+// CancelJob implements backend.JobStore.
+func (s *Store) CancelJob(ctx context.Context, id uuid.UUID) (j backend.Job, err error) {
+	err = s.atomically(ctx, func(tx *Store) error {
+		if j, err = tx.lockJob(ctx, id); err != nil {
+			return err
+		}
+		switch j.State {
+		case backend.JobQueued:
+			j, err = tx.update(ctx, id, "cancelled", `state = 'cancelled', cancel_requested = true`)
+		case backend.JobLeased:
+			if !j.CancelRequested {
+				j, err = tx.update(ctx, id, "cancel requested", `cancel_requested = true`)
+			}
+		case backend.JobCancelled:
+		default:
+			err = backend.Errorf(backend.Conflict, "the job is %s", j.State)
+		}
+		return err
+	})
+	return j, err
+}
+
+// RetryJob implements backend.JobStore.
+func (s *Store) RetryJob(ctx context.Context, id uuid.UUID) (j backend.Job, err error) {
+	err = s.atomically(ctx, func(tx *Store) error {
+		// Files are locked before jobs. A job keeps its file for life.
+		var fileID uuid.UUID
+		err := tx.tx.QueryRow(ctx, `
+			SELECT f.id FROM files f JOIN jobs j ON j.file_id = f.id
+			WHERE j.id = $1 AND f.deleted_at IS NULL FOR KEY SHARE OF f`, id).Scan(&fileID)
+		gone := errors.Is(err, pgx.ErrNoRows)
+		if err != nil && !gone {
+			return err
+		}
+		if j, err = tx.lockJob(ctx, id); err != nil {
+			return err
+		}
+		if j.State != backend.JobDead && j.State != backend.JobCancelled {
+			return backend.Errorf(backend.Conflict, "the job is %s", j.State)
+		}
+		if gone {
+			return backend.Errorf(backend.Conflict, "the job's file has been deleted")
+		}
+		j, err = tx.update(ctx, id, "retried", `state = 'queued', run_at = now(), failures = 0, releases = 0, bytes_done = 0,
+			cancel_requested = false, problem = NULL`)
+		if err != nil {
+			return err
+		}
+		return tx.announce(ctx, tx.tx)
+	})
+	return j, err
+}

@@ -1,0 +1,112 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ServiceConfig is what the service needs to know besides its two stores.
+type ServiceConfig struct {
+	// LeaseTTL is how long the store's leases live without a heartbeat; the service only tells agents of it.
+	LeaseTTL time.Duration
+	// Wake returns a channel that is closed when there may be new work. Nil means that waiters only look every second.
+	Wake func() <-chan struct{}
+	// Logger takes what goes wrong after the caller has been answered. Nil means slog's default.
+	Logger *slog.Logger
+}
+
+// Service does what takes more than one statement: uploads, deletion, and the wait for work. Everything that one statement
+// does is asked of its Store directly.
+type Service struct {
+	Store
+	objects ObjectStore
+	config  ServiceConfig
+
+	drain    sync.Once
+	draining chan struct{} // closed for good when the process stops
+}
+
+// NewService makes a service.
+func NewService(store Store, objects ObjectStore, config ServiceConfig) *Service {
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.Wake == nil {
+		config.Wake = func() <-chan struct{} { return nil }
+	}
+	return &Service{Store: store, objects: objects, config: config, draining: make(chan struct{})}
+}
+
+// LeaseTTL is how long a lease lives without a heartbeat.
+func (s *Service) LeaseTTL() time.Duration { return s.config.LeaseTTL }
+
+// Drain ends all waits for work and lets agents know, with their heartbeats, that this process stops. It is for good.
+func (s *Service) Drain() {
+	s.drain.Do(func() { close(s.draining) })
+}
+
+// Draining reports whether Drain was called.
+func (s *Service) Draining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ready returns nil when a request would be served well.
+func (s *Service) Ready(ctx context.Context) error {
+	if s.Draining() {
+		return &Error{Code: Unavailable, Detail: "the service is stopping", RetryAfter: time.Second}
+	}
+	if err := s.Ping(ctx); err != nil {
+		return &Error{Code: Unavailable, Detail: "the database does not answer", RetryAfter: time.Second, Cause: err}
+	}
+	return nil
+}
+
+// DeleteFile removes a file from the catalogue and then its object: an object without an entry costs a little money, an entry
+// without an object would fail jobs.
+func (s *Service) DeleteFile(ctx context.Context, id uuid.UUID, ifMatch string) (File, error) {
+	file, err := s.Store.DeleteFile(ctx, id, ifMatch)
+	if err != nil {
+		return File{}, err
+	}
+	if file.Key != "" {
+		s.cleanUp(ctx, "deleting a deleted file's object", file.ID, func(ctx context.Context) error {
+			return s.objects.Delete(ctx, file.Key, file.Version)
+		})
+	}
+	return file, nil
+}
+
+// ContentURL presigns a GET of a file's object. Conflict while the file is not ready.
+func (s *Service) ContentURL(ctx context.Context, file File) (SignedURL, error) {
+	if file.State != FileReady {
+		return SignedURL{}, Errorf(Conflict, "the file is %s: no upload has completed", file.State)
+	}
+	return s.objects.PresignGet(ctx, file.Key, file.Version)
+}
+
+// cleanUp removes what nobody needs any more. It outlives the caller's patience, and its failure is not the caller's.
+func (s *Service) cleanUp(ctx context.Context, what string, id uuid.UUID, do func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	defer cancel()
+	if err := do(ctx); err != nil && CodeOf(err) != NotFound {
+		s.config.Logger.ErrorContext(ctx, what, "id", id, "error", err)
+	}
+}
+
+const cleanUpTimeout = 10 * time.Second
+
+// isNotFound tells "the object store does not know it" from all other errors.
+func isNotFound(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == NotFound
+}
