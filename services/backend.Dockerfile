@@ -4,7 +4,7 @@
 #   docker build -f backend.Dockerfile --platform linux/arm64 .
 
 # golang is pinned to the minor version of go.mod; pin it to a digest, too, where builds must repeat exactly.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download

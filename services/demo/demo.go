@@ -38,7 +38,8 @@ type demo struct {
 
 	postgres *servers.Postgres
 	s3       *servers.S3
-	services []*service
+	backends []*service
+	agents   []*service
 	closers  []func()
 
 	adminToken string
@@ -134,7 +135,7 @@ func (d *demo) startSystem(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.services = append(d.services, s)
+		d.backends = append(d.backends, s)
 		p, g, err := s.addresses(ctx)
 		if err != nil {
 			return err
@@ -178,6 +179,7 @@ func (d *demo) backendEnv() map[string]string {
 		"BACKEND_ADMIN_TOKEN":    d.adminToken,
 		"BACKEND_LEASE_TTL":      leaseTTL,
 		"BACKEND_SWEEP_INTERVAL": sweepInterval,
+		"BACKEND_DRAIN_TIMEOUT":  "4s", // nothing has to be deregistered here
 		"AWS_REGION":             d.s3.Region,
 		"AWS_ACCESS_KEY_ID":      d.s3.AccessKey,
 		"AWS_SECRET_ACCESS_KEY":  d.s3.SecretKey,
@@ -203,16 +205,15 @@ func (d *demo) startAgent(name string) (*service, error) {
 		"AWS_SECRET_ACCESS_KEY":  d.agentKey.SecretAccessKey,
 	}, nil)
 	if err == nil {
-		d.services = append(d.services, s)
+		d.agents = append(d.agents, s)
 	}
 	return s, err
 }
 
-// cleanUp ends what runs, the last first, and removes what was written.
+// cleanUp ends what runs, agents before backends, and removes what was written.
 func (d *demo) cleanUp() error {
-	for i := len(d.services) - 1; i >= 0; i-- {
-		d.services[i].stop(patience)
-	}
+	stopAll(d.agents)
+	stopAll(d.backends)
 	for _, c := range d.closers {
 		c()
 	}

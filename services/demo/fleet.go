@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -98,6 +99,15 @@ func (s *service) failure(what string) error {
 
 // stop asks the service to end and waits.
 func (s *service) stop(patience time.Duration) { s.process.Stop(syscall.SIGTERM, patience) }
+
+// stopAll stops services side by side.
+func stopAll(services []*service) {
+	var all sync.WaitGroup
+	for _, s := range services {
+		all.Go(func() { s.stop(patience) })
+	}
+	all.Wait()
+}
 
 // ended returns an error if the service is no longer running.
 func (s *service) ended() error {

@@ -131,13 +131,10 @@ type victim struct {
 
 // download starts the agents, kills one when half of the jobs are done, starts another in its place, and waits for the drain.
 func (d *demo) download(ctx context.Context, token string) (victim, error) {
-	var agents []*service
 	for i := range d.settings.Agents {
-		s, err := d.startAgent(fmt.Sprintf("agent-%d", i+1))
-		if err != nil {
+		if _, err := d.startAgent(fmt.Sprintf("agent-%d", i+1)); err != nil {
 			return victim{}, err
 		}
-		agents = append(agents, s)
 	}
 	bar := d.show.step("download", d.settings.Bytes)
 	defer bar.finish()
@@ -153,9 +150,9 @@ func (d *demo) download(ctx context.Context, token string) (victim, error) {
 		case stats.Dead+stats.Cancelled > 0:
 			return dead, fmt.Errorf("%d jobs are dead and %d cancelled, and none should be", stats.Dead, stats.Cancelled)
 		case stats.Succeeded == int64(d.settings.Files):
-			return dead, firstFailure(d.services)
+			return dead, firstFailure(slices.Concat(d.backends, d.agents))
 		case dead.name == "" && stats.Succeeded*2 >= int64(d.settings.Files):
-			if dead, err = d.killOne(ctx, agents); err != nil {
+			if dead, err = d.killOne(ctx); err != nil {
 				return dead, err
 			}
 		}
@@ -170,14 +167,14 @@ func (d *demo) download(ctx context.Context, token string) (victim, error) {
 }
 
 // killOne pauses the agents in turn until it has one that holds a lease, kills that one with SIGKILL and starts another.
-func (d *demo) killOne(ctx context.Context, agents []*service) (victim, error) {
+func (d *demo) killOne(ctx context.Context) (victim, error) {
 	conn, err := pgx.Connect(ctx, d.postgres.URL("backend"))
 	if err != nil {
 		return victim{}, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	chosen, held := agents[0], 0
-	for _, a := range agents {
+	chosen, held := d.agents[0], 0
+	for _, a := range d.agents {
 		if err := a.process.Signal(syscall.SIGSTOP); err != nil {
 			return victim{}, err
 		}
@@ -194,7 +191,7 @@ func (d *demo) killOne(ctx context.Context, agents []*service) (victim, error) {
 		}
 	}
 	chosen.process.Stop(syscall.SIGKILL, patience)
-	d.services = slices.DeleteFunc(d.services, func(s *service) bool { return s == chosen })
+	d.agents = slices.DeleteFunc(d.agents, func(s *service) bool { return s == chosen })
 	d.show.say("killed %s with SIGKILL while it held %d leases; its files are taken over when they expire", chosen.name, held)
 	name := fmt.Sprintf("agent-%d", d.settings.Agents+1)
 	if _, err := d.startAgent(name); err != nil {

@@ -248,6 +248,7 @@ var pageFuncs = template.FuncMap{
 	"ago": func(now, then time.Time) string {
 		return max(now.Sub(then), 0).Round(time.Second).String()
 	},
-	"short": func(id fmt.Stringer) string { return id.String()[:8] },
+	// The end of an id: ids of rows begin with the time, so rows made together begin alike.
+	"short": func(id fmt.Stringer) string { text := id.String(); return text[len(text)-8:] },
 	"time":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
 }

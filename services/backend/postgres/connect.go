@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -152,13 +153,18 @@ func (c *core) connect(ctx context.Context) (*pgx.Conn, error) {
 	})
 }
 
-// accepted connects until the server accepts the credentials or ctx ends.
+// accepted connects until the server accepts the credentials or ctx ends, which a refusal then explains.
 func accepted[T any](ctx context.Context, c *core, connect func(context.Context) (T, error)) (T, error) {
+	var refusal error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		conn, err := connect(ctx)
 		if !c.refused(err) {
+			if err != nil && ctx.Err() != nil {
+				err = cmp.Or(refusal, err)
+			}
 			return conn, err
 		}
+		refusal = err
 		select {
 		case <-ctx.Done():
 			return conn, err

@@ -130,8 +130,9 @@ func TestASecretThatIsAheadOfTheServerIsWaitedFor(t *testing.T) {
 
 func TestAnExhaustedPoolIsABoundedWait(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *Options) { o.MaxConns, o.AcquireTimeout = 1, 50*time.Millisecond })
+	b := setup(t, func(o *Options) { o.MaxConns = 1 })
 	release := b.hold(`SELECT 1`)
+	b.AcquireTimeout = 50 * time.Millisecond
 	start := time.Now()
 	_, err := b.GetJob(t.Context(), [16]byte{1})
 	requireCode(t, backend.Unavailable, err)
@@ -143,6 +144,7 @@ func TestAnExhaustedPoolIsABoundedWait(t *testing.T) {
 	_, err = b.GetJob(cancelled, [16]byte{1})
 	require.ErrorIs(t, err, context.Canceled)
 	release()
+	b.AcquireTimeout = 10 * time.Second
 	_, err = b.GetJob(t.Context(), [16]byte{1})
 	requireCode(t, backend.NotFound, err)
 }

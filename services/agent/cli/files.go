@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"scalable-backend/services/agent/config"
+	"scalable-backend/services/agent/download"
+	"scalable-backend/services/api"
+	"scalable-backend/services/client"
+)
+
+var idPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// find returns the file that a person means: by id, or the newest ready file of a name.
+func find(ctx context.Context, c *client.API, what string) (api.File, error) {
+	if idPattern.MatchString(what) {
+		f, err := c.GetFile(ctx, what)
+		if err == nil || client.StatusOf(err) != http.StatusNotFound {
+			return f, err
+		}
+	}
+	for f, err := range c.Files(ctx, client.FileFilter{State: api.FileStateReady, Name: what}) {
+		if err != nil {
+			return f, err
+		}
+		return f, nil
+	}
+	return api.File{}, fmt.Errorf("no ready file %q: %w", what, errNotFound)
+}
+
+type fetchOptions struct {
+	dir      string
+	force    bool
+	parallel int
+}
+
+func (a *app) fetchCommand() *cobra.Command {
+	var o fetchOptions
+	c := &cobra.Command{
+		Use:   "fetch <file-id|name>...",
+		Short: "Download files, verified, without a job",
+		Long: `Download files straight from the bucket and verify every byte. Interrupted downloads go on where they were. A file that is
+there already with the right bytes is left as it is; another file at its place is replaced with --force alone.`,
+		Args: atleastFiles,
+		RunE: func(c *cobra.Command, args []string) error { return a.fetch(c.Context(), args, o) },
+	}
+	c.Flags().StringVarP(&o.dir, "output", "o", ".", "directory for the files")
+	c.Flags().BoolVar(&o.force, "force", false, "replace other files")
+	c.Flags().IntVar(&o.parallel, "parallel", 2, "files at once, 1 to 16")
+	return c
+}
+
+var atleastFiles = atLeast(1, "at least one file, by id or name")
+
+func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
+	if o.parallel < 1 || o.parallel > 16 {
+		return usagef("--parallel: want 1 to 16, got %d", o.parallel)
+	}
+	cfg, backend, err := a.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer backend.Close()
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(o.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	engine := newEngine(cfg)
+	defer engine.Close()
+	p := a.printer()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(o.parallel)
+	for _, w := range what {
+		g.Go(func() error {
+			if err := fetchOne(ctx, backend, engine, root, w, o, p); err != nil {
+				return fmt.Errorf("fetching %s: %w", w, err)
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	p.close()
+	_ = root.Remove(download.PartialDir) // unless something unfinished is in it
+	return err
+}
+
+func newEngine(c config.Config) *download.Engine {
+	return download.New(download.Options{Connections: c.Connections, Hosts: hosts(c), UserAgent: userAgent()})
+}
+
+func fetchOne(ctx context.Context, c *client.API, e *download.Engine, root *os.Root, what string, o fetchOptions, p *printer) error {
+	f, err := find(ctx, c, what)
+	if err != nil {
+		return err
+	}
+	if len(f.PartDigests) == 0 && f.Size > 0 { // lists leave them out
+		if f, err = c.GetFile(ctx, f.Id); err != nil {
+			return err
+		}
+	}
+	t, err := taskOf(f)
+	if err != nil {
+		return err
+	}
+	t.Refresh = func(ctx context.Context) (string, error) { return c.ContentURL(ctx, f.Id) }
+	if t.URL, err = t.Refresh(ctx); err != nil {
+		return err
+	}
+	t.Root, t.Owner, t.Keep, t.Done = root, uuid.NewString(), !o.force, new(atomic.Int64)
+	defer p.bar(f.Name, f.Size, t.Done)()
+	begun := time.Now()
+	r, err := e.Fetch(ctx, t)
+	if errors.Is(err, download.ErrExists) {
+		return fmt.Errorf("%w: use --force to replace it", err)
+	}
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	how := fmt.Sprintf("%s at %s", size(f.Size), rate(r.Fetched, took))
+	if r.Reused {
+		how = "already there"
+	} else if r.Resumed > 0 {
+		how += fmt.Sprintf(", %s of it earlier", size(r.Resumed))
+	}
+	p.result(fetched{f.Id, f.Name, f.Size, f.Sha256, r.Fetched, r.Resumed, r.Reused, took.Milliseconds()},
+		"%s  verified, %s", f.Name, how)
+	return nil
+}
+
+// fetched is a result of fetch as JSON.
+type fetched struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Size    int64  `json:"size"`
+	SHA256  string `json:"sha256"`
+	Fetched int64  `json:"fetched"`
+	Resumed int64  `json:"resumed"`
+	Reused  bool   `json:"reused"`
+	Ms      int64  `json:"ms"`
+}
+
+// taskOf makes a task of a catalogue entry.
+func taskOf(f api.File) (download.Task, error) {
+	t := download.Task{FileID: f.Id, Dest: f.Name, Size: f.Size, PartSize: f.PartSize, Parts: make([][32]byte, len(f.PartDigests))}
+	if f.State != api.FileStateReady {
+		return t, fmt.Errorf("the file is %s: its upload has not completed", f.State)
+	}
+	if f.Version != nil {
+		t.Version = *f.Version
+	}
+	for i, d := range append(append([]string{}, f.PartDigests...), f.Sha256) {
+		b, err := hex.DecodeString(d)
+		if err != nil || len(b) != 32 {
+			return t, fmt.Errorf("the catalogue has %q for a SHA-256", d)
+		}
+		if i < len(t.Parts) {
+			t.Parts[i] = [32]byte(b)
+		} else {
+			t.SHA256 = [32]byte(b)
+		}
+	}
+	return t, nil
+}

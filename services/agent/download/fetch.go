@@ -1,0 +1,286 @@
+package download
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// errSync means that the disk did not take what it was given. What it holds is unknown from then on: a second try would
+// answer for pages that the kernel has dropped.
+var errSync = errors.New("syncing the partial file")
+
+// Where a piece stands: todo → busy → done; busy → todo when its worker gives up; done → todo when its part turns out wrong.
+type state uint8
+
+const (
+	todo state = iota
+	busy
+	done
+)
+
+// fetch is one run over one file: workers fill pieces, one verifier hashes the file from its beginning as far as it is whole,
+// and one syncer makes it durable and writes the journal.
+type fetch struct {
+	e     *Engine
+	t     Task
+	plan  Plan
+	names names
+	file  *os.File
+	id    identity
+	urls  urls
+
+	mu       sync.Mutex
+	cond     *sync.Cond
+	pieces   []state
+	next     int // no piece before it is todo
+	workers  int // still running
+	stopping bool
+	over     bool // the verifier has ended
+	etag     string
+	fresh    []int // done since the last journal record
+	redo     []int // not done any more since then
+	unsynced int64 // bytes of fresh
+	mark     mark
+
+	// Of the verifier alone.
+	whole    hash.Hash
+	frontier int // the piece that is hashed next
+	bad      map[int]int
+
+	// Of the syncer alone.
+	kick    chan struct{}
+	journal *journal
+	dropped int64 // the offset of the last mark: up to it the page cache is dropped
+
+	fetched, resumed, retries, badParts, freshURLs atomic.Int64
+}
+
+func (e *Engine) plan(t Task) (Plan, error) {
+	if e.o.PieceSize > 0 {
+		return newPlan(t.Size, t.PartSize, e.o.PieceSize, e.o.Connections)
+	}
+	return NewPlan(t.Size, t.PartSize, e.o.Connections)
+}
+
+// open opens the partial file and takes over what earlier fetches left.
+func (e *Engine) open(t Task) (*fetch, error) {
+	plan, err := e.plan(t)
+	if err != nil {
+		return nil, err
+	}
+	t.Done.Store(0)
+	f := &fetch{
+		e: e, t: t, plan: plan, names: namesOf(t), pieces: make([]state, plan.Pieces()), kick: make(chan struct{}, 1),
+		whole: sha256.New(), bad: map[int]int{}, urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
+	}
+	f.cond = sync.NewCond(&f.mu)
+	for _, dir := range []string{PartialDir, f.names.dir} {
+		if err := t.Root.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
+			return nil, fmt.Errorf("making the directory %s: %w", dir, err)
+		}
+	}
+	if f.file, err = t.Root.OpenFile(f.names.partial, os.O_CREATE|os.O_RDWR, 0o644); err != nil {
+		return nil, fmt.Errorf("opening the partial file: %w", err)
+	}
+	if err := f.prepare(); err != nil {
+		return nil, errors.Join(err, f.file.Close())
+	}
+	return f, nil
+}
+
+func (f *fetch) prepare() error {
+	info, err := f.file.Stat()
+	if err != nil {
+		return fmt.Errorf("looking at the partial file: %w", err)
+	}
+	f.id = f.t.identity(f.plan, inode(info))
+	if f.durable() {
+		if err := f.resume(info.Size()); err != nil {
+			return fmt.Errorf("reading journals: %w", err)
+		}
+	}
+	if f.t.Size < mib {
+		return nil // not worth a system call: writing will tell
+	}
+	err = allocate(f.file, f.t.Size)
+	if errors.Is(err, ErrNoSpace) && info.Size() == 0 && f.t.Held() == nil {
+		_ = f.t.Root.Remove(f.names.partial) // nothing in it
+	}
+	return err
+}
+
+// durable reports whether there is a journal: a file of one piece has nothing to go on from.
+func (f *fetch) durable() bool { return f.plan.Pieces() > 1 }
+
+// resume merges the journals of all owners. They are only read: their owners may be alive.
+func (f *fetch) resume(size int64) error {
+	found, err := f.names.journals(f.t.Root)
+	if err != nil {
+		return err
+	}
+	for _, name := range found {
+		r, err := readJournal(f.t.Root, name)
+		if err != nil {
+			return err
+		}
+		if r == nil || r.header.identity != f.id || (f.etag != "" && r.header.ETag != f.etag) {
+			continue
+		}
+		f.etag = r.header.ETag
+		for i := range r.done {
+			if i < 0 || i >= len(f.pieces) || f.pieces[i] == done {
+				continue
+			}
+			if from, to := f.plan.Piece(i); to <= size {
+				f.pieces[i] = done
+				f.resumed.Add(to - from)
+				f.t.Done.Add(to - from)
+			}
+		}
+		if r.mark != nil && r.mark.Offset > f.mark.Offset && f.trust(*r.mark) {
+			f.mark = *r.mark
+			f.frontier = f.plan.index(r.mark.Offset)
+		}
+	}
+	if f.mark.Offset > 0 {
+		return f.whole.(encoding.BinaryUnmarshaler).UnmarshalBinary(f.mark.State)
+	}
+	return nil
+}
+
+// trust checks a mark before it is gone on from.
+func (f *fetch) trust(m mark) bool {
+	if m.Offset > f.t.Size || sha256.New().(encoding.BinaryUnmarshaler).UnmarshalBinary(m.State) != nil {
+		return false
+	}
+	end := f.plan.index(m.Offset)
+	for i := range end {
+		if f.pieces[i] != done {
+			return false
+		}
+	}
+	if end < len(f.pieces) {
+		from, _ := f.plan.Piece(end)
+		return from == m.Offset
+	}
+	return m.Offset == f.t.Size
+}
+
+// run fetches, verifies and publishes.
+func (f *fetch) run(ctx context.Context) error {
+	err := f.transfer(ctx)
+	if err == nil {
+		err = f.publish(ctx)
+	}
+	if err != nil && f.durable() && !discards(err) {
+		err = errors.Join(err, f.checkpoint())
+	}
+	if f.journal != nil {
+		_ = f.journal.close()
+	}
+	if discards(err) && f.t.Held() == nil {
+		f.discard()
+	}
+	_ = f.file.Close()
+	return err
+}
+
+// discards reports whether what is on disk is worth nothing after an error.
+func discards(err error) bool {
+	return errors.Is(err, ErrChanged) || errors.Is(err, ErrDigest) || errors.Is(err, errSync)
+}
+
+func (f *fetch) result() Result {
+	return Result{
+		Fetched: f.fetched.Load(), Resumed: f.resumed.Load(), Retries: f.retries.Load(),
+		BadParts: f.badParts.Load(), URLs: f.freshURLs.Load(),
+	}
+}
+
+// transfer brings all pieces here.
+func (f *fetch) transfer(parent context.Context) error {
+	if f.t.Size == 0 {
+		return f.empty(parent)
+	}
+	outer, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	g, ctx := errgroup.WithContext(outer)
+	defer context.AfterFunc(ctx, f.wake)()
+	over := make(chan struct{})
+	f.workers = f.plan.Connections
+	for range f.plan.Connections {
+		g.Go(func() error { return f.work(ctx) })
+	}
+	g.Go(func() error {
+		defer close(over)
+		return f.verify(ctx)
+	})
+	g.Go(func() error {
+		f.watchStop(ctx, over, func() { cancel(ErrStopped) })
+		return nil
+	})
+	if f.durable() {
+		g.Go(func() error { return f.sync(ctx, over) })
+	}
+	err := g.Wait()
+	if err != nil && outer.Err() != nil {
+		return context.Cause(outer)
+	}
+	return err
+}
+
+// watchStop lets pieces in flight end within the grace, and no longer.
+func (f *fetch) watchStop(ctx context.Context, over <-chan struct{}, cut func()) {
+	select {
+	case <-f.t.Stop:
+	case <-over:
+		return
+	case <-ctx.Done():
+		return
+	}
+	f.mu.Lock()
+	f.stopping = true
+	f.mu.Unlock()
+	f.wake()
+	timer := time.NewTimer(f.e.o.StopGrace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		cut()
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
+func (f *fetch) wake() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cond.Broadcast()
+}
+
+// discard removes the partial and all journals of it.
+func (f *fetch) discard() {
+	_ = f.t.Root.Remove(f.names.partial)
+	f.removeJournals()
+}
+
+func (f *fetch) removeJournals() {
+	found, _ := f.names.journals(f.t.Root)
+	for _, name := range found {
+		if err := f.t.Root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			f.e.o.Log.Warn("journal left behind", "name", name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"scalable-backend/services/api"
+	"scalable-backend/services/client"
+)
+
+const (
+	tickEvery  = 10 * time.Second // the lease loop shows that it is alive at least so often
+	spacePause = 30 * time.Second // between looks for space
+)
+
+// leaseLoop asks for as many leases as there is room for, one request at a time, until ctx ends.
+func (r *Runner) leaseLoop(ctx context.Context) {
+	failures := client.FullJitter(500*time.Millisecond, 30*time.Second)
+	for ctx.Err() == nil {
+		r.tick()
+		room := r.room()
+		if room == 0 {
+			r.sleep(ctx, tickEvery, r.freed)
+			continue
+		}
+		if wait := r.pause(); wait > 0 {
+			r.sleep(ctx, wait, nil)
+			continue
+		}
+		if !r.enoughSpace() {
+			r.pauseFor(spacePause)
+			continue
+		}
+		sent := time.Now()
+		leases, err := r.o.API.Lease(ctx, r.request(room))
+		switch {
+		case ctx.Err() != nil && err != nil: // the backend takes back what it granted to a client that is gone
+		case err != nil:
+			wait := max(failures.NextBackOff(), retryAfter(err))
+			r.o.Log.Warn("leasing failed", "error", err, "wait", wait)
+			r.sleep(ctx, wait, nil)
+			continue
+		case len(leases) == 0 && time.Since(sent) < time.Second:
+			r.sleep(ctx, time.Second/2+rand.N(time.Second), nil) // it did not wait for us
+		}
+		failures.Reset()
+		for _, l := range leases {
+			r.begin(l, sent)
+		}
+	}
+}
+
+func (r *Runner) request(room int) api.LeaseRequest {
+	r.mu.Lock()
+	wait := r.o.Wait
+	if r.ttl > 0 {
+		wait = min(wait, r.ttl/3) // so that a lease is not old when it arrives
+	}
+	r.mu.Unlock()
+	seconds := int(wait / time.Second)
+	q := api.LeaseRequest{AgentId: r.id, Max: room, WaitS: &seconds}
+	if r.o.Name != "" {
+		q.Name = &r.o.Name
+	}
+	if r.o.Version != "" {
+		q.Version = &r.o.Version
+	}
+	return q
+}
+
+// begin takes a lease on. One that is known already is the answer to a request whose answer was lost.
+func (r *Runner) begin(granted api.Lease, sent time.Time) {
+	r.mu.Lock()
+	if known := r.leases[granted.LeaseId]; known != nil {
+		r.mu.Unlock()
+		known.renew(sent)
+		return
+	}
+	l := newLease(r.work, granted, sent)
+	r.leases[l.LeaseId] = l
+	r.ttl = l.ttl
+	r.mu.Unlock()
+	r.wantBeat() // the interval may be another now
+	r.busy.Go(func() {
+		defer r.forget(l)
+		r.do(l)
+	})
+}
+
+func (r *Runner) forget(l *lease) {
+	l.close()
+	r.mu.Lock()
+	delete(r.leases, l.LeaseId)
+	r.mu.Unlock()
+	select {
+	case r.freed <- struct{}{}:
+	default:
+	}
+}
+
+// room is how many leases more may be held.
+func (r *Runner) room() int { return max(0, r.o.MaxLeases-r.count()) }
+
+func (r *Runner) pause() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Until(r.paused)
+}
+
+func (r *Runner) pauseFor(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until := time.Now().Add(d); until.After(r.paused) {
+		r.paused = until
+	}
+}
+
+// sleep waits, shorter when ctx ends or wake has something.
+func (r *Runner) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	for end := time.Now().Add(d); ; {
+		r.tick()
+		left := time.Until(end)
+		if left <= 0 {
+			return
+		}
+		timer := time.NewTimer(min(left, tickEvery))
+		select {
+		case <-timer.C:
+			continue
+		case <-wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		return
+	}
+}
+
+// retryAfter is how long an answer asks to wait.
+func retryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return min(e.RetryAfter, 5*time.Minute)
+	}
+	return 0
+}

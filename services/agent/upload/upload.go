@@ -1,0 +1,206 @@
+// Package upload registers files with the backend and puts their parts straight into the bucket, by presigned URL.
+//
+// An upload that was interrupted goes on: the backend knows which parts the bucket holds, and the id of the upload is kept in
+// a cache directory until it is complete.
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"scalable-backend/services/agent/download"
+	"scalable-backend/services/api"
+	"scalable-backend/services/client"
+)
+
+// ErrChanged means that a file was written to while it was read.
+var ErrChanged = errors.New("the file changed while it was uploaded")
+
+const (
+	pageSize       = 64               // parts whose URLs are asked for at once
+	maxIdlePages   = 3                // pages in a row of which no part went through
+	maxTries       = 6                // of one part
+	maxCompletions = 3                // of one upload
+	silence        = 60 * time.Second // without a byte taken or an answer, after which a try is given up
+)
+
+// Uploader uploads files. It is safe for concurrent use.
+type Uploader struct {
+	API         *client.API
+	HTTP        *http.Client        // for presigned URLs
+	Hosts       download.HostPolicy // to which bytes may be sent
+	Connections int                 // parts of one file in flight
+	Cache       Cache
+}
+
+// Result tells what an upload did.
+type Result struct {
+	File     api.File
+	Existing bool  // the catalogue had the same name with the same bytes already
+	Sent     int64 // bytes
+	Resumed  int64 // bytes that an earlier try had sent
+}
+
+// Upload registers a file under a name and uploads it. hashed and sent count its bytes; either may be nil.
+func (u *Uploader) Upload(ctx context.Context, path, name string, hashed, sent *atomic.Int64) (Result, error) {
+	if _, err := download.CleanPath(name); err != nil {
+		return Result{}, err
+	}
+	if hashed == nil {
+		hashed = new(atomic.Int64)
+	}
+	if sent == nil {
+		sent = new(atomic.Int64)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = f.Close() }()
+	described, err := describe(ctx, f, name, hashed)
+	if err != nil {
+		return Result{}, fmt.Errorf("hashing: %w", err)
+	}
+	file, err := u.register(ctx, described)
+	if err != nil {
+		return Result{}, err
+	}
+	if file.State == api.FileStateReady {
+		sent.Store(file.Size)
+		return Result{File: file, Existing: true}, nil
+	}
+	t := &transfer{u: u, f: f, file: file, sent: sent}
+	if t.upload, err = u.begin(ctx, file.Id); err != nil {
+		return Result{}, err
+	}
+	if file, err = t.run(ctx); err != nil {
+		return Result{}, err
+	}
+	u.Cache.forget(file.Id)
+	return Result{File: file, Sent: t.put.Load(), Resumed: t.resumed.Load()}, nil
+}
+
+// register returns the catalogue's file with this name and these bytes, and makes one if there is none.
+func (u *Uploader) register(ctx context.Context, n api.NewFile) (api.File, error) {
+	for f, err := range u.API.Files(ctx, client.FileFilter{Name: n.Name}) {
+		if err != nil {
+			return api.File{}, fmt.Errorf("looking for the name: %w", err)
+		}
+		if f.Sha256 == n.Sha256 && f.Size == n.Size && (f.State == api.FileStateReady || f.PartSize == n.PartSize) {
+			return f, nil
+		}
+	}
+	f, err := u.API.CreateFile(ctx, n)
+	if err != nil {
+		return api.File{}, fmt.Errorf("registering: %w", err)
+	}
+	return f, nil
+}
+
+// begin returns the id of the upload to go on with.
+func (u *Uploader) begin(ctx context.Context, fileID string) (string, error) {
+	if id := u.Cache.recall(fileID); id != "" {
+		if _, err := u.API.UploadParts(ctx, fileID, id, 1, ""); err == nil {
+			return id, nil
+		} else if client.StatusOf(err) != http.StatusNotFound {
+			return "", fmt.Errorf("looking at the interrupted upload: %w", err)
+		}
+	}
+	up, err := u.API.CreateUpload(ctx, fileID)
+	if err != nil {
+		return "", fmt.Errorf("beginning the upload: %w", err)
+	}
+	u.Cache.remember(fileID, up.Id)
+	return up.Id, nil
+}
+
+// transfer is one run over one upload.
+type transfer struct {
+	u       *Uploader
+	f       *os.File
+	file    api.File
+	upload  string
+	sent    *atomic.Int64
+	put     atomic.Int64
+	resumed atomic.Int64
+}
+
+// run sends what is missing and completes the upload. The backend may find a part missing at completion that it listed
+// before; then the parts are gone through again.
+func (t *transfer) run(ctx context.Context) (api.File, error) {
+	for try := 1; ; try++ {
+		if t.file.Size > 0 {
+			if err := t.parts(ctx); err != nil {
+				return api.File{}, err
+			}
+		}
+		file, err := t.u.API.CompleteUpload(ctx, t.file.Id, t.upload)
+		if err == nil {
+			return file, nil
+		}
+		if client.StatusOf(err) != http.StatusConflict || try == maxCompletions {
+			return api.File{}, fmt.Errorf("completing the upload: %w", err)
+		}
+	}
+}
+
+// parts goes through the parts page by page. A page whose URLs have expired is asked for again.
+func (t *transfer) parts(ctx context.Context) error {
+	t.sent.Store(0)
+	token, idle, seen := "", 0, map[int]bool{}
+	for {
+		page, err := t.u.API.UploadParts(ctx, t.file.Id, t.upload, pageSize, token)
+		if err != nil {
+			return fmt.Errorf("listing the parts: %w", err)
+		}
+		before := t.put.Load()
+		err = t.page(ctx, page, seen)
+		if errors.Is(err, errExpired) {
+			if idle++; t.put.Load() > before {
+				idle = 0
+			}
+			if idle < maxIdlePages {
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+		idle = 0
+		if page.NextPageToken == nil || *page.NextPageToken == "" {
+			return nil
+		}
+		token = *page.NextPageToken
+	}
+}
+
+// page sends the missing parts of a page at once. seen are the parts that have been counted.
+func (t *transfer) page(ctx context.Context, page api.UploadPartPage, seen map[int]bool) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, t.u.Connections))
+	for _, p := range page.Parts {
+		if p.Uploaded {
+			if !seen[p.Number] {
+				seen[p.Number] = true
+				t.resumed.Add(p.Size)
+				t.sent.Add(p.Size)
+			}
+			continue
+		}
+		seen[p.Number] = true
+		g.Go(func() error {
+			if err := t.part(ctx, p); err != nil {
+				return fmt.Errorf("part %d: %w", p.Number, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
