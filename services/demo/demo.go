@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sys/unix"
 
 	"scalable-backend/services/internal/gateway"
@@ -22,7 +21,7 @@ import (
 
 // The queue's times, shorter than in production so that a killed agent's work is taken over while one watches.
 const (
-	leaseTTL      = "6s"
+	leaseTTL      = 6 * time.Second
 	sweepInterval = "1s"
 	bucket        = "demo"
 	stage         = "live"
@@ -39,13 +38,14 @@ type demo struct {
 	postgres *servers.Postgres
 	s3       *servers.S3
 	backends []*service
-	agents   []*service
+	agents   []*service // that run
+	started  int        // agents, since the beginning
 	closers  []func()
 
 	adminToken string
 	publicURL  string
 	gatewayURL string
-	agentKey   aws.Credentials
+	agentKey   gateway.Identity
 }
 
 // Run runs the demo with the programs in bin and returns nil only if every file arrived with the right digest. It removes
@@ -128,7 +128,9 @@ func (d *demo) startSystem(ctx context.Context) error {
 		return err
 	}
 	d.adminToken = "demo-" + rand.Text()
-	d.agentKey = aws.Credentials{AccessKeyID: "AKIADEMOAGENTS", SecretAccessKey: rand.Text()}
+	d.agentKey = gateway.Identity{
+		ARN: "arn:aws:sts::000000000000:assumed-role/demo-agents/agent", AccessKeyID: "ASIADEMOAGENTS", SecretAccessKey: rand.Text(), SessionToken: rand.Text(),
+	}
 	var public, private []string
 	for i := range 2 {
 		s, err := startService(d.dir, fmt.Sprintf("backend-%d", i+1), filepath.Join(d.bin, "backend"), nil, d.backendEnv(), nil)
@@ -145,14 +147,28 @@ func (d *demo) startSystem(ctx context.Context) error {
 	if d.publicURL, err = d.serve(gateway.NewBalancer(public...)); err != nil {
 		return err
 	}
-	door, err := d.serve(&gateway.Handler{
-		Region:     d.s3.Region,
-		Identities: []gateway.Identity{{ARN: "arn:aws:sts::000000000000:assumed-role/demo-agents/agent", Credentials: d.agentKey}},
-		Next:       gateway.NewBalancer(private...),
-	})
-	d.gatewayURL = door + "/" + stage
+	if d.gatewayURL, err = d.serveGateway(private); err != nil {
+		return err
+	}
 	d.show.say("running: PostgreSQL, S3-compatible server, 2 backends behind %s, gateway at %s", d.publicURL, d.gatewayURL)
-	return err
+	return nil
+}
+
+// serveGateway runs the API that the Pulumi program plans, so that the demo's agents take the same road as on AWS.
+func (d *demo) serveGateway(backends []string) (url string, err error) {
+	document, err := gateway.Planned("dev")
+	if err != nil {
+		return "", err
+	}
+	handler, err := gateway.New(gateway.Config{
+		Document: document, Stage: stage, Region: d.s3.Region, Link: gateway.NewBalancer(backends...),
+		Identities: []gateway.Identity{d.agentKey},
+	})
+	if err != nil {
+		return "", err
+	}
+	url, err = d.serve(handler)
+	return url + "/" + stage, err
 }
 
 // serve opens a loopback port for a handler until the demo ends.
@@ -177,7 +193,7 @@ func (d *demo) backendEnv() map[string]string {
 		"BACKEND_S3_ENDPOINT":    d.s3.Endpoint,
 		"BACKEND_DATABASE_URL":   d.postgres.URL("backend"),
 		"BACKEND_ADMIN_TOKEN":    d.adminToken,
-		"BACKEND_LEASE_TTL":      leaseTTL,
+		"BACKEND_LEASE_TTL":      leaseTTL.String(),
 		"BACKEND_SWEEP_INTERVAL": sweepInterval,
 		"BACKEND_DRAIN_TIMEOUT":  "4s", // nothing has to be deregistered here
 		"AWS_REGION":             d.s3.Region,
@@ -186,7 +202,12 @@ func (d *demo) backendEnv() map[string]string {
 	}
 }
 
-func (d *demo) startAgent(name string) (*service, error) {
+func agentName(i int) string { return fmt.Sprintf("agent-%d", i) }
+
+// nextAgent starts one more agent.
+func (d *demo) nextAgent() (*service, error) {
+	d.started++
+	name := agentName(d.started)
 	dir := filepath.Join(d.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -203,6 +224,7 @@ func (d *demo) startAgent(name string) (*service, error) {
 		"AWS_REGION":             d.s3.Region,
 		"AWS_ACCESS_KEY_ID":      d.agentKey.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY":  d.agentKey.SecretAccessKey,
+		"AWS_SESSION_TOKEN":      d.agentKey.SessionToken,
 	}, nil)
 	if err == nil {
 		d.agents = append(d.agents, s)

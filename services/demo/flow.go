@@ -11,15 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"scalable-backend/services/api"
 )
 
-// flow is what a user and the agents do: upload, submit, download, with one agent killed half-way; then it checks and reports.
+// flow is what a user and the agents do: upload, submit, download, with faults on the way; then it
+// checks and reports.
 func (d *demo) flow(ctx context.Context) error {
 	began := time.Now()
 	user, err := d.makeUserToken(ctx)
@@ -44,12 +42,12 @@ func (d *demo) flow(ctx context.Context) error {
 	if err := d.submit(ctx, user); err != nil {
 		return err
 	}
-	victim, err := d.download(ctx, user)
+	faults, err := d.download(ctx, user)
 	if err != nil {
 		return err
 	}
 	downloadTime := time.Since(downloadBegan)
-	return d.report(ctx, files, victim, uploadTime, downloadTime, time.Since(began))
+	return d.report(ctx, files, faults, uploadTime, downloadTime, time.Since(began))
 }
 
 // makeUserToken asks the backend, as its administrator, for a token that may do what a user does and no more.
@@ -123,101 +121,74 @@ func (d *demo) submit(ctx context.Context, token string) error {
 	return nil
 }
 
-// victim is the agent that was killed, and how many leases it held then.
-type victim struct {
-	name   string
-	leases int
-}
-
-// download starts the agents, kills one when half of the jobs are done, starts another in its place, and waits for the drain.
-func (d *demo) download(ctx context.Context, token string) (victim, error) {
-	for i := range d.settings.Agents {
-		if _, err := d.startAgent(fmt.Sprintf("agent-%d", i+1)); err != nil {
-			return victim{}, err
+// download starts the agents and waits for the drain. On the way it restarts the database, pauses one agent beyond its leases
+// and kills another.
+func (d *demo) download(ctx context.Context, token string) (faults, error) {
+	var f faults
+	for range d.settings.Agents {
+		if _, err := d.nextAgent(); err != nil {
+			return f, err
 		}
+	}
+	// Each when so many eighths of the jobs are done.
+	steps := []struct {
+		eighths int64
+		do      func() error
+	}{
+		{1, func() (err error) { f.restart, err = d.restartDatabase(ctx, token); return err }},
+		{2, func() (err error) { f.paused, err = d.pauseOne(ctx); return err }},
+		{4, func() (err error) { f.killed, err = d.killOne(ctx, f.paused.agent); return err }},
 	}
 	bar := d.show.step("download", d.settings.Bytes)
 	defer bar.finish()
-	var dead victim
+	all := int64(d.settings.Files)
 	limit := time.After(10*time.Minute + time.Duration(d.settings.Bytes>>20)*time.Second)
 	for {
 		stats, err := d.stats(ctx, token)
 		if err != nil {
-			return dead, err
+			return f, err
 		}
 		bar.set(stats.BytesDelivered, fmt.Sprintf("%d done, %d leased, %d queued, %d agents", stats.Succeeded, stats.Leased, stats.Queued, stats.AgentsSeen))
 		switch {
 		case stats.Dead+stats.Cancelled > 0:
-			return dead, fmt.Errorf("%d jobs are dead and %d cancelled, and none should be", stats.Dead, stats.Cancelled)
-		case stats.Succeeded == int64(d.settings.Files):
-			return dead, firstFailure(slices.Concat(d.backends, d.agents))
-		case dead.name == "" && stats.Succeeded*2 >= int64(d.settings.Files):
-			if dead, err = d.killOne(ctx); err != nil {
-				return dead, err
-			}
+			return f, fmt.Errorf("%d jobs are dead and %d cancelled, and none should be", stats.Dead, stats.Cancelled)
+		case len(steps) > 0 && stats.Succeeded*8 >= all*steps[0].eighths:
+			err = steps[0].do()
+			steps = steps[1:]
+		case stats.Succeeded == all && f.paused.asleep > 0:
+			return f, firstFailure(slices.Concat(d.backends, d.agents))
+		default:
+			err = d.wake(ctx, &f.paused)
+		}
+		if err != nil {
+			return f, err
 		}
 		select {
 		case <-ctx.Done():
-			return dead, ctx.Err()
+			return f, ctx.Err()
 		case <-limit:
-			return dead, fmt.Errorf("the queue did not drain: %d of %d jobs are done", stats.Succeeded, d.settings.Files)
+			return f, fmt.Errorf("the queue did not drain: %d of %d jobs are done", stats.Succeeded, all)
 		case <-time.After(25 * time.Millisecond):
 		}
 	}
 }
 
-// killOne pauses the agents in turn until it has one that holds a lease, kills that one with SIGKILL and starts another.
-func (d *demo) killOne(ctx context.Context) (victim, error) {
-	conn, err := pgx.Connect(ctx, d.postgres.URL("backend"))
-	if err != nil {
-		return victim{}, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	chosen, held := d.agents[0], 0
-	for _, a := range d.agents {
-		if err := a.process.Signal(syscall.SIGSTOP); err != nil {
-			return victim{}, err
-		}
-		time.Sleep(50 * time.Millisecond) // what the agent had sent before it was paused arrives
-		if held, err = liveLeases(ctx, conn, a.name); err != nil {
-			return victim{}, err
-		}
-		if held > 0 {
-			chosen = a
-			break
-		}
-		if err := a.process.Signal(syscall.SIGCONT); err != nil {
-			return victim{}, err
-		}
-	}
-	chosen.process.Stop(syscall.SIGKILL, patience)
-	d.agents = slices.DeleteFunc(d.agents, func(s *service) bool { return s == chosen })
-	d.show.say("killed %s with SIGKILL while it held %d leases; its files are taken over when they expire", chosen.name, held)
-	name := fmt.Sprintf("agent-%d", d.settings.Agents+1)
-	if _, err := d.startAgent(name); err != nil {
-		return victim{}, err
-	}
-	d.show.say("started %s in its place", name)
-	return victim{name: chosen.name, leases: held}, nil
-}
-
 // report verifies the agents' output and prints the summary. Any problem is an error.
-func (d *demo) report(ctx context.Context, files []file, dead victim, up, down, all time.Duration) error {
+func (d *demo) report(ctx context.Context, files []file, f faults, up, down, all time.Duration) error {
 	var outputs []string
-	for i := range d.settings.Agents + 1 {
-		outputs = append(outputs, filepath.Join(d.dir, fmt.Sprintf("agent-%d", i+1), "files"))
+	for i := range d.started {
+		outputs = append(outputs, filepath.Join(d.dir, agentName(i+1), "files"))
 	}
 	v, err := verifyOutput(files, outputs)
 	if err != nil {
 		return err
 	}
-	attempts, takenOver, err := d.attempts(ctx)
+	attempts, err := d.granted(ctx)
 	if err != nil {
 		return err
 	}
-	if dead.leases > 0 && takenOver == 0 {
-		v.problems = append(v.problems, fmt.Sprintf("%s held %d leases when it was killed, but no job was taken over", dead.name, dead.leases))
-	}
+	survived, problems := d.survived(ctx, f)
+	v.problems = append(v.problems, problems...)
 	d.show.wait()
 	rate := func(t time.Duration) string {
 		return fmt.Sprintf("%.0f MB/s", float64(d.settings.Bytes)/1e6/t.Seconds())
@@ -225,17 +196,46 @@ func (d *demo) report(ctx context.Context, files []file, dead victim, up, down, 
 	fmt.Fprintf(d.show.out, `
   files              %d, %s together
   upload             %s in %.1f s
-  download           %s in %.1f s, lease expiry of the killed agent included
-  attempts           %d leases for %d jobs; %d jobs taken over from %s (killed while it held %d)
+  download           %s in %.1f s, all of the following included
+  survived           %s
+  attempts           %d leases for %d jobs, one accepted success for each
   digests verified   %d of %d (%d published copies)
   time               %.1f s
 
 `, len(files), formatBytes(d.settings.Bytes), rate(up), up.Seconds(), rate(down), down.Seconds(),
-		attempts, len(files), takenOver, dead.name, dead.leases, v.verified, len(files), v.copies, all.Seconds())
+		strings.Join(survived, "\n                     "), attempts, len(files), v.verified, len(files), v.copies, all.Seconds())
 	if len(v.problems) > 0 {
 		return fmt.Errorf("%d problems:\n  %s", len(v.problems), strings.Join(v.problems, "\n  "))
 	}
 	return nil
+}
+
+// survived says what the system went through and what each fault cost, and what of it went wrong.
+func (d *demo) survived(ctx context.Context, f faults) (lines, problems []string) {
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	say("database restart: away for %.1f s, the API answered %.1f s later; no job lost", f.restart.down.Seconds(), f.restart.silent.Seconds())
+	for _, v := range []victim{f.killed, f.paused} {
+		jobs, last, err := d.takenOver(ctx, v)
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+		what := "kill: " + v.agent.name + " by SIGKILL"
+		if v.asleep > 0 {
+			what = fmt.Sprintf("pause: %s by SIGSTOP for %.1f s (a lease lasts %s)", v.agent.name, v.asleep.Seconds(), leaseTTL)
+		}
+		if len(v.leases) == 0 {
+			say("%s, when there was no work left to take over", what)
+			continue
+		}
+		say("%s with %s; %s taken over, the last one done %.1f s after", what, count(len(v.leases), "lease"), count(jobs, "job"), last.Sub(v.at).Seconds())
+		if v.asleep > 0 {
+			say("       awake, it found %s lost and published nothing under them", count(v.fenced, "lease"))
+			if v.fenced != jobs {
+				problems = append(problems, fmt.Sprintf("%s lost %s while it was paused, and found %d lost", v.agent.name, count(jobs, "lease"), v.fenced))
+			}
+		}
+	}
+	return lines, problems
 }
 
 func (d *demo) stats(ctx context.Context, token string) (api.Stats, error) {

@@ -1,6 +1,7 @@
 // Package demo runs the whole data flow on one machine: a private PostgreSQL and S3-compatible server, two backends behind a
-// balancer and a gateway stand-in, and agents as real processes. Files go up by presigned parts, jobs are submitted, one agent
-// is killed half-way, and in the end every file's digest is checked in what the agents published.
+// balancer and a gateway stand-in, and agents as real processes. Files go up by presigned parts, jobs are submitted; on the way
+// the database restarts, one agent is paused beyond its leases and another is killed; in the end every file's digest is checked
+// in what the agents published.
 package demo
 
 import (
@@ -96,4 +97,12 @@ func formatBytes(n int64) string {
 	default:
 		return fmt.Sprintf("%d B", n)
 	}
+}
+
+// count writes a number and what it counts.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"sync/atomic"
 	"time"
 )
@@ -40,6 +41,7 @@ type Options struct {
 	Connections     int           // most connections of one file; 8
 	ResponseTimeout time.Duration // until the first byte of an answer, connecting included; 15 s
 	StallTimeout    time.Duration // without a byte, after which a connection is given up; 5 s
+	SlowInterval    time.Duration // between looks for connections under half the mean speed, which are made anew; 5 s
 	MaxTries        int           // of one piece without progress; 6
 	BackoffBase     time.Duration // of the first wait; 100 ms
 	BackoffLimit    time.Duration // of each wait; 5 s
@@ -47,6 +49,7 @@ type Options struct {
 	SyncInterval    time.Duration // between journal records; 2 s
 	SyncBytes       int64         // or so many bytes; 64 MiB
 	StopGrace       time.Duration // for pieces in flight after Task.Stop; 15 s
+	StealSize       int64         // idle connections take over tails of at least so many bytes; 2 MiB
 	PieceSize       int64         // 0 chooses by the file's size
 	Hosts           HostPolicy
 	UserAgent       string
@@ -57,6 +60,7 @@ func (o Options) withDefaults() Options {
 	o.Connections = cmp.Or(o.Connections, 8)
 	o.ResponseTimeout = cmp.Or(o.ResponseTimeout, 15*time.Second)
 	o.StallTimeout = cmp.Or(o.StallTimeout, 5*time.Second)
+	o.SlowInterval = cmp.Or(o.SlowInterval, 5*time.Second)
 	o.MaxTries = cmp.Or(o.MaxTries, 6)
 	o.BackoffBase = cmp.Or(o.BackoffBase, 100*time.Millisecond)
 	o.BackoffLimit = cmp.Or(o.BackoffLimit, 5*time.Second)
@@ -64,6 +68,7 @@ func (o Options) withDefaults() Options {
 	o.SyncInterval = cmp.Or(o.SyncInterval, 2*time.Second)
 	o.SyncBytes = cmp.Or(o.SyncBytes, 64*mib)
 	o.StopGrace = cmp.Or(o.StopGrace, 15*time.Second)
+	o.StealSize = cmp.Or(o.StealSize, 2*mib)
 	o.UserAgent = cmp.Or(o.UserAgent, "scalable-backend-agent")
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return o
@@ -110,12 +115,13 @@ type Engine struct {
 	o       Options
 	client  *http.Client
 	buffers buffers
+	wrap    func(*os.File) file
 }
 
 // New returns an Engine.
 func New(o Options) *Engine {
 	o = o.withDefaults()
-	return &Engine{o: o, client: NewHTTPClient(o.Hosts)}
+	return &Engine{o: o, client: NewHTTPClient(o.Hosts), wrap: func(f *os.File) file { return diskFile{f} }}
 }
 
 // NewHTTPClient returns a client for presigned URLs: it checks each address that it connects to, follows no redirect, has no
@@ -215,7 +221,7 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if sum == t.SHA256 {
+		if sum == t.SHA256 && e.settled(t) {
 			t.Done.Store(t.Size)
 			// It counts as published now, for whoever removes files by age.
 			now := time.Now()
@@ -227,6 +233,19 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 		return false, ErrExists
 	}
 	return false, nil
+}
+
+// settled makes a file at the destination durable: what is reported must outlive a crash, whoever wrote it.
+func (e *Engine) settled(t Task) bool {
+	f, err := t.Root.Open(t.Dest)
+	if err == nil {
+		there := e.wrap(f)
+		err = errors.Join(there.Sync(), there.Close(), syncDir(t.Root, path.Dir(t.Dest)))
+	}
+	if err != nil {
+		e.o.Log.Warn("the file at the destination cannot be made durable, fetching it again", "file_id", t.FileID, "error", err)
+	}
+	return err == nil
 }
 
 // Discard removes what unfinished fetches of a task left, if the task is still held.

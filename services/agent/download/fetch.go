@@ -17,10 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// errSync means that the disk did not take what it was given. What it holds is unknown from then on: a second try would
-// answer for pages that the kernel has dropped.
-var errSync = errors.New("syncing the partial file")
-
 // Where a piece stands: todo → busy → done; busy → todo when its worker gives up; done → todo when its part turns out wrong.
 type state uint8
 
@@ -37,15 +33,17 @@ type fetch struct {
 	t     Task
 	plan  Plan
 	names names
-	file  *os.File
+	file  file
 	id    identity
 	urls  urls
+	pace  pace
 
 	mu       sync.Mutex
 	cond     *sync.Cond
 	pieces   []state
-	next     int // no piece before it is todo
-	workers  int // still running
+	shared   map[int]*sharing // pieces that are busy
+	next     int              // no piece before it is todo
+	workers  int              // still running
 	stopping bool
 	over     bool // the verifier has ended
 	etag     string
@@ -83,7 +81,8 @@ func (e *Engine) open(t Task) (*fetch, error) {
 	t.Done.Store(0)
 	f := &fetch{
 		e: e, t: t, plan: plan, names: namesOf(t), pieces: make([]state, plan.Pieces()), kick: make(chan struct{}, 1),
-		whole: sha256.New(), bad: map[int]int{}, urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
+		shared: map[int]*sharing{},
+		whole:  sha256.New(), bad: map[int]int{}, urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
 	}
 	f.cond = sync.NewCond(&f.mu)
 	for _, dir := range []string{PartialDir, f.names.dir} {
@@ -91,9 +90,11 @@ func (e *Engine) open(t Task) (*fetch, error) {
 			return nil, fmt.Errorf("making the directory %s: %w", dir, err)
 		}
 	}
-	if f.file, err = t.Root.OpenFile(f.names.partial, os.O_CREATE|os.O_RDWR, 0o644); err != nil {
+	partial, err := t.Root.OpenFile(f.names.partial, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
 		return nil, fmt.Errorf("opening the partial file: %w", err)
 	}
+	f.file = e.wrap(partial)
 	if err := f.prepare(); err != nil {
 		return nil, errors.Join(err, f.file.Close())
 	}
@@ -114,9 +115,9 @@ func (f *fetch) prepare() error {
 	if f.t.Size < mib {
 		return nil // not worth a system call: writing will tell
 	}
-	err = allocate(f.file, f.t.Size)
-	if errors.Is(err, ErrNoSpace) && info.Size() == 0 && f.t.Held() == nil {
-		_ = f.t.Root.Remove(f.names.partial) // nothing in it
+	err = f.file.allocate(f.t.Size)
+	if errors.Is(err, ErrNoSpace) && f.t.Held() == nil {
+		f.discard()
 	}
 	return err
 }
@@ -131,7 +132,7 @@ func (f *fetch) resume(size int64) error {
 		return err
 	}
 	for _, name := range found {
-		r, err := readJournal(f.t.Root, name)
+		r, err := readJournal(f.t.Root, name, len(f.pieces))
 		if err != nil {
 			return err
 		}
@@ -197,11 +198,6 @@ func (f *fetch) run(ctx context.Context) error {
 	return err
 }
 
-// discards reports whether what is on disk is worth nothing after an error.
-func discards(err error) bool {
-	return errors.Is(err, ErrChanged) || errors.Is(err, ErrDigest) || errors.Is(err, errSync)
-}
-
 func (f *fetch) result() Result {
 	return Result{
 		Fetched: f.fetched.Load(), Resumed: f.resumed.Load(), Retries: f.retries.Load(),
@@ -229,6 +225,10 @@ func (f *fetch) transfer(parent context.Context) error {
 	})
 	g.Go(func() error {
 		f.watchStop(ctx, over, func() { cancel(ErrStopped) })
+		return nil
+	})
+	g.Go(func() error {
+		f.pace.watch(ctx, f.e.o.SlowInterval, over)
 		return nil
 	})
 	if f.durable() {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // A journal says which pieces of a partial are on disk, so that the next one who fetches the file goes on from there. It is a
@@ -98,8 +99,9 @@ type replay struct {
 	mark   *mark
 }
 
-// readJournal reads what is whole of a journal; nil when not even its first record is.
-func readJournal(root *os.Root, name string) (*replay, error) {
+// readJournal reads what is whole of a journal; nil when not even its first record is. A record of other pieces than those of
+// the file ends it too.
+func readJournal(root *os.Root, name string, pieces int) (*replay, error) {
 	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // its owner has published the file in the meantime
@@ -118,7 +120,7 @@ func readJournal(root *os.Root, name string) (*replay, error) {
 	}
 	for {
 		var rec record
-		if text = next(text, &rec); text == nil {
+		if text = next(text, &rec); text == nil || !within(rec.Done, pieces) || !within(rec.Redo, pieces) {
 			return r, nil
 		}
 		each(rec.Done, func(i int) { r.done[i] = true })
@@ -149,6 +151,10 @@ func next(text []byte, v any) []byte {
 func sumOf(body []byte) []byte {
 	c := crc32.Checksum(body, castagnoli)
 	return []byte{byte(c >> 24), byte(c >> 16), byte(c >> 8), byte(c)}
+}
+
+func within(rows [][2]int, pieces int) bool {
+	return !slices.ContainsFunc(rows, func(row [2]int) bool { return row[0] < 0 || row[1] >= pieces })
 }
 
 func each(rows [][2]int, do func(int)) {

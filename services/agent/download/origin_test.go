@@ -186,7 +186,7 @@ func setup(t *testing.T, o *origin, change ...func(*Options)) *bundle {
 	opts := Options{
 		Connections: 4, PieceSize: testPiece, ResponseTimeout: 2 * time.Second, StallTimeout: 150 * time.Millisecond,
 		BackoffBase: time.Millisecond, BackoffLimit: 4 * time.Millisecond, SyncInterval: 10 * time.Millisecond,
-		StopGrace: 200 * time.Millisecond, Hosts: HostPolicy{Insecure: true},
+		StopGrace: 200 * time.Millisecond, StealSize: 4 << 10, Hosts: HostPolicy{Insecure: true},
 	}
 	for _, c := range change {
 		c(&opts)

@@ -12,6 +12,8 @@ const (
 	bytesPerConnection = 32 * mib // one more connection for each so many bytes
 	minConnections     = 2
 	maxConnections     = 16
+
+	maxBytes = 64 << 40 // of a file: more than an object can have, and sums of it do not overflow
 )
 
 // Plan is how a file is fetched, computed from sizes alone. The file is a row of parts, which the catalogue has the digests
@@ -34,7 +36,7 @@ func NewPlan(size, partSize int64, limit int) (Plan, error) {
 }
 
 func newPlan(size, partSize, aim int64, limit int) (Plan, error) {
-	if size < 0 || partSize < 1 || aim < 1 || limit < 1 {
+	if size < 0 || partSize < 1 || aim < 1 || limit < 1 || max(size, partSize, aim) > maxBytes {
 		return Plan{}, fmt.Errorf("planning %d bytes in parts of %d with %d connections: out of range", size, partSize, limit)
 	}
 	p := Plan{Size: size, PartSize: partSize, PieceSize: aim}

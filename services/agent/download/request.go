@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -52,6 +51,8 @@ func (f *fetch) request(parent context.Context, source string, c *cursor, buf []
 	defer cancel(nil)
 	watchdog := time.AfterFunc(f.e.o.ResponseTimeout, func() { cancel(errStalled) })
 	defer watchdog.Stop()
+	f.pace.requesting(c.speed, func() { cancel(errSlow) })
+	defer f.pace.requesting(c.speed, nil)
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
 	if err != nil {
@@ -59,8 +60,9 @@ func (f *fetch) request(parent context.Context, source string, c *cursor, buf []
 	}
 	req.Header.Set("User-Agent", f.e.o.UserAgent)
 	req.Header.Set("Accept-Encoding", "identity")
-	if c.to > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", c.pos, c.to-1))
+	asked := span{c.pos, c.end()}
+	if asked.to > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", asked.from, asked.to-1))
 	}
 	if etag := f.getETag(); etag != "" {
 		req.Header.Set("If-Match", etag)
@@ -70,10 +72,13 @@ func (f *fetch) request(parent context.Context, source string, c *cursor, buf []
 		return transportFault(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if err := f.accept(resp, c); err != nil {
+	if err := f.accept(resp, asked); err != nil {
 		return err
 	}
-	return f.receive(ctx, resp.Body, c, buf, func() { watchdog.Reset(f.e.o.StallTimeout) })
+	return f.receive(ctx, resp.Body, c, asked.to, buf, func(n int) {
+		watchdog.Reset(f.e.o.StallTimeout)
+		c.speed.bytes.Add(int64(n))
+	})
 }
 
 // transportFault strips the URL, which is a credential, off the transport's error.
@@ -84,17 +89,25 @@ func transportFault(ctx context.Context, err error) error {
 	if errors.Is(err, ErrRefused) {
 		return err
 	}
-	if errors.Is(context.Cause(ctx), errStalled) {
-		err = errStalled
+	if why := cut(ctx); why != nil {
+		err = why
 	}
 	return &fault{err: fmt.Errorf("requesting bytes: %w", err)}
 }
 
+// cut returns why we ended a request, nil if it was not us.
+func cut(ctx context.Context) error {
+	if why := context.Cause(ctx); errors.Is(why, errStalled) || errors.Is(why, errSlow) {
+		return why
+	}
+	return nil
+}
+
 // accept decides whether an answer's body is the bytes that were asked for.
-func (f *fetch) accept(resp *http.Response, c *cursor) error {
-	if want := http.StatusPartialContent; c.to == 0 || resp.StatusCode != want {
-		if c.to > 0 || resp.StatusCode != http.StatusOK {
-			return refusal(resp, c)
+func (f *fetch) accept(resp *http.Response, asked span) error {
+	if want := http.StatusPartialContent; asked.to == 0 || resp.StatusCode != want {
+		if asked.to > 0 || resp.StatusCode != http.StatusOK {
+			return refusal(resp, asked)
 		}
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
@@ -103,13 +116,13 @@ func (f *fetch) accept(resp *http.Response, c *cursor) error {
 	if err := f.checkETag(resp.Header.Get("ETag")); err != nil {
 		return err
 	}
-	if c.to == 0 {
+	if asked.to == 0 {
 		if resp.ContentLength > 0 {
 			return fmt.Errorf("%w: the object has %d bytes, the catalogue none", ErrDigest, resp.ContentLength)
 		}
 		return nil
 	}
-	want := fmt.Sprintf("bytes %d-%d/", c.pos, c.to-1)
+	want := fmt.Sprintf("bytes %d-%d/", asked.from, asked.to-1)
 	got := resp.Header.Get("Content-Range")
 	total, ok := strings.CutPrefix(got, want)
 	if !ok {
@@ -118,19 +131,19 @@ func (f *fetch) accept(resp *http.Response, c *cursor) error {
 	if size, err := strconv.ParseInt(total, 10, 64); err != nil || size != f.t.Size {
 		return fmt.Errorf("%w: the object has %q bytes, the catalogue %d", ErrChanged, total, f.t.Size)
 	}
-	if n := resp.ContentLength; n >= 0 && n != c.to-c.pos {
-		return &fault{err: fmt.Errorf("asked for %d bytes, the origin announces %d", c.to-c.pos, n)}
+	if n := resp.ContentLength; n >= 0 && n != asked.to-asked.from {
+		return &fault{err: fmt.Errorf("asked for %d bytes, the origin announces %d", asked.to-asked.from, n)}
 	}
 	return nil
 }
 
 // refusal says what an unwanted status means.
-func refusal(resp *http.Response, c *cursor) error {
+func refusal(resp *http.Response, asked span) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	err := &StatusError{Status: resp.StatusCode, Code: s3Code(text)}
 	switch s := resp.StatusCode; {
 	case s == http.StatusOK:
-		return &fault{err: fmt.Errorf("the origin sent the whole object for the range from byte %d", c.pos)}
+		return &fault{err: fmt.Errorf("the origin sent the whole object for the range from byte %d", asked.from)}
 	case s == http.StatusPartialContent:
 		return &fault{err: errors.New("the origin sent a range that was not asked for")}
 	case s >= 300 && s < 400:
@@ -166,40 +179,43 @@ func retryAfter(v string) time.Duration {
 }
 
 // receive writes a body to its span, and never beyond its end.
-func (f *fetch) receive(ctx context.Context, body io.Reader, c *cursor, buf []byte, alive func()) error {
-	alive()
-	for c.pos < c.to {
-		n, err := readAlive(body, buf[:min(int64(len(buf)), c.to-c.pos)], alive)
+func (f *fetch) receive(ctx context.Context, body io.Reader, c *cursor, asked int64, buf []byte, alive func(int)) error {
+	alive(0)
+	for c.left() > 0 {
+		n, err := readAlive(body, buf[:min(int64(len(buf)), c.left())], alive)
 		if n > 0 {
 			if err := c.write(buf[:n]); err != nil {
 				return err
 			}
 		}
-		if err != nil && c.pos < c.to {
-			if errors.Is(context.Cause(ctx), errStalled) {
-				err = errStalled
+		if err != nil && c.left() > 0 {
+			if why := cut(ctx); why != nil {
+				err = why
 			} else if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return &fault{err: fmt.Errorf("reading bytes: %w", err)}
 		}
 	}
+	if c.pos < asked {
+		return nil // the tail is another worker's now, and this connection is of no more use
+	}
 	// The end of the body, so that the connection can be used again. What stands beyond the span is thrown away with the
 	// connection: the digests judge what stands within.
-	if n, _ := readAlive(body, buf[:1], alive); n > 0 && c.to == 0 {
+	if n, _ := readAlive(body, buf[:1], alive); n > 0 && asked == 0 {
 		return fmt.Errorf("%w: the object has bytes, the catalogue none", ErrDigest)
 	}
 	return nil
 }
 
 // readAlive fills p and reports every byte as a sign of life.
-func readAlive(r io.Reader, p []byte, alive func()) (int, error) {
+func readAlive(r io.Reader, p []byte, alive func(int)) (int, error) {
 	n := 0
 	for n < len(p) {
 		m, err := r.Read(p[n:])
 		n += m
 		if m > 0 {
-			alive()
+			alive(m)
 		}
 		if err != nil {
 			return n, err
@@ -228,11 +244,4 @@ func (f *fetch) checkETag(etag string) error {
 		return fmt.Errorf("%w: its entity tag was %s and is %s", ErrChanged, f.etag, etag)
 	}
 	return nil
-}
-
-func writeError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%w: %w", ErrNoSpace, err)
-	}
-	return fmt.Errorf("writing the partial file: %w", err)
 }

@@ -82,7 +82,7 @@ func TestResumeAfterKill(t *testing.T) {
 	require.Eventually(t, func() bool {
 		for _, name := range b.journals() {
 			rel, _ := filepath.Rel(b.dir, name)
-			if r, err := readJournal(b.root, rel); err == nil && r != nil && len(r.done) == before && r.mark != nil && r.mark.Offset == before*testPiece {
+			if r, err := readJournal(b.root, rel, len(b.task.Parts)); err == nil && r != nil && len(r.done) == before && r.mark != nil && r.mark.Offset == before*testPiece {
 				return true
 			}
 		}
@@ -111,7 +111,9 @@ func interrupted(t *testing.T, before int) *bundle {
 			o.faults = append(o.faults, &faulty{from: int64(i * testPiece), times: 1, serve: hold(release)})
 		})
 	}
-	b := setup(t, o, func(o *Options) { o.StallTimeout = 5 * time.Second; o.StopGrace = time.Millisecond })
+	b := setup(t, o, func(o *Options) {
+		o.StallTimeout, o.StopGrace, o.StealSize = 5*time.Second, time.Millisecond, 1<<30 // requests are counted
+	})
 	stop := make(chan struct{})
 	b.task.Stop = stop
 	ended := make(chan error, 1)

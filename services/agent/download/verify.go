@@ -159,8 +159,8 @@ func (f *fetch) checkpoint() error {
 	if len(rec.Done)+len(rec.Redo) == 0 && m.Offset == f.dropped {
 		return nil
 	}
-	if err := datasync(f.file); err != nil {
-		return fmt.Errorf("%w: %w", errSync, err)
+	if err := f.file.datasync(); err != nil {
+		return syncError(err)
 	}
 	var err error
 	if f.journal == nil {
@@ -171,7 +171,7 @@ func (f *fetch) checkpoint() error {
 	if err != nil {
 		return writeError(err)
 	}
-	dropCache(f.file, f.dropped, m.Offset)
+	f.file.dropCache(f.dropped, m.Offset)
 	f.dropped = m.Offset
 	return nil
 }
@@ -196,7 +196,7 @@ func (f *fetch) publish(ctx context.Context) error {
 		return fmt.Errorf("%w: the partial file has %d bytes", ErrDigest, info.Size())
 	}
 	if err := f.file.Sync(); err != nil {
-		return fmt.Errorf("%w: %w", errSync, err)
+		return syncError(err)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

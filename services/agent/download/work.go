@@ -2,10 +2,8 @@ package download
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"math/rand/v2"
 	"time"
 )
@@ -23,34 +21,39 @@ func (f *fetch) work(ctx context.Context) error {
 		f.workers--
 		f.cond.Broadcast()
 	}()
+	speed := f.pace.join()
 	for {
-		i, ok := f.take(ctx)
+		a, ok := f.take(ctx, speed)
 		if !ok {
 			return nil
 		}
-		err := f.piece(ctx, i, *buf)
-		f.settle(i, err == nil)
-		if err != nil {
+		if err := f.share(ctx, a, *buf, speed); err != nil {
 			return err
 		}
 	}
 }
 
-// take returns the first piece that is todo, and waits for one as long as a part may still turn out wrong.
-func (f *fetch) take(ctx context.Context) (int, bool) {
+// take returns the first piece that is todo, or a part of another worker's. It waits as long as a part may still turn out wrong.
+func (f *fetch) take(ctx context.Context, speed *gauge) (assignment, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for {
 		if ctx.Err() != nil || f.stopping || f.over {
-			return 0, false
+			return assignment{}, false
 		}
 		for ; f.next < len(f.pieces); f.next++ {
 			if f.pieces[f.next] == todo {
 				f.pieces[f.next] = busy
+				f.shared[f.next] = &sharing{workers: 1}
+				from, to := f.plan.Piece(f.next)
 				f.next++
-				return f.next - 1, true
+				return assignment{f.next - 1, span{from, to}}, true
 			}
 		}
+		if a, ok := f.steal(); ok {
+			return a, true
+		}
+		f.pace.idle(speed)
 		f.cond.Wait()
 	}
 }
@@ -78,47 +81,11 @@ func (f *fetch) settle(i int, ok bool) {
 
 type span struct{ from, to int64 }
 
-// piece fetches one piece; parts of it that come with wrong bytes are fetched again alone.
-func (f *fetch) piece(ctx context.Context, i int, buf []byte) (err error) {
-	var counted int64
-	defer func() {
-		if err != nil {
-			f.t.Done.Add(-counted)
-		}
-	}()
-	from, to := f.plan.Piece(i)
-	t := f.e.newTries()
-	spans := []span{{from, to}}
-	var bad map[int64]int // by the part's first byte
-	for ; len(spans) > 0; spans = spans[1:] {
-		c := f.cursor(spans[0])
-		err := f.fill(ctx, c, t, buf)
-		counted += c.pos - spans[0].from
-		if err != nil {
-			return err
-		}
-		for _, s := range c.bad {
-			f.badParts.Add(1)
-			f.t.Done.Add(s.from - s.to)
-			counted -= s.to - s.from
-			f.e.o.Log.Warn("part came with wrong bytes", "file_id", f.t.FileID, "offset", s.from, "bytes", s.to-s.from)
-			if bad == nil {
-				bad = map[int64]int{}
-			}
-			if bad[s.from]++; bad[s.from] >= maxBadFetches {
-				return fmt.Errorf("%w: part at byte %d", ErrDigest, s.from)
-			}
-			spans = append(spans, s)
-		}
-	}
-	return nil
-}
-
 // empty fetches a file without bytes. There is no range of it that could be asked for.
 func (f *fetch) empty(ctx context.Context) error {
 	buf := f.e.buffers.get()
 	defer f.e.buffers.put(buf)
-	return f.fill(ctx, f.cursor(span{}), f.e.newTries(), *buf)
+	return f.fill(ctx, f.cursor(span{}, f.pace.join()), f.e.newTries(), *buf)
 }
 
 // fill makes requests until a span is here.
@@ -157,48 +124,6 @@ func (f *fetch) fill(ctx context.Context, c *cursor, t *tries, buf []byte) error
 			return err
 		}
 	}
-}
-
-// cursor writes a span, hashing whole parts on the way.
-type cursor struct {
-	f       *fetch
-	pos, to int64
-	hash    hash.Hash // nil when parts are larger than pieces: the verifier hashes those
-	bad     []span
-}
-
-func (f *fetch) cursor(s span) *cursor {
-	c := &cursor{f: f, pos: s.from, to: s.to}
-	if !f.plan.split() {
-		c.hash = sha256.New()
-	}
-	return c
-}
-
-func (c *cursor) write(p []byte) error {
-	if _, err := c.f.file.WriteAt(p, c.pos); err != nil {
-		return writeError(err)
-	}
-	c.f.fetched.Add(int64(len(p)))
-	c.f.t.Done.Add(int64(len(p)))
-	if c.hash == nil {
-		c.pos += int64(len(p))
-		return nil
-	}
-	for len(p) > 0 {
-		n, from, to := c.f.plan.part(c.pos)
-		k := min(int64(len(p)), to-c.pos)
-		c.hash.Write(p[:k])
-		c.pos += k
-		p = p[k:]
-		if c.pos == to {
-			if [32]byte(c.hash.Sum(nil)) != c.f.t.Parts[n] {
-				c.bad = append(c.bad, span{from, to})
-			}
-			c.hash.Reset()
-		}
-	}
-	return nil
 }
 
 // tries counts failures without progress and waits between them: exponential backoff with full jitter, or as long as the

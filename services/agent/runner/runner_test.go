@@ -32,6 +32,7 @@ type bundle struct {
 	stop   context.CancelFunc
 	ended  chan error
 	log    *syncBuffer
+	runner *Runner
 }
 
 type syncBuffer struct {
@@ -72,6 +73,7 @@ func start(t *testing.T, s *fakeapi.Server, change ...func(*Options)) *bundle {
 	}
 	r, err := New(o)
 	require.NoError(t, err)
+	b.runner = r
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	go func() { b.ended <- r.Run(ctx) }()

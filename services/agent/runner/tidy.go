@@ -57,13 +57,18 @@ func (r *Runner) sweep(now time.Time) {
 // entries lists everything below the root but what leases are working on.
 func (r *Runner) entries() []entry {
 	taken := map[string]bool{}
+	var files []string // by the ids of which their partials are named
 	for _, l := range r.held() {
 		taken[path.Clean(l.Job.Dest)] = true
+		files = append(files, download.PartialDir+"/"+l.File.Id)
 	}
 	var all []entry
 	err := fs.WalkDir(r.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || p == "." || p == download.PartialDir || taken[p] {
 			return nil // gone in the meantime, or not ours to judge
+		}
+		if slices.ContainsFunc(files, func(prefix string) bool { return strings.HasPrefix(p, prefix) }) {
+			return nil // in use, however old it looks after a jump of the clock
 		}
 		info, err := d.Info()
 		if err != nil {

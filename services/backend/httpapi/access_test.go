@@ -2,85 +2,14 @@ package httpapi_test
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/services/api"
 )
-
-// operation is one of the document, read here anew: the test must not believe the code under test.
-type operation struct {
-	method, path string
-	doors        []string
-	scopes       []string
-	anonymous    bool
-}
-
-func operations(t *testing.T) []operation {
-	t.Helper()
-	spec, err := openapi3.NewLoader().LoadFromData(api.Document)
-	require.NoError(t, err)
-	texts := func(v any) (list []string) {
-		for _, x := range v.([]any) {
-			list = append(list, x.(string))
-		}
-		return list
-	}
-	var all []operation
-	for path, item := range spec.Paths.Map() {
-		for method, op := range item.Operations() {
-			o := operation{method: method, path: regexp.MustCompile(`\{\w+\}`).ReplaceAllStringFunc(path, func(string) string { return uuid.NewString() })}
-			o.doors, o.scopes = texts(op.Extensions["x-doors"]), texts(op.Extensions["x-scopes"])
-			o.anonymous, _ = op.Extensions["x-anonymous"].(bool)
-			all = append(all, o)
-		}
-	}
-	require.Len(t, all, 26)
-	return all
-}
-
-func TestAccessMatrix(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	all := []api.Scope{api.ScopeAdmin, api.ScopeFilesRead, api.ScopeFilesWrite, api.ScopeJobs}
-	tokens := map[api.Scope]string{}
-	for _, scope := range all {
-		tokens[scope] = b.token(scope)
-	}
-	for _, op := range operations(t) {
-		name := op.method + " " + op.path
-		status := func(r request) int {
-			r.method, r.path = op.method, op.path
-			got, err := b.send(r)
-			require.NoError(t, err)
-			return got.status
-		}
-		if op.anonymous {
-			require.Equal(t, 200, status(request{token: "-"}), name)
-		} else {
-			require.Equal(t, 401, status(request{token: "-"}), name)
-			require.Equal(t, 401, status(request{token: "wrong"}), name)
-			for _, scope := range all {
-				got := status(request{token: tokens[scope]})
-				allowed := len(op.scopes) == 0 || len(op.scopes) == 1 && op.scopes[0] == string(scope)
-				require.Equal(t, !allowed, got == 403, "%s with %s: %d", name, scope, got)
-				require.NotEqual(t, 401, got, name)
-			}
-		}
-		got := status(request{gateway: true})
-		if len(op.doors) == 1 {
-			require.Equal(t, 404, got, name)
-			continue
-		}
-		require.NotContains(t, []int{401, 403, 405, 500}, got, name)
-		require.Equal(t, 401, status(request{gateway: true, token: "-"}), name)
-	}
-}
 
 func TestDoors(t *testing.T) {
 	t.Parallel()

@@ -12,15 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -30,6 +25,7 @@ import (
 	"scalable-backend/services/backend/httpapi"
 	"scalable-backend/services/backend/objectstore"
 	"scalable-backend/services/backend/postgres"
+	"scalable-backend/services/internal/conform"
 	"scalable-backend/services/internal/testenv"
 )
 
@@ -54,6 +50,7 @@ type bundle struct {
 	store   *postgres.Store
 	objects *objectstore.Store
 	service *backend.Service
+	api     *httpapi.API
 	public  string
 	gateway string
 	client  *http.Client
@@ -86,6 +83,7 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	b.service = backend.NewService(store, objects, backend.ServiceConfig{LeaseTTL: o.leaseTTL, Wake: store.Wake, Logger: logger})
 	a, err := httpapi.New(httpapi.Config{Service: b.service, Secret: []byte(adminToken), Stage: "live", RateLimit: o.rateLimit, Version: "test", Logger: logger})
 	require.NoError(t, err)
+	b.api = a
 	public, gateway := httptest.NewServer(a.Public()), httptest.NewServer(a.Gateway())
 	t.Cleanup(public.Close)
 	t.Cleanup(gateway.Close)
@@ -93,7 +91,7 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	b.client = &http.Client{
-		Transport:     &conforming{t: t, next: transport, router: router(t)},
+		Transport:     &conform.Transport{Report: t, Next: transport, Stage: "live"},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	require.NoError(t, store.EnsureToken(t.Context(), backend.Token{
@@ -101,75 +99,6 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 		Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs},
 	}, sha256.Sum256([]byte(adminToken))))
 	return b
-}
-
-func router(t *testing.T) routers.Router {
-	t.Helper()
-	spec, err := openapi3.NewLoader().LoadFromData(api.Document)
-	require.NoError(t, err)
-	r, err := legacy.NewRouter(spec)
-	require.NoError(t, err)
-	return r
-}
-
-// conforming holds every answer of the API against its document.
-type conforming struct {
-	t      *testing.T
-	next   http.RoundTripper
-	router routers.Router
-}
-
-func (c *conforming) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := c.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	plain := r.Clone(r.Context())
-	plain.URL.Path = strings.TrimPrefix(plain.URL.Path, "/live")
-	plain.URL.Host, plain.URL.Scheme, plain.Host = "", "", ""
-	route, params, err := c.router.FindRoute(plain)
-	switch {
-	case err != nil && response.StatusCode >= 400: // no operation: still a problem document
-		if response.Header.Get("Content-Type") != "text/html; charset=utf-8" {
-			c.problem(response, body)
-		}
-		return response, nil
-	case err != nil: // the page, S3
-		return response, nil
-	}
-	if response.StatusCode >= 400 {
-		c.problem(response, body)
-	}
-	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: plain, PathParams: params, Route: route},
-		Status:                 response.StatusCode, Header: response.Header, Body: io.NopCloser(bytes.NewReader(body)),
-		// The filter reads the document itself as the YAML that it is, not as a text.
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: r.URL.Path == "/v1/openapi.yaml"},
-	})
-	if err != nil {
-		c.t.Errorf("%s %s: %d does not match the document: %v", r.Method, r.URL.Path, response.StatusCode, err)
-	}
-	return response, nil
-}
-
-func (c *conforming) problem(response *http.Response, body []byte) {
-	var p api.Problem
-	if err := json.Unmarshal(body, &p); err != nil || response.Header.Get("Content-Type") != "application/problem+json" {
-		c.t.Errorf("%s: not a problem document: %s %s", response.Status, response.Header.Get("Content-Type"), body)
-		return
-	}
-	if p.Status != response.StatusCode || p.Title == "" || p.TraceId == nil || len(*p.TraceId) != 32 || p.Instance == nil {
-		c.t.Errorf("%s: an incomplete problem document: %s", response.Status, body)
-	}
-	if retry := response.Header.Get("Retry-After"); (p.Status == 429 || p.Status == 503) && retry == "" {
-		c.t.Errorf("%s without Retry-After", response.Status)
-	}
 }
 
 // reply is an answer, read.

@@ -57,6 +57,14 @@ func setup(t *testing.T, change ...func(*objectstore.Config)) *objectstore.Store
 // send makes the presigned request; chunked hides the body's length from net/http.
 func send(t *testing.T, method string, signed backend.SignedURL, body []byte, chunked bool) (int, []byte) {
 	t.Helper()
+	status, answer, err := try(t, method, signed, body, chunked)
+	require.NoError(t, err)
+	return status, answer
+}
+
+// try is send for a request that the store may refuse by cutting the connection.
+func try(t *testing.T, method string, signed backend.SignedURL, body []byte, chunked bool) (int, []byte, error) {
+	t.Helper()
 	var reader io.Reader = bytes.NewReader(body)
 	if chunked {
 		reader = io.MultiReader(reader)
@@ -66,12 +74,14 @@ func send(t *testing.T, method string, signed backend.SignedURL, body []byte, ch
 	for name, value := range signed.Header {
 		request.Header.Set(name, value)
 	}
+	request.Close = true // a connection on which a body was refused is of no use to the next request
 	response, err := client.Do(request)
-	require.NoError(t, err)
+	if err != nil {
+		return 0, nil, err
+	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, answer
+	return response.StatusCode, answer, err
 }
 
 func TestMultipart(t *testing.T) {
@@ -163,7 +173,10 @@ func TestPartPUTAcceptsOnlyTheSignedBytes(t *testing.T) {
 		"another checksum":                {backend.SignedURL{URL: signed.URL, Header: forged.Header}, "the wrong bytes", false},
 	}
 	for name, c := range cases {
-		status, answer := send(t, http.MethodPut, c.signed, []byte(c.body), c.chunked)
+		status, answer, err := try(t, http.MethodPut, c.signed, []byte(c.body), c.chunked)
+		if err != nil {
+			continue // cut before all of the body was sent; what counts is that nothing is stored, see below
+		}
 		require.GreaterOrEqual(t, status, 400, "%s: %s", name, answer)
 		require.Less(t, status, 500, "%s: %s", name, answer)
 	}

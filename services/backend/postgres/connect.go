@@ -98,7 +98,10 @@ func (o Options) beforeConnect() (func(context.Context, *pgx.ConnConfig) error, 
 		if o.Credentials != nil {
 			c, err := o.Credentials.Credentials(ctx)
 			if err != nil {
-				return fmt.Errorf("getting the database's credentials: %w", err)
+				return &backend.Error{
+					Code: backend.Unavailable, Detail: "the database cannot be reached", RetryAfter: 2 * time.Second,
+					Cause: fmt.Errorf("getting the database's credentials: %w", err),
+				}
 			}
 			config.Host, config.Port, config.Database, config.User, config.Password = c.Host, c.Port, c.Database, c.User, c.Password
 		}

@@ -104,7 +104,7 @@ func TestAWrongPasswordIsUnavailableAndNeverShown(t *testing.T) {
 	b := setup(t)
 	s := user(t, b)
 	s.set("not-the-password")
-	_, err := Open(t.Context(), Options{Credentials: s, Plaintext: true, AcquireTimeout: 200 * time.Millisecond})
+	_, err := Open(t.Context(), Options{Credentials: s, Plaintext: true, AcquireTimeout: 2 * time.Second})
 	requireCode(t, backend.Unavailable, err)
 	require.NotContains(t, err.Error(), "not-the-password")
 	require.True(t, hasCode(err, "28P01"))
@@ -126,6 +126,20 @@ func TestASecretThatIsAheadOfTheServerIsWaitedFor(t *testing.T) {
 	require.Eventually(t, func() bool { return s.invalidated.Load() > 0 }, 5*time.Second, time.Millisecond)
 	b.exec(fmt.Sprintf(`ALTER ROLE %s PASSWORD 'second'`, s.stored.User))
 	require.NoError(t, <-opened)
+}
+
+type unreadable struct{}
+
+func (unreadable) Credentials(context.Context) (Credentials, error) {
+	return Credentials{}, errors.New("no answer")
+}
+func (unreadable) Invalidate(Credentials) {}
+
+func TestASecretThatCannotBeReadIsUnavailable(t *testing.T) {
+	t.Parallel()
+	_, err := Open(t.Context(), Options{Credentials: unreadable{}, Plaintext: true})
+	requireCode(t, backend.Unavailable, err)
+	require.ErrorContains(t, err, "no answer")
 }
 
 func TestAnExhaustedPoolIsABoundedWait(t *testing.T) {

@@ -51,14 +51,23 @@ const redeliver = `
 	SELECT ` + leaseColumns + ` FROM l JOIN jobs j ON j.id = l.job_id JOIN files f ON f.id = j.file_id
 	ORDER BY l.granted_at, j.id`
 
-// grant leases due jobs. Jobs that somebody else is just taking are passed over.
+// maxDigests bounds the bytes of part digests in one answer to a claim, which carries them in hexadecimal: API Gateway takes
+// answers of 10 MB. A file has 10,000 parts at most, so there is always room for one.
+const maxDigests = 100_000 * 32
+
+// grant leases due jobs, as many as there is room for their digests. Jobs that somebody else is just taking are passed over.
 const grant = `
 	WITH due AS MATERIALIZED (
-		SELECT id FROM jobs WHERE state = 'queued' AND run_at <= now()
+		SELECT id, file_id, priority, run_at FROM jobs WHERE state = 'queued' AND run_at <= now()
 		ORDER BY priority DESC, run_at, id FOR UPDATE SKIP LOCKED LIMIT $3),
+	fitting AS MATERIALIZED (
+		SELECT id FROM (
+			SELECT due.id, sum(octet_length(f.part_sha256)) OVER (ORDER BY due.priority DESC, due.run_at, due.id) AS digests
+			FROM due JOIN files f ON f.id = due.file_id) sized
+		WHERE digests <= $5),
 	j AS (
-		UPDATE jobs SET state = 'leased', grants = grants + 1, bytes_done = 0, updated_at = now() FROM due
-		WHERE jobs.id = due.id RETURNING jobs.*),
+		UPDATE jobs SET state = 'leased', grants = grants + 1, bytes_done = 0, updated_at = now() FROM fitting
+		WHERE jobs.id = fitting.id RETURNING jobs.*),
 	l AS (
 		INSERT INTO leases (lease_id, job_id, "grant", agent, caller, leased_until)
 		SELECT gen_random_uuid(), id, grants, $1, $2, now() + $4::interval FROM j RETURNING *),
@@ -89,8 +98,12 @@ func (s *Store) ClaimJobs(ctx context.Context, c backend.Claim) (leases []backen
 		if err := results.Close(); err != nil || len(leases) >= c.Max {
 			return err
 		}
+		room := maxDigests
+		for _, l := range leases {
+			room -= 32 * len(l.File.PartDigests)
+		}
 		// Should this fail, what was redelivered is so once more with the next claim.
-		granted, err := all(ctx, q, scanLease, grant, c.AgentID, c.Caller, c.Max-len(leases), s.LeaseTTL)
+		granted, err := all(ctx, q, scanLease, grant, c.AgentID, c.Caller, c.Max-len(leases), s.LeaseTTL, room)
 		leases = append(leases, granted...)
 		return err
 	})

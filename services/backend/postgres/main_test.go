@@ -67,7 +67,7 @@ func migratedDatabase(t testing.TB) string {
 	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
 	require.NoError(t, err)
 	defer closeConn(conn)
-	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template.name+" STRATEGY FILE_COPY")
+	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template.name)
 	require.NoError(t, err)
 	return server.URL(name)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -35,9 +34,7 @@ func (s *Store) migrate(ctx context.Context, files fs.FS) error {
 	}
 	// A migration may take long; what it waits for may not: everybody else would queue up behind it.
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "0"
-	db := stdlib.OpenDB(*config.ConnConfig, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error {
-		return config.BeforeConnect(ctx, c)
-	}))
+	db := stdlib.OpenDB(*config.ConnConfig, stdlib.OptionBeforeConnect(config.BeforeConnect))
 	defer db.Close()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {

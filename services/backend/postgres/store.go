@@ -108,9 +108,10 @@ var _ backend.Store = (*Store)(nil)
 // core is what a Store and the Stores of its transactions share.
 type core struct {
 	Options
-	id   string // tells this process's notifications from those of others
-	pool *pgxpool.Pool
-	wake broadcast
+	id    string // tells this process's notifications from those of others
+	pool  *pgxpool.Pool
+	wake  broadcast
+	quiet time.Duration // how long Listen trusts a silent connection
 }
 
 // Open connects to the database. It returns an error with code backend.Unavailable while the database cannot be reached: try
@@ -128,7 +129,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the pool of connections: %w", err)
 	}
-	s := &Store{core: &core{Options: o, id: uuid.NewString(), pool: pool}}
+	s := &Store{core: &core{Options: o, id: uuid.NewString(), pool: pool, quiet: listenCheck}}
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, err

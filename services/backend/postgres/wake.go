@@ -13,7 +13,7 @@ import (
 // channel is where processes tell each other of work. The payload is the id of the store that tells.
 const channel = "jobs"
 
-// listenCheck is how long a silent connection is trusted.
+// listenCheck is how long Listen trusts a silent connection before it asks the server for an answer.
 const listenCheck = 30 * time.Second
 
 // broadcast wakes any number of waiters.
@@ -88,7 +88,7 @@ func (s *Store) listen(ctx context.Context, wake, connected func()) error {
 	connected()
 	wake() // for what was told while nobody listened
 	for {
-		quiet, cancel := context.WithTimeout(ctx, listenCheck)
+		quiet, cancel := context.WithTimeout(ctx, s.quiet)
 		n, err := conn.WaitForNotification(quiet)
 		cancel()
 		switch {

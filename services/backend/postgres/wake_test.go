@@ -83,6 +83,7 @@ func TestNewWorkWakesThisProcessAndOthers(t *testing.T) {
 func TestOwnNotificationsWakeOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.quiet = 10 * time.Millisecond // the connection is asked many times, and kept
 	ctx, stop := context.WithCancel(t.Context())
 	heard, stopped := make(chan struct{}, 100), make(chan struct{})
 	go func() {
@@ -90,6 +91,7 @@ func TestOwnNotificationsWakeOnce(t *testing.T) {
 		b.Listen(ctx, func() { heard <- struct{}{} })
 	}()
 	requireWoken(t, "the first connection", heard)
+	time.Sleep(5 * b.quiet)
 	b.submit(1)
 	other := &bundle{Store: open(t, b.url), t: t}
 	other.submit(1)

@@ -91,27 +91,19 @@ func (s *server) open(ctx context.Context, variables map[string]string) error {
 	}); err != nil {
 		return err
 	}
-	if s.store, err = s.openStore(ctx, cloud); err != nil {
+	if s.store, err = s.openStore(ctx, cloud, token); err != nil {
 		s.objects.Close()
 		return err
 	}
-	if err := s.prepare(ctx, token); err != nil {
+	if err := s.makeAPI(token); err != nil {
 		s.close()
 		return err
 	}
 	return nil
 }
 
-func (s *server) prepare(ctx context.Context, token string) error {
-	if err := s.store.Migrate(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	admin := backend.Token{ID: adminTokenID, Name: "admin", Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs}}
-	if err := s.store.EnsureToken(ctx, admin, sha256.Sum256([]byte(token))); err != nil {
-		return fmt.Errorf("storing the admin token: %w", err)
-	}
+func (s *server) makeAPI(token string) (err error) {
 	s.service = backend.NewService(s.store, s.objects, backend.ServiceConfig{LeaseTTL: s.config.LeaseTTL, Wake: s.store.Wake, Logger: s.log})
-	var err error
 	s.api, err = httpapi.New(httpapi.Config{
 		// All backends of a deployment know the admin token, so its hash-derived keys are theirs in common.
 		Service: s.service, Secret: []byte(token), Stage: s.config.Stage, RateLimit: s.config.RateLimit,
@@ -120,8 +112,21 @@ func (s *server) prepare(ctx context.Context, token string) error {
 	return err
 }
 
-// openStore waits for the database as long as it takes: nothing can be served without it.
-func (s *server) openStore(ctx context.Context, cloud *cloud) (*postgres.Store, error) {
+// prepare brings the database to where this process can work with it.
+func prepare(ctx context.Context, store *postgres.Store, token string) error {
+	if err := store.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrating the database: %w", err)
+	}
+	admin := backend.Token{ID: adminTokenID, Name: "admin", Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs}}
+	if err := store.EnsureToken(ctx, admin, sha256.Sum256([]byte(token))); err != nil {
+		return fmt.Errorf("storing the admin token: %w", err)
+	}
+	return nil
+}
+
+// openStore waits for the database as long as it takes, also when it goes away while it is prepared: nothing can be served
+// without it.
+func (s *server) openStore(ctx context.Context, cloud *cloud, token string) (*postgres.Store, error) {
 	c := s.config
 	options := postgres.Options{
 		URL: c.DatabaseURL, MaxConns: c.DatabaseMaxConns, LeaseTTL: c.LeaseTTL, SweepInterval: c.SweepInterval, Logger: s.log,
@@ -131,6 +136,11 @@ func (s *server) openStore(ctx context.Context, cloud *cloud) (*postgres.Store, 
 	}
 	return backoff.Retry(ctx, func() (*postgres.Store, error) {
 		store, err := postgres.Open(ctx, options)
+		if err == nil {
+			if err = prepare(ctx, store, token); err != nil {
+				store.Close()
+			}
+		}
 		if err != nil && backend.CodeOf(err) != backend.Unavailable {
 			err = backoff.Permanent(err)
 		}

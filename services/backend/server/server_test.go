@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"scalable-backend/services/backend/server"
+	"scalable-backend/services/internal/conform"
 	"scalable-backend/services/internal/testenv"
 )
 
@@ -133,7 +134,7 @@ func (r *running) request(method, path string, body any) (int, map[string]any, e
 	}
 	q.Header.Set("Authorization", "Bearer "+adminToken)
 	q.Header.Set("Content-Type", "application/json")
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &conform.Transport{Report: r.t, Next: &http.Transport{DisableKeepAlives: true}}
 	response, err := transport.RoundTrip(q)
 	if err != nil {
 		return 0, nil, err

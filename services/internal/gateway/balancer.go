@@ -39,6 +39,11 @@ func NewBalancer(backends ...string) *Balancer {
 
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.proxy.ServeHTTP(w, r) }
 
+// RoundTrip sends a request to one of the backends, whatever host it names: so a VPC link ends.
+func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	return b.proxy.Transport.RoundTrip(r)
+}
+
 type spread struct {
 	backends []string
 	turn     atomic.Uint64

@@ -1,144 +1,198 @@
-// Package gateway stands in for API Gateway on one machine: it checks the AWS signature of each request, names the caller in
-// the identity header, overwriting whatever the client sent, and forwards to the backends' gateway door.
+// Package gateway stands in for API Gateway on one machine. It reads the document that API Gateway would import and does what
+// the document says: it knows the document's operations and no others, checks each request's AWS signature, validates, fills
+// the integration's headers and path, names the caller in the identity header, overwriting whatever the client sent, and
+// passes the request on through the VPC link to the backends' gateway door.
 package gateway
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/google/uuid"
 )
 
-// CallerHeader carries the caller's identity to the backend.
-const CallerHeader = "X-Gateway-Caller"
+// maxBody is API Gateway's limit in both directions (Amazon API Gateway Developer Guide, "Quotas for configuring and running a
+// REST API").
+const maxBody = 10 << 20
 
-// Limits of API Gateway (Amazon API Gateway Developer Guide, "Quotas for configuring and running a REST API").
-const (
-	maxBody    = 10 << 20
-	maxElapsed = 29 * time.Second
-	maxSkew    = 5 * time.Minute
-)
-
-// Identity is an IAM caller that the gateway knows.
-type Identity struct {
-	ARN         string
-	Credentials aws.Credentials
-}
-
-// Handler authenticates requests and passes them to next.
-type Handler struct {
+// Config is what a gateway is made of.
+type Config struct {
+	Document   []byte // OpenAPI with API Gateway's extensions
+	Stage      string // the path's first segment
 	Region     string
 	Identities []Identity
-	Next       http.Handler
+	Link       http.RoundTripper // the VPC link: it decides where a request to the integration's address really goes
 }
 
-// ServeHTTP answers in the gateway's own form, which is not a problem document, where it refuses a request.
+// Handler is the gateway's endpoint.
+type Handler struct {
+	Config
+	document *document
+}
+
+// New makes a gateway. A document that asks for anything that this stand-in does not do is an error.
+func New(c Config) (*Handler, error) {
+	d, err := parseDocument(c.Document)
+	if err != nil {
+		return nil, err
+	}
+	if c.Stage == "" || c.Region == "" || c.Link == nil {
+		return nil, errors.New("gateway.Config: Stage, Region and Link are required")
+	}
+	return &Handler{Config: c, document: d}, nil
+}
+
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := uuid.NewString()
+	response, f := h.serve(w, r, id)
+	if f != nil {
+		h.document.refuse(w, f, id)
+		return
+	}
+	header := w.Header()
+	for name, values := range response.header {
+		if name == "Www-Authenticate" {
+			name = "X-Amzn-Remapped-Www-Authenticate"
+		}
+		header[name] = values
+	}
+	dropHopByHop(header)
+	header.Set("X-Amzn-Requestid", id)
+	header.Set("Content-Length", strconv.Itoa(len(response.body)))
+	w.WriteHeader(response.status)
+	_, _ = w.Write(response.body)
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, id string) (*answer, *failure) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		refuse(w, http.StatusRequestEntityTooLarge, "HTTP content length exceeded 10485760 bytes.")
-		return
+		return nil, tooLarge
 	}
-	identity, err := h.authenticate(r, body)
-	if err != nil {
-		refuse(w, http.StatusForbidden, err.Error())
-		return
+	path, staged := strings.CutPrefix(r.URL.EscapedPath(), "/"+h.Stage)
+	op, values := h.document.find(r.Method, path)
+	if !staged || op == nil {
+		return nil, missingToken // so API Gateway says that there is no such operation
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), maxElapsed)
+	identity, f := h.authenticate(r, body)
+	if f != nil {
+		return nil, f
+	}
+	if f := op.validate(r, body); f != nil {
+		return nil, f
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), op.timeout)
 	defer cancel()
-	forwarded := r.Clone(ctx)
-	forwarded.Body = io.NopCloser(bytes.NewReader(body))
-	forwarded.Header.Del("Authorization")
-	forwarded.Header.Set(CallerHeader, identity.ARN)
-	h.Next.ServeHTTP(w, forwarded)
-}
-
-func refuse(w http.ResponseWriter, status int, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"message":%q}`, message)
-}
-
-// authenticate signs the request again with the secret of the identity that it names and compares.
-func (h *Handler) authenticate(r *http.Request, body []byte) (Identity, error) {
-	none := Identity{}
-	auth, err := parseAuthorization(r.Header.Get("Authorization"))
+	response, err := h.Link.RoundTrip(op.request(ctx, r, body, values, map[string]string{
+		"context.identity.userArn": identity.ARN, "context.requestId": id,
+	}))
 	if err != nil {
-		return none, err
+		return nil, broken(ctx)
 	}
-	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if err != nil {
-		return none, errors.New("X-Amz-Date is missing or malformed")
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, broken(ctx)
+	case len(text) > maxBody:
+		return nil, tooLargeResponse
 	}
-	if skew := time.Since(at).Abs(); skew > maxSkew {
-		return none, errors.New("Signature expired")
-	}
-	for _, identity := range h.Identities {
-		if identity.Credentials.AccessKeyID != auth.accessKey {
-			continue
-		}
-		want, err := h.sign(r, auth.signedHeaders, body, identity.Credentials, at)
-		if err != nil {
-			return none, err
-		}
-		if subtle.ConstantTimeCompare([]byte(want), []byte(r.Header.Get("Authorization"))) != 1 {
-			return none, errors.New("The request signature we calculated does not match the signature you provided.")
-		}
-		return identity, nil
-	}
-	return none, errors.New("The security token included in the request is invalid.")
+	return &answer{response.StatusCode, response.Header, text}, nil
 }
 
-func (h *Handler) sign(r *http.Request, signed []string, body []byte, c aws.Credentials, at time.Time) (string, error) {
-	again, err := http.NewRequest(r.Method, "http://"+r.Host+r.URL.RequestURI(), bytes.NewReader(body))
-	if err != nil {
-		return "", err
+func broken(ctx context.Context) *failure {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return timedOut
 	}
-	again.ContentLength = 0
-	for _, name := range signed {
-		switch name {
-		case "host":
-		case "content-length":
-			again.ContentLength = int64(len(body))
-		default:
-			again.Header[http.CanonicalHeaderKey(name)] = r.Header.Values(name)
+	return unreachable
+}
+
+// validate does what the operation's request validator asks for. A body of another type than the model's passes through.
+func (o *operation) validate(r *http.Request, body []byte) *failure {
+	var missing []string
+	for _, p := range o.source.Parameters {
+		if o.validateParameters && p.Value.Required && p.Value.In == "query" && !r.URL.Query().Has(p.Value.Name) {
+			missing = append(missing, p.Value.Name)
 		}
 	}
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(r.Context(), c, again, hex.EncodeToString(sum[:]), "execute-api", h.Region, at); err != nil {
-		return "", err
+	if len(missing) > 0 {
+		return missingParameters(missing)
 	}
-	return again.Header.Get("Authorization"), nil
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if !o.validateBody || o.source.RequestBody == nil || kind != "" && kind != "application/json" {
+		return nil
+	}
+	content := o.source.RequestBody.Value.Content.Get("application/json")
+	if content == nil || len(body) == 0 && !o.source.RequestBody.Value.Required {
+		return nil
+	}
+	var v any
+	if json.Unmarshal(body, &v) != nil || content.Schema.Value.VisitJSON(v) != nil {
+		return wrongBody
+	}
+	return nil
 }
 
-type authorization struct {
-	accessKey     string
-	signedHeaders []string
+// request is the integration's request: everything of the client's but its signature, then the mapped values.
+func (o *operation) request(ctx context.Context, r *http.Request, body []byte, path, values map[string]string) *http.Request {
+	for name, value := range path {
+		values["method.request.path."+name] = value
+	}
+	segments := strings.Split(o.uri.Path, "/")
+	for i, segment := range segments {
+		if name, ok := parameter(segment); ok {
+			segments[i] = values[o.path[name]]
+		}
+	}
+	raw := strings.Join(segments, "/")
+	out := r.Clone(ctx)
+	out.URL = &url.URL{Scheme: o.uri.Scheme, Host: o.uri.Host, RawPath: raw, RawQuery: r.URL.RawQuery}
+	if out.URL.Path, _ = url.PathUnescape(raw); out.URL.Path == "" {
+		out.URL.Path = "/"
+	}
+	out.Host, out.RequestURI = o.uri.Host, ""
+	out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	if len(body) == 0 {
+		out.Body = http.NoBody
+	}
+	dropHopByHop(out.Header)
+	for _, name := range []string{"Authorization", "X-Amz-Security-Token"} {
+		out.Header.Del(name)
+	}
+	if out.Header.Get("X-Amzn-Trace-Id") == "" {
+		var random [12]byte
+		_, _ = rand.Read(random[:])
+		out.Header.Set("X-Amzn-Trace-Id", "Root=1-"+strconv.FormatInt(time.Now().Unix(), 16)+"-"+hex.EncodeToString(random[:]))
+	}
+	for name, from := range o.headers {
+		out.Header.Set(name, values[from])
+	}
+	return out
 }
 
-func parseAuthorization(header string) (authorization, error) {
-	rest, ok := strings.CutPrefix(header, "AWS4-HMAC-SHA256 ")
-	if !ok {
-		return authorization{}, errors.New("Missing Authentication Token")
+var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// dropHopByHop removes what concerns one connection alone (RFC 9110, 7.6.1).
+func dropHopByHop(h http.Header) {
+	named := strings.Split(strings.Join(h.Values("Connection"), ","), ",")
+	for _, name := range slices.Concat(hopByHop, named) {
+		h.Del(strings.TrimSpace(name))
 	}
-	fields := map[string]string{}
-	for part := range strings.SplitSeq(rest, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		fields[name] = value
-	}
-	key, _, ok := strings.Cut(fields["Credential"], "/")
-	if !ok || fields["SignedHeaders"] == "" || fields["Signature"] == "" {
-		return authorization{}, errors.New("Authorization header requires 'Credential', 'Signature' and 'SignedHeaders'.")
-	}
-	return authorization{accessKey: key, signedHeaders: strings.Split(fields["SignedHeaders"], ";")}, nil
 }

@@ -3,7 +3,6 @@ package servers
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -33,7 +32,7 @@ type S3 struct {
 
 // StartS3 starts a server over dir, which must not exist yet. The directory's file system must keep extended attributes.
 func StartS3(ctx context.Context, dir string) (*S3, error) {
-	bin, err := versitygw(ctx)
+	bin, err := tool(ctx, "versitygw", "github.com/versity/versitygw/cmd/versitygw")
 	if err != nil {
 		return nil, err
 	}
@@ -104,57 +103,4 @@ func (s *S3) CreateBucket(ctx context.Context, name string) error {
 func (s *S3) Remove() error {
 	s.process.Stop(syscall.SIGTERM, 5*time.Second)
 	return os.RemoveAll(s.dir)
-}
-
-// versitygw returns the path of the server's binary and builds it from the tools module if it is missing or older than that
-// module's go.sum. A lock keeps parallel test processes from building it twice.
-func versitygw(ctx context.Context) (string, error) {
-	root, err := repository()
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(root, ".cache", "bin", "versitygw")
-	if err := os.MkdirAll(filepath.Dir(bin), 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(bin+".lock", os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", fmt.Errorf("locking %s: %w", lock.Name(), err)
-	}
-	tools := filepath.Join(root, "tools")
-	if newer(bin, filepath.Join(tools, "go.sum")) {
-		return bin, nil
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", bin, "github.com/versity/versitygw/cmd/versitygw")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building versitygw: %w\n%s", err, out)
-	}
-	now := time.Now()
-	return bin, os.Chtimes(bin, now, now)
-}
-
-// repository finds the checkout by its tools module, from the working directory upwards.
-func repository() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "tools", "go.mod")); err == nil {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", errors.New("the S3 server is built from the tools module of this repository, and " + dir + " is not inside a checkout")
-		}
-	}
-}
-
-func newer(a, b string) bool {
-	ia, err1 := os.Stat(a)
-	ib, err2 := os.Stat(b)
-	return err1 == nil && err2 == nil && ia.ModTime().After(ib.ModTime())
 }

@@ -1,0 +1,91 @@
+package download
+
+import (
+	"crypto/sha256"
+	"hash"
+	"sync"
+)
+
+// cursor writes a span, hashing whole parts on the way. Its worker alone moves it; others may take a part of what is before it.
+type cursor struct {
+	f     *fetch
+	hash  hash.Hash // nil when parts are larger than pieces: the verifier hashes those
+	bad   []span
+	speed *gauge
+
+	mu  sync.Mutex
+	pos int64 // of the next byte; written under mu by its worker, who may read it without
+	to  int64 // under mu
+}
+
+func (f *fetch) cursor(s span, speed *gauge) *cursor {
+	c := &cursor{f: f, pos: s.from, to: s.to, speed: speed}
+	if !f.plan.split() {
+		c.hash = sha256.New()
+	}
+	return c
+}
+
+// end is where the cursor's span ends now.
+func (c *cursor) end() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.to
+}
+
+func (c *cursor) left() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.to - c.pos
+}
+
+// halve takes the second half of what is left.
+func (c *cursor) halve() (tail span, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tail = span{c.pos + (c.to-c.pos)/2, c.to}
+	if tail.from == c.pos {
+		return span{}, false
+	}
+	c.to = tail.from
+	return tail, true
+}
+
+// advance moves the cursor over what is to be written, as far as that is still its own.
+func (c *cursor) advance(p []byte) (own []byte, at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own, at = p[:min(int64(len(p)), c.to-c.pos)], c.pos
+	c.pos += int64(len(own))
+	return own, at
+}
+
+func (c *cursor) back(to int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pos = to
+}
+
+func (c *cursor) write(p []byte) error {
+	p, at := c.advance(p)
+	if _, err := c.f.file.WriteAt(p, at); err != nil {
+		c.back(at)
+		return writeError(err)
+	}
+	c.f.fetched.Add(int64(len(p)))
+	c.f.t.Done.Add(int64(len(p)))
+	for c.hash != nil && len(p) > 0 {
+		n, from, to := c.f.plan.part(at)
+		k := min(int64(len(p)), to-at)
+		c.hash.Write(p[:k])
+		at += k
+		p = p[k:]
+		if at == to {
+			if [32]byte(c.hash.Sum(nil)) != c.f.t.Parts[n] {
+				c.bad = append(c.bad, span{from, to})
+			}
+			c.hash.Reset()
+		}
+	}
+	return nil
+}
