@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services check fmt vet lint tidy generate plan preview up bench build clean
+.PHONY: help setup demo test test-infra test-services check fmt vet lint tidy generate plan golden preview up bench build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ test: test-infra test-services ## Run all tests of both modules
 test-infra: ## Run the tests of the Pulumi program
 	$(GO) test -timeout 20m ./...
 
-test-services: setup $(BIN)/versitygw ## Run the tests of the services, with the race detector
+test-services: setup $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
 check: fmt vet lint tidy test ## Everything that a change must pass: format, vet, lint, tidy modules, tests
@@ -48,6 +48,12 @@ generate: ## Generate the Go types of services/api/openapi.yaml again
 plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
+golden: ## Renew testdata and the generated pages of docs, after a change that is meant
+	@for stack in dev prod; do $(GO) run ./cmd/plan -stack $$stack -save testdata/$$stack.json || exit 1; done
+	$(GO) test ./internal/proof -run TestSecurityPage -update-security
+	cd services && $(GO) test ./faults -run TestTable -update
+	@git diff --stat -- testdata docs
+
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)
 
@@ -65,9 +71,13 @@ build: ## Build backend, agent and demo for this machine
 	@mkdir -p $(BIN)
 	cd services && $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
 
+# The servers that tests and demo run besides PostgreSQL. Tests that are run by hand build them in the same place.
 $(BIN)/versitygw: tools/go.sum
-	@mkdir -p $(BIN)
-	$(GO) build -C tools -o ../$(BIN)/versitygw github.com/versity/versitygw/cmd/versitygw
+	$(GO) build -C tools -o ../$@ github.com/versity/versitygw/cmd/versitygw
+	@touch $@
+
+$(BIN)/toxiproxy: tools/go.sum
+	$(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
 	@touch $@
 
 clean: ## Remove what was built here

@@ -18,6 +18,9 @@ func locate(ctx *pulumi.Context, cfg Config) (stack.Info, []string, error) {
 		Region:     cfg.Region,
 		Partition:  cfg.Partition(),
 		Disposable: cfg.Disposable,
+
+		ExtraTags:              cfg.Governance.Tags,
+		PermissionsBoundaryARN: cfg.Governance.PermissionsBoundaryARN,
 	}
 	caller, err := aws.GetCallerIdentity(ctx, &aws.GetCallerIdentityArgs{})
 	if err != nil {

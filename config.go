@@ -24,6 +24,7 @@ type Config struct {
 	Images     ImagesConfig
 	API        APIConfig
 	Monitoring MonitoringConfig
+	Governance GovernanceConfig
 
 	// Production holds for stacks named prod or production, alone or as a part of the name: they may not do without what
 	// protects data and people.
@@ -48,6 +49,7 @@ type DatabaseConfig struct {
 	AllocatedStorage, MaxAllocatedStorage int // GiB
 	BackupRetentionDays                   int
 	DeletionProtection                    bool
+	Replicas                              int
 	PasswordVersion                       int
 }
 
@@ -88,6 +90,12 @@ type MonitoringConfig struct {
 	AlertEmails                          []string
 	MonthlyBudgetUSD, LogRetentionDays   int
 	WAF, GuardDuty, AWSConfig, Inspector bool
+}
+
+// GovernanceConfig is the object under "stack": what an organisation demands of everything in it.
+type GovernanceConfig struct {
+	PermissionsBoundaryARN string
+	Tags                   map[string]string
 }
 
 // HTTPS tells whether the load balancer has a certificate to serve with.

@@ -17,6 +17,7 @@ func check(c *Config, r *report) {
 	checkSources(c, r)
 	checkCertificate(c, r)
 	checkImages(c, r)
+	checkBoundary(c, r)
 	co, f := &c.Compute, &c.Fargate
 	checkOrder(r, [3]string{"compute.minSize", "compute.desiredCapacity", "compute.maxSize"}, [3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
@@ -143,6 +144,24 @@ func checkCertificate(c *Config, r *report) {
 	if accounts := c.accounts(); len(accounts) > 0 && !slices.Contains(accounts, parts[3]) {
 		r.add(key, c.Compute.CertificateARN, "want a certificate of an account in "+accountsKey+", "+strings.Join(accounts, " or "),
 			strings.ReplaceAll(exampleCertificate(c.Region), documentationAccount, accounts[0]))
+	}
+}
+
+// checkBoundary: a role takes a boundary of its own partition and account, or one that AWS manages.
+func checkBoundary(c *Config, r *report) {
+	const key = "stack.permissionsBoundaryArn"
+	parts := policyARN.FindStringSubmatch(c.Governance.PermissionsBoundaryARN)
+	if parts == nil || parts[2] == documentationAccount || !r.fine(key, regionKey, accountsKey) {
+		return
+	}
+	accounts := c.accounts()
+	example := "arn:" + c.Partition() + ":iam::" + append(accounts, documentationAccount)[0] + ":policy/boundary"
+	if parts[1] != c.Partition() {
+		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of the partition "+c.Partition()+", which "+c.Region+" belongs to", example)
+		return
+	}
+	if len(accounts) > 0 && parts[2] != "aws" && !slices.Contains(accounts, parts[2]) {
+		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of an account in "+accountsKey+", "+strings.Join(accounts, " or "), example)
 	}
 }
 

@@ -64,6 +64,12 @@ func (d *decoder) secret(tier, value string) {
 				report(fmt.Sprintf("%s[%d]", key, i), example)
 			}
 		}
+		named, _ := m.value.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(named)) {
+			if named[name] == blinded {
+				report(fmt.Sprintf("%s[%q]", key, name), example)
+			}
+		}
 	}
 	if !found {
 		d.report.addCommand(tier, missing{}, want,
@@ -121,17 +127,9 @@ func (d *decoder) fault(s *setting, f fault) {
 	command := d.report.set(key, example)
 	_, isList := f.value.([]any)
 	_, isObject := f.value.(map[string]any)
-	if f.place == "" && (isList || isObject || s.first() != "") {
+	if f.place == "" && (isList || isObject || s.element != "") {
 		// The CLI does not turn a value into a list, or a list into a value, in one step.
-		command = d.report.remove(s.key) + " && " + d.report.set(s.key+s.first(), example)
+		command = d.report.remove(s.key) + " && " + d.report.set(s.key+s.element, example)
 	}
 	d.report.addCommand(key, f.value, want, command)
-}
-
-// first is the place of a value's first element: "[0]" for a list.
-func (s *setting) first() string {
-	if strings.HasPrefix(s.allowed, "a list") {
-		return "[0]"
-	}
-	return ""
 }

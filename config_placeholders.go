@@ -30,6 +30,9 @@ func (c Config) Placeholders() []string {
 	if arn := c.Compute.CertificateARN; strings.Contains(arn, ":"+documentationAccount+":") {
 		still("compute.certificateArn", arn, "your certificate's ARN", r.set("compute.certificateArn", "<ARN>"))
 	}
+	if arn := c.Governance.PermissionsBoundaryARN; strings.Contains(arn, ":"+documentationAccount+":") {
+		still("stack.permissionsBoundaryArn", arn, "your policy's ARN", r.set("stack.permissionsBoundaryArn", "<ARN>"))
+	}
 	for i, address := range c.Monitoring.AlertEmails {
 		if documentationAddress.MatchString(address) {
 			key := fmt.Sprintf("monitoring.alertEmails[%d]", i)

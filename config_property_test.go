@@ -20,7 +20,8 @@ func TestAnyInput(t *testing.T) {
 		rapid.Map(rapid.String(), func(s string) any { return s }),
 		rapid.Just[any](nil), rapid.Just[any](1.5),
 	)
-	value := rapid.OneOf(scalar, rapid.Map(rapid.SliceOfN(scalar, 0, 3), func(list []any) any { return list }))
+	value := rapid.OneOf(scalar, rapid.Map(rapid.SliceOfN(scalar, 0, 3), func(list []any) any { return list }),
+		rapid.Map(rapid.MapOfN(rapid.OneOf(rapid.SampledFrom(texts), rapid.String()), scalar, 0, 3), func(m map[string]any) any { return m }))
 	accepted := 0
 	rapid.Check(t, func(t *rapid.T) {
 		values := raw()

@@ -74,7 +74,8 @@ func (r *report) addCommand(key string, value any, want, command string) {
 	r.problems = append(r.problems, problem{key, shown, want, command})
 }
 
-var element = regexp.MustCompile(`\[[0-9]+\]$`)
+// element is the last part of a key that names an element of a list or of a map.
+var element = regexp.MustCompile(`\[([0-9]+|"([^"\\]|\\.)*")\]$`)
 
 // fine tells whether none of the keys, their elements and the objects that they belong to has a problem so far, nor stands
 // in the stack under a wrong name.

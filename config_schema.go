@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/mail"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 
 	"scalable-backend/compute"
 	"scalable-backend/database"
+	"scalable-backend/internal/stack"
 	"scalable-backend/network"
 )
 
@@ -30,13 +32,16 @@ var (
 	amiID       = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 	certificate = regexp.MustCompile(
 		`^arn:(aws[a-z-]*):acm:([a-z0-9-]+):([0-9]{12}):certificate/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	policyARN = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+	// What every service takes in the name and the value of a tag.
+	tagText     = regexp.MustCompile(`^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]*[A-Za-z0-9_.:/=+@-])?$`)
 	emailDomain = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}$`)
 )
 
 // schema lists every key of every tier, bound to its field of c, and sets the defaults. A default is what a stack that is
 // no one's production can run with, or, where data could be lost or leak, the safer choice.
 func schema(c *Config) []*setting {
-	n, db, co, f, a, m := &c.Network, &c.Database, &c.Compute, &c.Fargate, &c.API, &c.Monitoring
+	n, db, co, f, a, m, g := &c.Network, &c.Database, &c.Compute, &c.Fargate, &c.API, &c.Monitoring, &c.Governance
 	return []*setting{
 		text("network.cidr", &n.CIDR, "10.20.0.0/16", "a private IPv4 range from /16 to /23", network.ValidateCIDR),
 		integer("network.azCount", &n.AZCount, 2, 2, 4),
@@ -51,6 +56,7 @@ func schema(c *Config) []*setting {
 		integer("database.maxAllocatedStorage", &db.MaxAllocatedStorage, 100, 0, 65536),
 		integer("database.backupRetentionDays", &db.BackupRetentionDays, 7, 1, 35),
 		boolean("database.deletionProtection", &db.DeletionProtection, true),
+		integer("database.replicas", &db.Replicas, 0, 0, database.MaxReplicas),
 		integer("database.passwordVersion", &db.PasswordVersion, 1, 1, 1_000_000),
 
 		text("compute.instanceType", &co.InstanceType, "t4g.small", "an EC2 instance type that runs Linux", validInstanceType),
@@ -91,6 +97,10 @@ func schema(c *Config) []*setting {
 		boolean("monitoring.guardDuty", &m.GuardDuty, false),
 		boolean("monitoring.awsConfig", &m.AWSConfig, false),
 		boolean("monitoring.inspector", &m.Inspector, false),
+
+		optional("stack.permissionsBoundaryArn", &g.PermissionsBoundaryARN, "the ARN of an IAM policy",
+			"arn:aws:iam::"+documentationAccount+":policy/boundary", matches(policyARN)),
+		table("stack.tags", &g.Tags, "a map of tags, names to values", "team", "payments", validTag),
 	}
 }
 
@@ -142,6 +152,27 @@ func validSource(s string) error {
 		return errNotAllowed
 	case prefix.Masked() != prefix:
 		return fmt.Errorf("it has host bits set, want %s", prefix.Masked())
+	}
+	return nil
+}
+
+// The lengths that AWS takes.
+const maxTagName, maxTagValue = 128, 256
+
+func validTag(name, value string) error {
+	switch {
+	case !tagText.MatchString(name) || len(name) > maxTagName:
+		return fmt.Errorf("the name has to be 1 to %d letters, digits, spaces and _.:/=+@-", maxTagName)
+	case strings.HasPrefix(strings.ToLower(name), "aws:"):
+		return errors.New("names that begin with aws: are AWS's own")
+	case !tagText.MatchString(value) || len(value) > maxTagValue:
+		return fmt.Errorf("the value has to be 1 to %d letters, digits, spaces and _.:/=+@-", maxTagValue)
+	}
+	for _, own := range stack.OwnTags() {
+		// IAM takes no two tags that differ in capitals only.
+		if strings.EqualFold(name, own) {
+			return fmt.Errorf("every resource has a tag %s already", own)
+		}
 	}
 	return nil
 }

@@ -18,8 +18,9 @@ type setting struct {
 	key     string // tier.name
 	allowed string // what it takes, in words
 	example string // a value that it takes, for commands
+	element string // the place of an element in it, for commands: "[0]" of a list; "" of a single value
 	// decode checks a JSON value and stores it. What it finds wrong it returns by its place in the value: "" for the whole,
-	// "[2]" for the third of a list.
+	// "[2]" for the third of a list, `["team"]` for a name of a map.
 	decode func(raw any) []fault
 	show   func() string // the field's present value
 }
@@ -173,7 +174,7 @@ func optional(key string, target *string, allowed, example string, valid func(st
 const maxList = 50
 
 func list(key string, target *[]string, allowed, example string, valid func(string) error) *setting {
-	s := &setting{key: key, allowed: allowed, example: example}
+	s := &setting{key: key, allowed: allowed, example: example, element: "[0]"}
 	s.show = func() string { return "[" + strings.Join(*target, ", ") + "]" }
 	s.decode = func(raw any) []fault {
 		elements, ok := raw.([]any)

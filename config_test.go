@@ -109,6 +109,50 @@ func TestStackKinds(t *testing.T) {
 	}
 }
 
+// What an organisation demands of everything is read as it is written, and numbers and booleans are texts.
+func TestGovernance(t *testing.T) {
+	c, err := parse(testProject, "dev", raw("stack", `{"permissionsBoundaryArn": "arn:aws:iam::111122223333:policy/team/limits",
+		"tags": {"cost-centre": 4711, "Owner of it": "a@b.io", "critical": true}}`))
+	require.NoError(t, err)
+	require.Equal(t, "arn:aws:iam::111122223333:policy/team/limits", c.Governance.PermissionsBoundaryARN)
+	require.Equal(t, map[string]string{"cost-centre": "4711", "Owner of it": "a@b.io", "critical": "true"}, c.Governance.Tags)
+	require.Empty(t, c.Placeholders())
+
+	c, err = parse(testProject, "dev", raw("stack", `{"permissionsBoundaryArn": "arn:aws:iam::aws:policy/PowerUserAccess", "tags": {}}`))
+	require.NoError(t, err)
+	require.Nil(t, c.Governance.Tags)
+
+	c, err = parse(testProject, "dev", raw("stack", `{"permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary"}`))
+	require.NoError(t, err)
+	require.Len(t, c.Placeholders(), 1)
+	require.Contains(t, c.Placeholders()[0], "stack.permissionsBoundaryArn")
+}
+
+func TestRejectsTags(t *testing.T) {
+	many := strings.Builder{}
+	for i := range 41 {
+		fmt.Fprintf(&many, `,"k%d": "v"`, i)
+	}
+	for _, r := range []rejected{
+		{name: "no map", values: raw("stack", `{"tags": ["a"]}`), want: map[string]string{
+			"stack.tags": `it is not a map pulumi config rm --path stack.tags --stack dev && pulumi config set --path 'stack.tags["team"]' payments`}},
+		{name: "too many", values: raw("stack", `{"tags": {`+many.String()[1:]+`}}`), want: map[string]string{"stack.tags": "it has more than 40"}},
+		{name: "names and values", values: raw("stack", `{"tags": {"project": "x", "name": "x", "AWS:x": "x", "a&b": "x", " a": "x", "a": "", "b": "ü", "c": null, "d": {}, "e": 1.5,
+			"`+strings.Repeat("k", 129)+`": "x"}}`), want: map[string]string{
+			`stack.tags["project"]`: "every resource has a tag project already", `stack.tags["name"]`: "every resource has a tag Name already",
+			`stack.tags["AWS:x"]`: "AWS's own", `stack.tags["a&b"]`: "the name has to be", `stack.tags[" a"]`: "the name has to be",
+			`stack.tags["a"]`: "the value has to be", `stack.tags["b"]`: "the value has to be", `stack.tags["c"]`: "it is not text", `stack.tags["d"]`: "it is not text",
+			`stack.tags["` + strings.Repeat("k", 129) + `"]`: "the name has to be 1 to 128"}},
+		{name: "capitals only", values: raw("stack", `{"tags": {"Team": "x", "team": "y"}}`), want: map[string]string{`stack.tags["team"]`: "capitals only"}},
+		{name: "a secret", values: raw("stack", `{"tags": {"team": "[secret]"}}`), secrets: []string{testProject + ":stack"}, want: map[string]string{
+			`stack.tags["team"]`: "no setting of this program is a secret"}},
+		{name: "replicas", values: raw("database", `{"replicas": 3}`), want: map[string]string{"database.replicas": "an integer from 0 to 2"}},
+		{name: "boundary", values: raw("stack", `{"permissionsBoundaryArn": "limits"}`), want: map[string]string{"stack.permissionsBoundaryArn": "want the ARN of an IAM policy"}},
+	} {
+		r.check(t)
+	}
+}
+
 // rejected is a configuration with exactly these problems: the keys, and a part of what each entry says.
 type rejected struct {
 	name    string
@@ -243,6 +287,10 @@ func TestRejectsContradictions(t *testing.T) {
 		{name: "image of the other service", values: raw("images", uri("111122223333", "us-east-1", "scalable-backend/dev/backend")), want: map[string]string{"images.agent": "this stack's own is " + own}},
 		{name: "image of another region", values: raw("images", uri("111122223333", "eu-west-1", own)), want: map[string]string{"images.agent": "region eu-west-1"}},
 		{name: "image of another account", values: raw("aws:allowedAccountIds", `["444455556666"]`, "images", uri("111122223333", "us-east-1", own)), want: map[string]string{"images.agent": "account 111122223333"}},
+		{name: "boundary's account", values: raw("aws:allowedAccountIds", `["444455556666"]`, "stack", `{"permissionsBoundaryArn": "arn:aws:iam::111122223333:policy/limits"}`),
+			want: map[string]string{"stack.permissionsBoundaryArn": "want a policy of an account in aws:allowedAccountIds, 444455556666 pulumi config set --path stack.permissionsBoundaryArn arn:aws:iam::444455556666:policy/boundary"}},
+		{name: "boundary's partition", values: raw("stack", `{"permissionsBoundaryArn": "arn:aws-cn:iam::111122223333:policy/limits"}`),
+			want: map[string]string{"stack.permissionsBoundaryArn": "want a policy of the partition aws, which us-east-1 belongs to"}},
 		{name: "production", stack: "prod", values: raw("network", `{"flowLogs": false, "nat": "instance"}`, "database", `{"deletionProtection": false, "backupRetentionDays": 2}`), want: map[string]string{
 			"network.flowLogs": "want true in production", "network.nat": "in production", "database.deletionProtection": "want true in production",
 			"database.multiAz": "false (the default): want true in production", "database.backupRetentionDays": "2: want at least 7 in production",
@@ -268,7 +316,7 @@ the configuration of stack "dev" has 5 problems:
      pulumi config rm --path compute.maxSiz --stack dev && pulumi config set --path compute.maxSize 20 --stack dev
   3. fargate.memory = 512 (the default): want 1024 to 4096 MiB in steps of 1024 with fargate.cpu 512
      pulumi config set --path fargate.memory 1024 --stack dev
-  4. frontend = "{}": unknown key; the keys are network, database, compute, fargate, images, api, monitoring
+  4. frontend = "{}": unknown key; the keys are network, database, compute, fargate, images, api, monitoring, stack
      pulumi config rm frontend --stack dev
   5. network.cidr = "10.20.0.0": want a private IPv4 range from /16 to /23; "10.20.0.0" is not a CIDR range, want one such as 10.20.0.0/16
      pulumi config set --path network.cidr 10.20.0.0/16 --stack dev`))

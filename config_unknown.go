@@ -22,7 +22,7 @@ func (d *decoder) unknownTier(name, value string, known []string) {
 	if s := d.namesake(name); s != nil {
 		d.report.meant[s.key] = true
 		d.report.addCommand(name, value, "unknown key; did you mean "+s.key+"?",
-			rm+" && "+d.report.set(s.key+s.first(), d.usable(s, tier, value)))
+			rm+" && "+d.report.set(s.key+s.element, d.usable(s, tier, value)))
 		return
 	}
 	want := "unknown key; the keys are " + strings.Join(known, ", ")
@@ -57,7 +57,7 @@ func (d *decoder) unknownKey(tier, key string, m member) {
 		return
 	}
 	d.report.meant[s.key] = true
-	d.report.addCommand(key, m.value, "unknown key; did you mean "+s.key+"?", rm+" && "+d.report.set(s.key+s.first(), d.usable(s, tier, m.value)))
+	d.report.addCommand(key, m.value, "unknown key; did you mean "+s.key+"?", rm+" && "+d.report.set(s.key+s.element, d.usable(s, tier, m.value)))
 }
 
 func (d *decoder) setting(key string) *setting {
@@ -81,7 +81,7 @@ func (d *decoder) namesake(name string) *setting {
 
 // usable is the value of an unknown key for the command that sets the right one, or an example if that would not take it.
 func (d *decoder) usable(s *setting, tier string, value any) string {
-	if d.report.hidden[tier] || s.first() != "" || len(s.decode(value)) > 0 {
+	if d.report.hidden[tier] || s.element != "" || len(s.decode(value)) > 0 {
 		return s.example
 	}
 	return fmt.Sprint(value)

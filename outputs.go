@@ -16,6 +16,9 @@ func (s *system) export(ctx *pulumi.Context) {
 	ctx.Export("backendRepositoryUrl", s.images.BackendRepositoryURL)
 	ctx.Export("agentRepositoryUrl", s.images.AgentRepositoryURL)
 	ctx.Export("dashboardUrl", s.monitoring.DashboardURL)
+	if s.cfg.Database.Replicas > 0 {
+		ctx.Export("databaseReplicaEndpoints", s.database.ReplicaEndpoints)
+	}
 	groups := pulumi.StringMap{
 		"backend": s.compute.LogGroupName,
 		"agents":  s.fargate.LogGroupName,

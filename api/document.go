@@ -23,6 +23,10 @@ const (
 	validator  = "request"
 )
 
+// binaryTypes pass through the gateway as they are; anything else it takes for text, and would damage what is none. JSON is
+// text, or the gateway could not check it.
+var binaryTypes = []string{"application/gzip", "application/octet-stream"}
+
 // ProjectOptions are where the gateway sends requests.
 type ProjectOptions struct {
 	BackendURL   string // scheme, host and port of the load balancer, e.g. "http://internal-x.elb.amazonaws.com:8081"
@@ -35,6 +39,7 @@ type projection struct {
 	Info       info                            `json:"info"`
 	Paths      map[string]map[string]operation `json:"paths"`
 	Components components                      `json:"components"`
+	Binary     []string                        `json:"x-amazon-apigateway-binary-media-types"`
 	Validators map[string]requestValidator     `json:"x-amazon-apigateway-request-validators"`
 	Responses  map[string]gatewayResponse      `json:"x-amazon-apigateway-gateway-responses"`
 }
@@ -127,6 +132,7 @@ func Project(document []byte, opts ProjectOptions) ([]byte, error) {
 				authorizer: {Type: "apiKey", Name: "Authorization", In: "header", AuthType: "awsSigv4"},
 			},
 		},
+		Binary:     binaryTypes,
 		Validators: map[string]requestValidator{validator: {Body: true, Parameters: true}},
 		Responses:  gatewayResponses(),
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"scalable-backend/internal/policy"
+	"scalable-backend/internal/role"
 )
 
 // accessLogFormat is one JSON line a request. Only variables whose values need no escaping: the gateway does not quote.
@@ -88,24 +88,22 @@ func (b *builder) account() (*apigateway.Account, error) {
 		return nil, nil
 	}
 	keep := pulumi.RetainOnDelete(true)
-	child := b.child("logging-role")
-	role, err := iam.NewRole(b.ctx, child, &iam.RoleArgs{
-		Description:      pulumi.String("Lets API Gateway write logs of every API in the region"),
-		AssumeRolePolicy: policy.AssumeRole("apigateway.amazonaws.com"),
-		Tags:             b.tags(child),
+	writer, err := role.New(b.ctx, b.child("logging-role"), role.Args{
+		Stack: b.args.Stack, Tier: "api", Service: "apigateway.amazonaws.com",
+		Description: "Lets API Gateway write logs of every API in the region",
 	}, b.parent, keep)
 	if err != nil {
-		return nil, fmt.Errorf("creating API Gateway logging role: %w", err)
+		return nil, err
 	}
 	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child("logging-policy"), &iam.RolePolicyAttachmentArgs{
-		Role:      role.Name,
+		Role:      writer.Name,
 		PolicyArn: pulumi.String(b.args.Stack.ManagedPolicyARN("service-role/AmazonAPIGatewayPushToCloudWatchLogs")),
 	}, b.parent, keep)
 	if err != nil {
 		return nil, fmt.Errorf("attaching API Gateway logging policy: %w", err)
 	}
 	account, err := apigateway.NewAccount(b.ctx, b.child("account"), &apigateway.AccountArgs{
-		CloudwatchRoleArn: role.Arn,
+		CloudwatchRoleArn: writer.Arn,
 	}, b.parent, pulumi.DependsOn([]pulumi.Resource{attachment}), keep)
 	if err != nil {
 		return nil, fmt.Errorf("writing API Gateway account settings: %w", err)

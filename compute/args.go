@@ -29,6 +29,7 @@ type Args struct {
 	IgnoreRollbackAlarms              bool   // lets a fix through while an alarm is on
 	DeletionProtection                bool
 	DetailedMonitoring                bool // metrics of the instances every minute
+	Notifications                     bool // of every instance that the group launches or terminates
 	StageName                         string
 	MetricsNamespace                  string
 	LogRetentionDays                  int

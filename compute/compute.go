@@ -32,7 +32,8 @@ type Compute struct {
 	GatewayLoadBalancerARNSuffix pulumi.StringOutput
 	GatewayTargetGroupARNSuffix  pulumi.StringOutput
 	AutoScalingGroupName         pulumi.StringOutput
-	AdminTokenSecretARN          pulumi.StringOutput // resolves after the secret has its value
+	GuardARNs                    pulumi.StringArrayOutput // the alarms that stop an instance refresh
+	AdminTokenSecretARN          pulumi.StringOutput      // resolves after the secret has its value
 	LogGroupName                 pulumi.StringOutput
 	RoleARN                      pulumi.StringOutput
 }
@@ -92,6 +93,9 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
+	if err := t.newNotifications(group); err != nil {
+		return nil, err
+	}
 	if err := t.newScaling(group, public); err != nil {
 		return nil, err
 	}
@@ -105,6 +109,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	c.GatewayLoadBalancerARNSuffix = gateway.balancer.ArnSuffix
 	c.GatewayTargetGroupARNSuffix = gateway.targets.ArnSuffix
 	c.AutoScalingGroupName = group.Name
+	arns := pulumi.StringArray{}
+	for _, alarm := range guards {
+		arns = append(arns, alarm.Arn)
+	}
+	c.GuardARNs = arns.ToStringArrayOutput()
 	c.AdminTokenSecretARN = adminToken
 	c.LogGroupName = logs.Name
 	c.RoleARN = identity.role.Arn
@@ -122,6 +131,7 @@ func (c *Compute) registerOutputs(ctx *pulumi.Context) error {
 		"gatewayLoadBalancerArnSuffix": c.GatewayLoadBalancerARNSuffix,
 		"gatewayTargetGroupArnSuffix":  c.GatewayTargetGroupARNSuffix,
 		"autoScalingGroupName":         c.AutoScalingGroupName,
+		"guardArns":                    c.GuardARNs,
 		"adminTokenSecretArn":          c.AdminTokenSecretARN,
 		"logGroupName":                 c.LogGroupName,
 		"roleArn":                      c.RoleARN,

@@ -29,6 +29,7 @@ const (
 	profile        = "aws:iam/instanceProfile:InstanceProfile"
 	alarm          = "aws:cloudwatch/metricAlarm:MetricAlarm"
 	logGroup       = "aws:cloudwatch/logGroup:LogGroup"
+	notification   = "aws:autoscaling/notification:Notification"
 	secret         = "aws:secretsmanager/secret:Secret"
 	secretVersion  = "aws:secretsmanager/secretVersion:SecretVersion"
 	password       = "random:index/randomPassword:RandomPassword"
@@ -84,7 +85,7 @@ func prod() *compute.Args {
 	args.InstanceType, args.Spot, args.CertificateARN = "m7g.large", false, certificate
 	args.MinSize, args.DesiredCapacity, args.MaxSize = 3, 3, 20
 	args.CPUTarget, args.LogRetentionDays = 50, 365
-	args.DeletionProtection, args.DetailedMonitoring = true, true
+	args.DeletionProtection, args.DetailedMonitoring, args.Notifications = true, true, true
 	return args
 }
 
@@ -106,7 +107,7 @@ func TestCounts(t *testing.T) {
 	g.RequireDescend(t, component)
 	g.RequireNames(t, listener, "compute-http", "compute-gateway")
 
-	want[listener] = 3
+	want[listener], want[notification] = 3, 1
 	g = run(t, prod())
 	g.RequireCounts(t, want)
 	g.RequireDescend(t, component)
@@ -297,7 +298,7 @@ func TestGroupStartsWhenAllIsReady(t *testing.T) {
 		attachment + "::compute-service", attachment + "::compute-host", attachment + "::compute-ssm", logGroup + "::compute-logs",
 		listener + "::compute-https", listener + "::compute-http", listener + "::compute-gateway",
 		alarm + "::compute-errors", alarm + "::compute-unhealthy", alarm + "::compute-gateway-unhealthy",
-		launchTemplate + "::compute-instance",
+		launchTemplate + "::compute-instance-arm64",
 	} {
 		require.Contains(t, asg.DependsOn, want)
 	}
@@ -324,6 +325,17 @@ func TestIgnoreRollbackAlarms(t *testing.T) {
 	_, bound := g.Only(t, group).Get("instanceRefresh", "preferences", "alarmSpecification")
 	require.False(t, bound)
 	require.Len(t, g.OfType(alarm), 3, "the alarms still tell people")
+}
+
+// AutoScaling publishes to the topic by its service-linked role, which the topic's key lets in.
+func TestNotifications(t *testing.T) {
+	n := run(t, prod()).Only(t, notification)
+	require.Equal(t, topic, n.String(t, "topicArn"))
+	require.ElementsMatch(t, []any{
+		"autoscaling:EC2_INSTANCE_LAUNCH", "autoscaling:EC2_INSTANCE_LAUNCH_ERROR",
+		"autoscaling:EC2_INSTANCE_TERMINATE", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
+	}, n.Inputs["notifications"])
+	require.Contains(t, n.DependsOn, group+"::compute-group")
 }
 
 func TestScaling(t *testing.T) {
@@ -372,9 +384,9 @@ func TestRole(t *testing.T) {
 
 	service := statements(t, g.Find(t, iamPolicy, "compute-service"))
 	require.Equal(t, []string{"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload",
-		"s3:ListMultipartUploadParts", "s3:DeleteObject", "s3:DeleteObjectVersion"}, service["Objects"].Action)
+		"s3:ListMultipartUploadParts", "s3:DeleteObjectVersion"}, service["Objects"].Action)
 	require.Equal(t, []string{"arn:aws:s3:::data-bucket/*"}, service["Objects"].Resource)
-	require.Equal(t, []string{"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"}, service["Bucket"].Action)
+	require.Equal(t, []string{"s3:ListBucket"}, service["Bucket"].Action)
 	require.Equal(t, []string{"arn:aws:s3:::data-bucket"}, service["Bucket"].Resource)
 	require.Equal(t, []string{"secretsmanager:GetSecretValue"}, service["Secrets"].Action)
 	require.Equal(t, []string{databaseSecret, g.Outputs(t, component)["AdminTokenSecretARN"].(string)}, service["Secrets"].Resource)

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// deregistrationSeconds is longer than the longest request, which the API gateway ends after 29 s.
+	// deregistrationSeconds covers the longest request: the API gateway ends one after 29 s, the backend itself after 60 s. It
+	// is shorter than drainTimeout: an instance that is stopped when its deregistration begins serves until that is over.
 	deregistrationSeconds = 60
 	// idleSeconds is shorter than the backend's own idle timeout, so that the load balancer closes first.
 	idleSeconds = 60

@@ -111,6 +111,25 @@ func (t *tier) propagatedTags() autoscaling.GroupTagArray {
 	return out
 }
 
+// newNotifications tell of every launch and termination, and of those that fail, which no metric shows.
+func (t *tier) newNotifications(group *autoscaling.Group) error {
+	if !t.args.Notifications {
+		return nil
+	}
+	_, err := autoscaling.NewNotification(t.ctx, t.name+"-group", &autoscaling.NotificationArgs{
+		GroupNames: pulumi.StringArray{group.Name},
+		Notifications: pulumi.ToStringArray([]string{
+			"autoscaling:EC2_INSTANCE_LAUNCH", "autoscaling:EC2_INSTANCE_LAUNCH_ERROR",
+			"autoscaling:EC2_INSTANCE_TERMINATE", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
+		}),
+		TopicArn: t.args.AlarmTopicARN,
+	}, t.child)
+	if err != nil {
+		return fmt.Errorf("creating notifications of the Auto Scaling group: %w", err)
+	}
+	return nil
+}
+
 // newScaling follows two signals; the group takes the larger capacity of the two.
 func (t *tier) newScaling(group *autoscaling.Group, public *publicDoor) error {
 	_, err := autoscaling.NewPolicy(t.ctx, t.name+"-cpu", &autoscaling.PolicyArgs{

@@ -3,6 +3,7 @@ package compute
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // The CloudWatch agent's configuration, as far as it is used: what the hypervisor cannot see (memory, disk), and the
@@ -43,6 +44,13 @@ type (
 	}
 )
 
+// The names under which the CloudWatch agent's metrics arrive, in percent, with the dimension stack: it puts the plugin's
+// name before a measurement that lacks it.
+const (
+	HostMemory = "mem_used_percent"
+	HostDisk   = "disk_used_percent"
+)
+
 func agentConfiguration(b Boot) (string, error) {
 	stack := map[string]string{"stack": b.Stack}
 	file := agentFile{
@@ -53,8 +61,8 @@ func agentConfiguration(b Boot) (string, error) {
 			Append:      map[string]string{"InstanceId": "${aws:InstanceId}"},
 			Aggregation: [][]string{{"stack"}},
 			Collected: map[string]measurement{
-				"mem":  {Measurement: []string{"mem_used_percent"}, Append: stack},
-				"disk": {Measurement: []string{"used_percent"}, Resources: []string{"/"}, DropDevice: true, Append: stack},
+				"mem":  {Measurement: []string{HostMemory}, Append: stack},
+				"disk": {Measurement: []string{strings.TrimPrefix(HostDisk, "disk_")}, Resources: []string{"/"}, DropDevice: true, Append: stack},
 			},
 		},
 	}

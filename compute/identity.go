@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/policy"
+	"scalable-backend/internal/role"
 )
 
 // identity is the instances' role with everything that must be attached before one starts.
@@ -19,15 +20,13 @@ type identity struct {
 
 func (t *tier) newIdentity(adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) (*identity, error) {
 	// EC2 does not set aws:SourceAccount when it assumes a role, so the trust has no condition.
-	role, err := iam.NewRole(t.ctx, t.name+"-instance", &iam.RoleArgs{
-		AssumeRolePolicy: policy.AssumeRole("ec2.amazonaws.com"),
-		Description:      pulumi.String("Instances of the backend"),
-		Tags:             t.tags("instance"),
+	instances, err := role.New(t.ctx, t.name+"-instance", role.Args{
+		Stack: t.args.Stack, Tier: "compute", Service: "ec2.amazonaws.com", Description: "Instances of the backend",
 	}, t.child)
 	if err != nil {
-		return nil, fmt.Errorf("creating role of the instances: %w", err)
+		return nil, err
 	}
-	id := &identity{role: role}
+	id := &identity{role: instances}
 	service, err := t.newPolicy("service", "What the backend calls: its files and its two secrets", t.serviceStatements(adminToken))
 	if err != nil {
 		return nil, err
@@ -46,7 +45,7 @@ func (t *tier) newIdentity(adminToken pulumi.StringOutput, logs *cloudwatch.LogG
 		{"ssm", pulumi.String(t.args.Stack.ManagedPolicyARN("AmazonSSMManagedInstanceCore"))},
 	} {
 		attached, err := iam.NewRolePolicyAttachment(t.ctx, t.name+"-"+attachment.suffix, &iam.RolePolicyAttachmentArgs{
-			Role:      role.Name,
+			Role:      instances.Name,
 			PolicyArn: attachment.arn,
 		}, t.child)
 		if err != nil {
@@ -55,7 +54,7 @@ func (t *tier) newIdentity(adminToken pulumi.StringOutput, logs *cloudwatch.LogG
 		id.attachments = append(id.attachments, attached)
 	}
 	id.profile, err = iam.NewInstanceProfile(t.ctx, t.name+"-instance", &iam.InstanceProfileArgs{
-		Role: role.Name,
+		Role: instances.Name,
 		Tags: t.tags("instance"),
 	}, t.child)
 	if err != nil {
@@ -84,15 +83,17 @@ func (t *tier) serviceStatements(adminToken pulumi.StringOutput) []policy.Statem
 			Sid:    "Objects",
 			Effect: policy.Allow,
 			Actions: []string{
+				// Versions alone are deleted: without one, S3 would only hide the object behind a delete marker.
 				"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload",
-				"s3:ListMultipartUploadParts", "s3:DeleteObject", "s3:DeleteObjectVersion",
+				"s3:ListMultipartUploadParts", "s3:DeleteObjectVersion",
 			},
 			Resources: []pulumi.StringInput{pulumi.Sprintf("%s/*", t.args.BucketARN)},
 		},
 		{
+			// Nothing is listed, but without this an object that does not exist is a 403 in the place of a 404.
 			Sid:       "Bucket",
 			Effect:    policy.Allow,
-			Actions:   []string{"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"},
+			Actions:   []string{"s3:ListBucket"},
 			Resources: []pulumi.StringInput{t.args.BucketARN},
 		},
 		{

@@ -20,12 +20,18 @@ func (t *tier) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, l
 	if err != nil {
 		return nil, err
 	}
+	architecture, err := Architecture(t.args.InstanceType)
+	if err != nil {
+		return nil, err
+	}
 	opts := []pulumi.ResourceOption{t.child}
 	if t.args.AMIID == "" {
 		// The newest image at creation stays: a release of Amazon Linux must not replace the fleet in an unrelated update.
 		opts = append(opts, pulumi.IgnoreChanges([]string{"imageId"}))
 	}
-	template, err := ec2.NewLaunchTemplate(t.ctx, t.name+"-instance", &ec2.LaunchTemplateArgs{
+	// A template keeps its image, and with it the architecture. So each architecture has a template of its own: instances of
+	// the other one could not start from the kept image.
+	template, err := ec2.NewLaunchTemplate(t.ctx, t.name+"-instance-"+architecture, &ec2.LaunchTemplateArgs{
 		Description:          pulumi.String("Instances of the backend"),
 		ImageId:              pulumi.String(image),
 		InstanceType:         pulumi.String(t.args.InstanceType),

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// drainTimeout is how long the backend finishes requests after SIGTERM.
-	drainTimeout = 45 * time.Second
+	// drainTimeout is how long the backend finishes requests after SIGTERM, at most.
+	drainTimeout = 75 * time.Second
 	// containerStop and unitStop each leave the step below them time to end by itself before it is killed.
 	containerStop = drainTimeout + 15*time.Second
 	unitStop      = containerStop + 15*time.Second

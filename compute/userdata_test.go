@@ -44,9 +44,9 @@ func TestUserData(t *testing.T) {
 		"image by digest, last":    " \\\n  " + testImage + "\nExecStop=",
 		"login before each start":  "\nExecStartPre=/usr/local/sbin/backend-pull\n",
 		"login to its registry":    "--password-stdin '123456789012.dkr.ecr.eu-central-1.amazonaws.com'\n",
-		"longer than the drain":    "\n  --stop-timeout 60 \\\n",
-		"longer than the stop":     "\nTimeoutStopSec=75\n",
-		"stopped by docker":        "\nExecStop=/usr/bin/docker stop --time 60 backend\n",
+		"longer than the drain":    "\n  --stop-timeout 90 \\\n",
+		"longer than the stop":     "\nTimeoutStopSec=105\n",
+		"stopped by docker":        "\nExecStop=/usr/bin/docker stop --time 90 backend\n",
 		"started without waiting":  "\nsystemctl start --no-block backend.service\n",
 		"boot output is collected": `"file_path": "/var/log/cloud-init-output.log"`,
 		"metrics namespace":        `"namespace": "ScalableBackend"`,
@@ -93,7 +93,7 @@ func TestReadEnvironmentReturnsWhatUserDataWrites(t *testing.T) {
 		"BACKEND_DATABASE_SECRET_ARN":    testDatabaseSecret,
 		"BACKEND_ADMIN_TOKEN_SECRET_ARN": testTokenSecret,
 		"BACKEND_METRICS_NAMESPACE":      "ScalableBackend",
-		"BACKEND_DRAIN_TIMEOUT":          "45s",
+		"BACKEND_DRAIN_TIMEOUT":          "1m15s",
 	}, got)
 	require.Equal(t, Environment(testBoot().Settings), got)
 }
@@ -139,5 +139,6 @@ func TestUserDataRefuses(t *testing.T) {
 func TestStopTimeoutsNest(t *testing.T) {
 	require.Greater(t, containerStop, drainTimeout)
 	require.Greater(t, unitStop, containerStop)
-	require.Greater(t, deregistrationSeconds, 29, "the API gateway's longest request")
+	// Whatever begins first, deregistration or the stop: no request is cut, and none comes to a closed port for long.
+	require.Less(t, float64(deregistrationSeconds), drainTimeout.Seconds())
 }

@@ -40,6 +40,7 @@ type Args struct {
 	AllocatedStorage, MaxAllocatedStorage int
 	BackupRetentionDays                   int // 1..35
 	DeletionProtection                    bool
+	Replicas                              int // read replicas, 0..MaxReplicas
 	// Enhanced adds enhanced monitoring, Performance Insights, statement logging and event notifications.
 	Enhanced bool
 	// PasswordVersion is bumped to rotate the credentials; nothing else changes the password.
@@ -56,6 +57,8 @@ type Database struct {
 	SecretARN          pulumi.StringOutput // resolves once the secret has a value
 	InstanceID         pulumi.StringOutput // the identifier, which is the dimension of its metrics
 	ParameterGroupName pulumi.StringOutput
+	ReplicaIDs         pulumi.StringArrayOutput // Args.Replicas of them
+	ReplicaEndpoints   pulumi.StringArrayOutput // host:port
 	LogGroupNames      pulumi.StringArrayOutput
 }
 
@@ -78,7 +81,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	logs, err := b.logGroups(identifier)
+	logs, err := b.logGroups("", identifier)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +101,17 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	if err := b.eventSubscriptions(instance, groups.parameters); err != nil {
+	instances := pulumi.StringArray{instance.Identifier}
+	replicaIDs, replicaEndpoints := pulumi.StringArray{}, pulumi.StringArray{}
+	for number := 1; number <= args.Replicas; number++ {
+		replica, replicaLogs, err := b.replica(number, instance, identifier, groups, monitoring)
+		if err != nil {
+			return nil, err
+		}
+		replicaIDs, replicaEndpoints = append(replicaIDs, replica.Identifier), append(replicaEndpoints, replica.Endpoint)
+		logs, instances = append(logs, replicaLogs...), append(instances, replica.Identifier)
+	}
+	if err := b.eventSubscriptions(instances, groups.parameters); err != nil {
 		return nil, err
 	}
 
@@ -107,6 +120,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	d.SecretARN = secretARN
 	d.InstanceID = instance.Identifier
 	d.ParameterGroupName = groups.parameters.Name
+	d.ReplicaIDs, d.ReplicaEndpoints = replicaIDs.ToStringArrayOutput(), replicaEndpoints.ToStringArrayOutput()
 	var names pulumi.StringArray
 	for _, g := range logs {
 		names = append(names, g.Name)
@@ -118,6 +132,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"secretArn":          d.SecretARN,
 		"instanceId":         d.InstanceID,
 		"parameterGroupName": d.ParameterGroupName,
+		"replicaIds":         d.ReplicaIDs,
+		"replicaEndpoints":   d.ReplicaEndpoints,
 		"logGroupNames":      d.LogGroupNames,
 	}); err != nil {
 		return nil, fmt.Errorf("registering outputs of %s: %w", name, err)

@@ -77,7 +77,7 @@ func TestProd(t *testing.T) {
 		"storageType": "gp3", "allocatedStorage": 100.0, "maxAllocatedStorage": 1000.0, "storageEncrypted": true, "kmsKeyId": dataKey,
 		"iamDatabaseAuthenticationEnabled": true, "enabledCloudwatchLogsExports": []any{"postgresql", "upgrade"},
 		"backupRetentionPeriod": 30.0, "deleteAutomatedBackups": false, "copyTagsToSnapshot": true, "deletionProtection": true,
-		"skipFinalSnapshot": false, "finalSnapshotIdentifier": id + "-final", "applyImmediately": false, "autoMinorVersionUpgrade": true,
+		"skipFinalSnapshot": false, "finalSnapshotIdentifier": id + "-final", "applyImmediately": false, "autoMinorVersionUpgrade": true, "allowMajorVersionUpgrade": true,
 		"monitoringInterval": 60.0, "performanceInsightsEnabled": true, "performanceInsightsKmsKeyId": dataKey,
 		"performanceInsightsRetentionPeriod": 7.0, "vpcSecurityGroupIds": []any{"sg-database"},
 	} {
@@ -133,6 +133,48 @@ func TestDevLeavesNothing(t *testing.T) {
 		assert.False(t, ok, absent)
 	}
 	assert.Zero(t, g.Only(t, secretType).Number(t, "recoveryWindowInDays"))
+}
+
+// A replica says of itself only what RDS does not take from its source, and nothing is lost with it.
+func TestReplicas(t *testing.T) {
+	args := prodArgs()
+	args.Replicas = 2
+	args.Stack.Stack = strings.Repeat("x", 90)
+	g := record(t, args)
+	g.RequireCounts(t, map[string]int{
+		instanceType: 3, parametersType: 1, subnetsType: 1, eventsType: 2, secretType: 1, versionType: 1,
+		logGroupType: 6, roleType: 1, attachmentType: 1, passwordType: 1, suffixType: 1,
+	})
+	g.RequireNames(t, instanceType, "database-instance", "database-replica-1", "database-replica-2")
+	source := g.Find(t, instanceType, "database-instance").String(t, "identifier")
+	r := g.Find(t, instanceType, "database-replica-2")
+	inputs := r.Inputs
+	delete(inputs, "tags")
+	assert.Equal(t, map[string]any{
+		"identifier": source + "-replica-2", "replicateSourceDb": source, "instanceClass": "db.m7g.large", "port": 5432.0,
+		"parameterGroupName": g.Find(t, instanceType, "database-instance").String(t, "parameterGroupName"),
+		"publiclyAccessible": false, "vpcSecurityGroupIds": []any{"sg-database"}, "caCertIdentifier": "rds-ca-rsa2048-g1",
+		"storageType": "gp3", "storageEncrypted": true, "maxAllocatedStorage": 1000.0, "copyTagsToSnapshot": true,
+		"iamDatabaseAuthenticationEnabled": true, "enabledCloudwatchLogsExports": []any{"postgresql", "upgrade"},
+		"deletionProtection": false, "skipFinalSnapshot": true, "applyImmediately": false, "autoMinorVersionUpgrade": true,
+		"maintenanceWindow": "sun:03:30-sun:04:30", "monitoringInterval": 60.0,
+		"monitoringRoleArn":          g.Find(t, instanceType, "database-instance").String(t, "monitoringRoleArn"),
+		"performanceInsightsEnabled": true, "performanceInsightsKmsKeyId": dataKey, "performanceInsightsRetentionPeriod": 7.0,
+	}, inputs)
+	assert.LessOrEqual(t, len(source+"-replica-2"), 63)
+	assert.False(t, r.Protect, "the number of replicas may go down")
+	assert.Equal(t, []string{"replicateSourceDb"}, r.ReplaceOnChanges)
+	for _, export := range []string{"postgresql", "upgrade"} {
+		group := g.Find(t, logGroupType, "database-replica-2-logs-"+export)
+		assert.Equal(t, "/aws/rds/instance/"+source+"-replica-2/"+export, group.String(t, "name"))
+		assert.Contains(t, r.DependsOn, group.Key())
+	}
+	assert.Equal(t, []any{source, source + "-replica-1", source + "-replica-2"},
+		g.Find(t, eventsType, "database-instance-events").Inputs["sourceIds"])
+	outputs := g.Outputs(t, Token+"::database")
+	assert.Equal(t, []string{source + "-replica-1", source + "-replica-2"}, outputs["ReplicaIDs"])
+	assert.Len(t, outputs["ReplicaEndpoints"], 2)
+	assert.Len(t, outputs["LogGroupNames"], 6)
 }
 
 func TestParameters(t *testing.T) {
@@ -216,6 +258,7 @@ func TestValidate(t *testing.T) {
 		"InstanceClass":       func(a *Args) { a.InstanceClass = "m7g.large" },
 		"EngineVersion":       func(a *Args) { a.EngineVersion = "17.4" },
 		"AllocatedStorage":    func(a *Args) { a.AllocatedStorage = 19 },
+		"Replicas":            func(a *Args) { a.Replicas = 3 },
 		"MaxAllocatedStorage": func(a *Args) { a.MaxAllocatedStorage = 105 },
 		"BackupRetentionDays": func(a *Args) { a.BackupRetentionDays = 0 },
 		"PasswordVersion":     func(a *Args) { a.PasswordVersion = 0 },
@@ -243,7 +286,7 @@ func TestIdentifierPrefix(t *testing.T) {
 		assert.Equal(t, c.want, identifierPrefix(c.project, c.stack))
 	}
 	long := identifierPrefix(strings.Repeat("x", 80), "dev")
-	assert.Len(t, long, 54)
+	assert.Len(t, long, 44)
 	assert.NotEqual(t, long, identifierPrefix(strings.Repeat("x", 80), "prod"))
 }
 

@@ -10,8 +10,9 @@ import (
 	"scalable-backend/internal/naming"
 )
 
-// maxPrefix leaves room for a dash and eight hex digits in the 63 characters of an instance identifier.
-const maxPrefix = 63 - 9
+// maxPrefix leaves room for a dash and eight hex digits, and for a replica's number, in the 63 characters of an instance
+// identifier.
+const maxPrefix = 63 - len("-01234567") - len("-replica-1")
 
 // identifier is the instance's name in AWS: a prefix and random digits that change exactly when the instance must be
 // replaced. So the replacement can be created before the old instance is deleted, and a final snapshot never meets an

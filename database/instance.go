@@ -10,16 +10,23 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/policy"
+	"scalable-backend/internal/role"
 )
 
 // exports are the logs that RDS writes to CloudWatch.
 var exports = []string{"postgresql", "upgrade"}
 
-// logGroups exist before the instance: RDS would create them itself, without retention and encryption.
-func (b *builder) logGroups(identifier pulumi.StringOutput) ([]*cloudwatch.LogGroup, error) {
+const (
+	storageType          = "gp3" // 3,000 IOPS and 125 MiB/s; below 400 GiB AWS refuses any iops or throughput input
+	certificateAuthority = "rds-ca-rsa2048-g1"
+	maintenanceWindow    = "sun:03:30-sun:04:30"
+)
+
+// logGroups exist before the instance of the identifier: RDS would create them itself, without retention and encryption.
+func (b *builder) logGroups(prefix string, identifier pulumi.StringOutput) ([]*cloudwatch.LogGroup, error) {
 	var groups []*cloudwatch.LogGroup
 	for _, export := range exports {
-		child := b.child("logs-" + export)
+		child := b.child(prefix + "logs-" + export)
 		group, err := cloudwatch.NewLogGroup(b.ctx, child, &cloudwatch.LogGroupArgs{
 			Name:            identifier.ApplyT(func(id string) string { return "/aws/rds/instance/" + id + "/" + export }).(pulumi.StringOutput),
 			RetentionInDays: pulumi.Int(b.args.LogRetentionDays),
@@ -46,14 +53,13 @@ func (b *builder) monitoringRole() (monitoring, error) {
 		return m, nil
 	}
 	var err error
-	child := b.child("monitoring-role")
-	m.role, err = iam.NewRole(b.ctx, child, &iam.RoleArgs{
-		Description:      pulumi.String("Lets RDS write enhanced monitoring to CloudWatch"),
-		AssumeRolePolicy: policy.AssumeRole("monitoring.rds.amazonaws.com", policy.SourceAccount(b.args.Stack.AccountID)),
-		Tags:             b.tags(child),
+	m.role, err = role.New(b.ctx, b.child("monitoring-role"), role.Args{
+		Stack: b.args.Stack, Tier: "database", Service: "monitoring.rds.amazonaws.com",
+		Description: "Lets RDS write enhanced monitoring to CloudWatch",
+		Trust:       []policy.Condition{policy.SourceAccount(b.args.Stack.AccountID)},
 	}, b.parent)
 	if err != nil {
-		return m, fmt.Errorf("creating monitoring role: %w", err)
+		return m, err
 	}
 	m.attachment, err = iam.NewRolePolicyAttachment(b.ctx, b.child("monitoring-policy"), &iam.RolePolicyAttachmentArgs{
 		Role:      m.role.Name,
@@ -84,10 +90,9 @@ func (b *builder) instance(
 		VpcSecurityGroupIds: pulumi.StringArray{a.SecurityGroupID},
 		PubliclyAccessible:  pulumi.Bool(false),
 		MultiAz:             pulumi.Bool(a.MultiAZ),
-		CaCertIdentifier:    pulumi.String("rds-ca-rsa2048-g1"),
+		CaCertIdentifier:    pulumi.String(certificateAuthority),
 
-		// gp3 brings 3,000 IOPS and 125 MiB/s; below 400 GiB AWS refuses any iops or throughput input.
-		StorageType:      pulumi.String("gp3"),
+		StorageType:      pulumi.String(storageType),
 		AllocatedStorage: pulumi.Int(a.AllocatedStorage),
 		StorageEncrypted: pulumi.Bool(true),
 		KmsKeyId:         a.DataKeyARN,
@@ -105,27 +110,16 @@ func (b *builder) instance(
 		// Outside a disposable stack a new class or major version waits for the maintenance window.
 		ApplyImmediately:        pulumi.Bool(a.Stack.Disposable),
 		AutoMinorVersionUpgrade: pulumi.Bool(true),
-		MaintenanceWindow:       pulumi.String("sun:03:30-sun:04:30"),
-		Tags:                    b.tags(child),
+		// The version in the configuration is a major one: whoever changes it means to upgrade, and RDS asks for this besides.
+		AllowMajorVersionUpgrade: pulumi.Bool(true),
+		MaintenanceWindow:        pulumi.String(maintenanceWindow),
+		Tags:                     b.tags(child),
 	}
-	if a.MaxAllocatedStorage > 0 {
-		args.MaxAllocatedStorage = pulumi.Int(a.MaxAllocatedStorage)
-	}
+	b.grow(args)
 	if !a.Stack.Disposable {
 		args.FinalSnapshotIdentifier = identifier.ApplyT(func(id string) string { return id + "-final" }).(pulumi.StringOutput)
 	}
-	var ready []pulumi.Resource
-	for _, group := range logs {
-		ready = append(ready, group)
-	}
-	if a.Enhanced {
-		args.MonitoringInterval = pulumi.Int(60)
-		args.MonitoringRoleArn = m.role.Arn
-		args.PerformanceInsightsEnabled = pulumi.Bool(true)
-		args.PerformanceInsightsKmsKeyId = a.DataKeyARN
-		args.PerformanceInsightsRetentionPeriod = pulumi.Int(7) // the free tier
-		ready = append(ready, m.attachment)
-	}
+	ready := b.observe(args, logs, m)
 	instance, err := rds.NewInstance(b.ctx, child, args, b.parent, pulumi.DependsOn(ready), pulumi.Protect(!a.Stack.Disposable))
 	if err != nil {
 		return nil, fmt.Errorf("creating database instance: %w", err)
@@ -134,7 +128,7 @@ func (b *builder) instance(
 }
 
 // eventSubscriptions report what alarms on metrics cannot: failovers, failures, maintenance and parameter changes.
-func (b *builder) eventSubscriptions(instance *rds.Instance, parameters *rds.ParameterGroup) error {
+func (b *builder) eventSubscriptions(instances pulumi.StringArray, parameters *rds.ParameterGroup) error {
 	if !b.args.Enhanced {
 		return nil
 	}
@@ -144,7 +138,7 @@ func (b *builder) eventSubscriptions(instance *rds.Instance, parameters *rds.Par
 		categories         []string
 	}{
 		{
-			"instance-events", "db-instance", pulumi.StringArray{instance.Identifier},
+			"instance-events", "db-instance", instances,
 			[]string{"availability", "configuration change", "failover", "failure", "low storage", "maintenance", "recovery"},
 		},
 		{"parameter-events", "db-parameter-group", pulumi.StringArray{parameters.Name}, []string{"configuration change"}},

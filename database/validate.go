@@ -50,6 +50,9 @@ func (a *Args) validate() error {
 	if a.BackupRetentionDays < 1 || a.BackupRetentionDays > 35 {
 		report("BackupRetentionDays", "1..35", a.BackupRetentionDays)
 	}
+	if a.Replicas < 0 || a.Replicas > MaxReplicas {
+		report("Replicas", fmt.Sprintf("0..%d", MaxReplicas), a.Replicas)
+	}
 	if a.PasswordVersion < 1 {
 		report("PasswordVersion", "1 or more", a.PasswordVersion)
 	}

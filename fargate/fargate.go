@@ -19,6 +19,7 @@ type Fargate struct {
 	LogGroupName      pulumi.StringOutput
 	TaskRoleARN       pulumi.StringOutput
 	TaskDefinitionARN pulumi.StringOutput
+	GuardARNs         pulumi.StringArrayOutput // the alarms that end a deployment
 	FileSystemID      pulumi.StringOutput
 	AccessPointID     pulumi.StringOutput
 }
@@ -87,6 +88,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	f.LogGroupName = logs.Name
 	f.TaskRoleARN = roles.task.Arn
 	f.TaskDefinitionARN = task.Arn
+	arns := pulumi.StringArray{}
+	for _, alarm := range guards {
+		arns = append(arns, alarm.Arn)
+	}
+	f.GuardARNs = arns.ToStringArrayOutput()
 	f.FileSystemID, f.AccessPointID = files.fileSystemID, files.accessPointID
 	return f, f.registerOutputs(ctx)
 }
@@ -98,6 +104,7 @@ func (f *Fargate) registerOutputs(ctx *pulumi.Context) error {
 		"logGroupName":      f.LogGroupName,
 		"taskRoleArn":       f.TaskRoleARN,
 		"taskDefinitionArn": f.TaskDefinitionARN,
+		"guardArns":         f.GuardARNs,
 		"fileSystemId":      f.FileSystemID,
 		"accessPointId":     f.AccessPointID,
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/policy"
+	"scalable-backend/internal/role"
 )
 
 // roles are two: ECS starts a task with the execution role, the agent itself has the task role only.
@@ -55,18 +56,14 @@ func (t *tier) newRoles(logs *cloudwatch.LogGroup) (*roles, error) {
 
 // newRole makes a role that ECS assumes for tasks of this account and region only.
 func (t *tier) newRole(suffix, description string) (*iam.Role, error) {
-	role, err := iam.NewRole(t.ctx, t.name+"-"+suffix, &iam.RoleArgs{
-		AssumeRolePolicy: policy.AssumeRole("ecs-tasks.amazonaws.com",
+	return role.New(t.ctx, t.name+"-"+suffix, role.Args{
+		Stack: t.args.Stack, Tier: "fargate", Service: "ecs-tasks.amazonaws.com", Description: description,
+		Trust: []policy.Condition{
 			policy.SourceAccount(t.args.Stack.AccountID),
 			// Any cluster: the task's own ARN is not known when the role is made.
-			policy.Condition{Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(t.args.Stack.ARN("ecs", "*"))}),
-		Description: pulumi.String(description),
-		Tags:        t.tags(suffix),
+			{Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(t.args.Stack.ARN("ecs", "*"))},
+		},
 	}, t.child)
-	if err != nil {
-		return nil, fmt.Errorf("creating role %s of the agents: %w", suffix, err)
-	}
-	return role, nil
 }
 
 func (t *tier) attach(r *roles, role *iam.Role, suffix, description string, document pulumi.StringInput) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/policy"
+	"scalable-backend/internal/role"
 )
 
 const (
@@ -20,28 +21,27 @@ const (
 
 // config records the configuration of every resource in account and region. The order is AWS's: recorder, channel, start.
 func (b *builder) config() error {
-	child := b.child("config-role")
-	role, err := iam.NewRole(b.ctx, child, &iam.RoleArgs{
-		Description:      pulumi.String("Lets AWS Config read the account's configuration"),
-		AssumeRolePolicy: policy.AssumeRole("config.amazonaws.com", policy.SourceAccount(b.args.Stack.AccountID)),
-		Tags:             b.tags(child),
+	reader, err := role.New(b.ctx, b.child("config-role"), role.Args{
+		Stack: b.args.Stack, Tier: "monitoring", Service: "config.amazonaws.com",
+		Description: "Lets AWS Config read the account's configuration",
+		Trust:       []policy.Condition{policy.SourceAccount(b.args.Stack.AccountID)},
 	}, b.parent)
 	if err != nil {
-		return fmt.Errorf("creating role of AWS Config: %w", err)
+		return err
 	}
 	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child("config-read"), &iam.RolePolicyAttachmentArgs{
-		Role:      role.Name,
+		Role:      reader.Name,
 		PolicyArn: pulumi.String(b.args.Stack.ManagedPolicyARN("service-role/AWS_ConfigRole")),
 	}, b.parent)
 	if err != nil {
 		return fmt.Errorf("attaching policy of AWS Config: %w", err)
 	}
-	bucket, err := b.configBucket(role)
+	bucket, err := b.configBucket(reader)
 	if err != nil {
 		return err
 	}
 	recorder, err := b.register(recorderToken, b.child("config-recorder"), pulumi.Map{
-		"roleArn":        role.Arn,
+		"roleArn":        reader.Arn,
 		"recordingGroup": pulumi.Map{"allSupported": pulumi.Bool(true), "includeGlobalResourceTypes": pulumi.Bool(true)},
 	}, pulumi.DependsOn([]pulumi.Resource{attachment}))
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *builder) config() error {
 }
 
 // configBucket keeps the recorded history. The name comes from the policy: whoever has it can deliver.
-func (b *builder) configBucket(role *iam.Role) (pulumi.StringOutput, error) {
+func (b *builder) configBucket(reader *iam.Role) (pulumi.StringOutput, error) {
 	var none pulumi.StringOutput
 	child := b.child("config-history")
 	bucket, err := s3.NewBucketV2(b.ctx, child, &s3.BucketV2Args{
@@ -94,22 +94,33 @@ func (b *builder) configBucket(role *iam.Role) (pulumi.StringOutput, error) {
 	}, b.parent); err != nil {
 		return none, fmt.Errorf("encrypting bucket of AWS Config: %w", err)
 	}
+	versioning, err := s3.NewBucketVersioningV2(b.ctx, child, &s3.BucketVersioningV2Args{
+		Bucket:                  bucket.ID(),
+		VersioningConfiguration: s3.BucketVersioningV2VersioningConfigurationArgs{Status: pulumi.String("Enabled")},
+	}, b.parent)
+	if err != nil {
+		return none, fmt.Errorf("versioning bucket of AWS Config: %w", err)
+	}
 	if _, err := s3.NewBucketLifecycleConfigurationV2(b.ctx, child, &s3.BucketLifecycleConfigurationV2Args{
 		Bucket: bucket.ID(),
 		Rules: s3.BucketLifecycleConfigurationV2RuleArray{s3.BucketLifecycleConfigurationV2RuleArgs{
 			Id: pulumi.String("expire"), Status: pulumi.String("Enabled"),
 			Filter:     s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String("")},
 			Expiration: s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(configHistoryDays)},
+			// Nobody overwrites the history; a deletion can be taken back for a month.
+			NoncurrentVersionExpiration: s3.BucketLifecycleConfigurationV2RuleNoncurrentVersionExpirationArgs{
+				NoncurrentDays: pulumi.Int(30),
+			},
 			AbortIncompleteMultipartUpload: s3.BucketLifecycleConfigurationV2RuleAbortIncompleteMultipartUploadArgs{
 				DaysAfterInitiation: pulumi.Int(7),
 			},
 		}},
-	}, b.parent); err != nil {
+	}, b.parent, pulumi.DependsOn([]pulumi.Resource{versioning})); err != nil { // its rules on old versions need versions
 		return none, fmt.Errorf("expiring history of AWS Config: %w", err)
 	}
 	bucketPolicy, err := s3.NewBucketPolicy(b.ctx, child, &s3.BucketPolicyArgs{
 		Bucket: bucket.ID(),
-		Policy: policy.JSON(configBucketStatements(bucket.Arn, role.Arn, b.args.Stack.AccountID)...),
+		Policy: policy.JSON(configBucketStatements(bucket.Arn, reader.Arn, b.args.Stack.AccountID)...),
 	}, b.parent, pulumi.DependsOn([]pulumi.Resource{blocked}))
 	if err != nil {
 		return none, fmt.Errorf("creating policy of bucket of AWS Config: %w", err)

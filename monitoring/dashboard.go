@@ -98,9 +98,7 @@ func charts(a *Args, table []alarm) []chart {
 	context := func(s section, title, statistic string, metrics ...metric) {
 		all = append(all, chart{section: s, title: title, metrics: metrics, statistic: statistic, period: minute})
 	}
-	rds := func(name string) metric {
-		return metric{"AWS/RDS", name, []dimension{{"DBInstanceIdentifier", a.DatabaseInstanceID}}}
-	}
+	rds := func(name string) metric { return rdsMetric(a.DatabaseInstanceID, name) }
 	api := func(name string) metric {
 		return metric{"AWS/ApiGateway", name, []dimension{{"ApiName", a.RestAPIName}, {"Stage", a.APIStageName}}}
 	}
@@ -115,9 +113,15 @@ func charts(a *Args, table []alarm) []chart {
 	}
 	byRoute("latency by route", "p99", a.Metrics.RequestLatency)
 	byRoute("errors by route", "Sum", a.Metrics.RequestErrors)
+	byRoute("requests by route", "Sum", a.Metrics.Requests)
 	context(backend, "network of the instances", "Sum",
 		metric{"AWS/EC2", "NetworkIn", []dimension{{"AutoScalingGroupName", a.AutoScalingGroupName}}},
 		metric{"AWS/EC2", "NetworkOut", []dimension{{"AutoScalingGroupName", a.AutoScalingGroupName}}})
+	for _, m := range []struct{ title, name string }{{"memory of the instances, percent", a.Metrics.HostMemory}, {"disk of the instances, percent", a.Metrics.HostDisk}} {
+		if m.name != "" {
+			context(backend, m.title, "Maximum", own(a, m.name))
+		}
+	}
 	context(database, "latency of reads and writes", "Average", rds("ReadLatency"), rds("WriteLatency"))
 	context(agents, "agents seen", "Maximum", own(a, a.Metrics.Agents))
 	context(gateway, "requests at the gateway", "Sum", api("Count"), api("4XXError"))
@@ -171,7 +175,17 @@ func text(value any) string {
 func (b *builder) dashboard(table []alarm, arns pulumi.StringArray) (*cloudwatch.Dashboard, error) {
 	region := b.args.Stack.Region
 	all := charts(b.args, table)
-	inputs := []any{arns.ToStringArrayOutput(), b.args.BackendLogGroupName, b.args.AgentLogGroupName}
+	guards := make([]any, len(b.args.GuardARNs))
+	for i, arns := range b.args.GuardARNs {
+		guards[i] = arns
+	}
+	shown := pulumi.All(append([]any{arns.ToStringArrayOutput()}, guards...)...).ApplyT(func(values []any) (all []string) {
+		for _, arns := range values {
+			all = append(all, arns.([]string)...)
+		}
+		return all
+	})
+	inputs := []any{shown, b.args.BackendLogGroupName, b.args.AgentLogGroupName}
 	for _, c := range all {
 		inputs = append(inputs, c.properties(region))
 	}

@@ -33,12 +33,30 @@ func TestWAF(t *testing.T) {
 	args := testArgs()
 	args.WAF = true
 	g := record(t, args)
-	g.RequireCounts(t, base(map[string]int{webACLToken: 1, webACLLinkToken: 2, webACLLogToken: 1, logGroupType: 1}))
+	g.RequireCounts(t, base(map[string]int{webACLToken: 1, ipSetToken: 1, webACLLinkToken: 2, webACLLogToken: 1, logGroupType: 1}))
 	acl := g.Find(t, webACLToken, "monitoring-web-acl")
 	assert.Equal(t, "REGIONAL", acl.String(t, "scope"))
 	assert.Equal(t, map[string]any{"allow": map[string]any{}}, acl.Inputs["defaultAction"])
+	rate, _ := acl.Get("rules", 0)
+	assert.Equal(t, map[string]any{
+		"name": "RateLimit", "priority": 0.0,
+		"action": map[string]any{"block": map[string]any{"customResponse": map[string]any{"responseCode": 429.0}}},
+		"statement": map[string]any{"rateBasedStatement": map[string]any{
+			"aggregateKeyType": "IP", "evaluationWindowSec": 300.0, "limit": 10000.0,
+			"scopeDownStatement": map[string]any{"notStatement": map[string]any{"statements": []any{
+				map[string]any{"ipSetReferenceStatement": map[string]any{"arn": acl.String(t,
+					"rules", 0, "statement", "rateBasedStatement", "scopeDownStatement", "notStatement", "statements", 0, "ipSetReferenceStatement", "arn")}},
+			}}},
+		}},
+		"visibilityConfig": map[string]any{"metricName": "RateLimit", "cloudwatchMetricsEnabled": true, "sampledRequestsEnabled": true},
+	}, rate)
+	own := g.Only(t, ipSetToken)
+	assert.Equal(t, []any{"192.0.2.1/32", "192.0.2.2/32"}, own.Inputs["addresses"])
+	assert.Equal(t, "IPV4", own.String(t, "ipAddressVersion"))
+	assert.Equal(t, "REGIONAL", own.String(t, "scope"))
+	assert.Contains(t, acl.DependsOn, own.Key())
 	got := map[string]any{}
-	for i := range ruleGroups {
+	for i := 1; i <= len(ruleGroups); i++ {
 		name := acl.String(t, "rules", i, "statement", "managedRuleGroupStatement", "name")
 		got[name], _ = acl.Get("rules", i, "overrideAction")
 		assert.Equal(t, float64(i), acl.Number(t, "rules", i, "priority"))
@@ -93,6 +111,7 @@ func TestConfig(t *testing.T) {
 		"aws:s3/bucketOwnershipControls:BucketOwnershipControls":                                     1,
 		"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": 1,
 		"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2":                       1,
+		"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               1,
 	}))
 	assert.Contains(t, g.Only(t, channelToken).DependsOn, recorderToken+"::monitoring-config-recorder")
 	assert.Contains(t, g.Only(t, statusToken).DependsOn, channelToken+"::monitoring-config-channel")

@@ -20,11 +20,15 @@ type Args struct {
 	Stack                stack.Info
 	TopicARN, LogsKeyARN pulumi.StringInput
 	LogRetentionDays     int
+	// GuardARNs are the alarms that other tiers made for themselves; the dashboard shows them with its own.
+	GuardARNs []pulumi.StringArrayInput
 
 	// What is watched, by the names that are dimensions of its metrics.
 	LoadBalancerARNSuffix, TargetGroupARNSuffix               pulumi.StringInput
 	GatewayLoadBalancerARNSuffix, GatewayTargetGroupARNSuffix pulumi.StringInput
 	AutoScalingGroupName, DatabaseInstanceID                  pulumi.StringInput
+	DatabaseReplicaIDs                                        pulumi.StringArrayInput
+	DatabaseReplicas                                          int // how many DatabaseReplicaIDs there are
 	ClusterName, ServiceName                                  pulumi.StringInput
 	RestAPIName, APIStageName                                 pulumi.StringInput
 	BucketName                                                pulumi.StringInput
@@ -47,6 +51,8 @@ type Args struct {
 	// The guards of the whole account: singletons, owned by one stack.
 	WAF, GuardDuty, Config, Inspector bool
 	LoadBalancerARN, APIStageARN      pulumi.StringInput // what the WAF stands in front of
+	// OwnAddresses are those of the stack's own agents on the internet, which the WAF's rate limit leaves alone.
+	OwnAddresses pulumi.StringArrayInput
 }
 
 // Method is a method of the REST API as its metrics name it.
@@ -64,7 +70,10 @@ type Metrics struct {
 	DeadJobs  string // jobs that became dead since the last report
 
 	// Of each route, with the dimension `route` besides; left out of the dashboard when empty.
-	RequestLatency, RequestErrors string
+	RequestLatency, RequestErrors, Requests string
+
+	// Of the instances, in percent; left out of the dashboard when empty.
+	HostMemory, HostDisk string
 }
 
 // Monitoring is the tier.
@@ -116,6 +125,12 @@ func (a *Args) validate() error {
 	}
 	if a.QueueAgeLimitSeconds < 0 {
 		report("QueueAgeLimitSeconds", "0 or more", a.QueueAgeLimitSeconds)
+	}
+	if a.DatabaseReplicas < 0 || (a.DatabaseReplicas > 0 && a.DatabaseReplicaIDs == nil) {
+		report("DatabaseReplicas", "the number of DatabaseReplicaIDs", a.DatabaseReplicas)
+	}
+	if a.WAF && a.OwnAddresses == nil {
+		report("OwnAddresses", "a value with WAF", "none")
 	}
 	if a.NATGateways < 0 || (a.NATGateways > 0 && a.NATGatewayIDs == nil) {
 		report("NATGateways", "the number of NATGatewayIDs", a.NATGateways)

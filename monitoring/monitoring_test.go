@@ -49,6 +49,8 @@ func testArgs() *Args {
 		MetricsNamespace: "ScalableBackend",
 		Metrics:          Metrics{Backlog: "QueueBacklog", OldestAge: "QueueOldestAgeSeconds", Agents: "AgentsSeen", DeadJobs: "JobsDead"},
 		MonthlyBudgetUSD: 2500, LoadBalancerARN: pulumi.String(albARN), APIStageARN: pulumi.String(stageARN),
+		GuardARNs:    []pulumi.StringArrayInput{pulumi.ToStringArray([]string{"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:guard"})},
+		OwnAddresses: pulumi.ToStringArray([]string{"192.0.2.1", "192.0.2.2"}),
 	}
 }
 
@@ -125,6 +127,27 @@ func TestThresholdsOfASmallStack(t *testing.T) {
 	assert.Equal(t, float64(gib), threshold("database-storage"))
 	assert.Equal(t, 80.0, threshold("queue-backlog"))
 	assert.Equal(t, 60.0, threshold("queue-age"))
+}
+
+// Every replica has the alarms of the instance, and has to keep up.
+func TestReplicaAlarms(t *testing.T) {
+	args := testArgs()
+	args.DatabaseReplicaIDs, args.DatabaseReplicas = pulumi.ToStringArray([]string{"db-1-replica-1", "db-1-replica-2"}), 2
+	g := record(t, args)
+	g.RequireCounts(t, map[string]int{alarmType: 30, dashboardType: 1, budgetType: 1})
+	for i, id := range []string{"db-1-replica-1", "db-1-replica-2"} {
+		for _, what := range []string{"cpu", "connections", "storage", "memory"} {
+			r := g.Find(t, alarmType, fmt.Sprintf("monitoring-database-replica-%d-%s", i+1, what))
+			assert.Equal(t, id, r.String(t, "dimensions", "DBInstanceIdentifier"))
+			assert.Contains(t, r.String(t, "alarmDescription"), "docs/runbook.md#database-"+what)
+			assert.Equal(t, g.Find(t, alarmType, "monitoring-database-"+what).Inputs["threshold"], r.Inputs["threshold"])
+		}
+		lag := g.Find(t, alarmType, fmt.Sprintf("monitoring-database-replica-%d-lag", i+1))
+		assert.Equal(t, "AWS/RDS ReplicaLag DBInstanceIdentifier="+id+" Maximum > 600 300x3 breaching", summary(t, lag))
+		assert.Contains(t, lag.String(t, "alarmDescription"), "docs/runbook.md#database-lag")
+	}
+	args.DatabaseReplicaIDs = nil
+	assert.ErrorContains(t, args.validate(), "monitoring.Args.DatabaseReplicas")
 }
 
 var anchorOf = regexp.MustCompile(`docs/runbook\.md#([a-z0-9-]+)`)
@@ -210,7 +233,8 @@ func TestDashboard(t *testing.T) {
 		require.LessOrEqual(t, w.X+w.Width, gridWidth)
 		switch w.Type {
 		case "alarm":
-			assert.Len(t, w.Properties.Alarms, 20)
+			assert.Len(t, w.Properties.Alarms, 21)
+			assert.Equal(t, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:guard", w.Properties.Alarms[20])
 		case "text":
 			titles = append(titles, w.Properties.Markdown)
 		case "metric":
@@ -234,9 +258,11 @@ func TestDashboard(t *testing.T) {
 
 func TestDashboardByRoute(t *testing.T) {
 	args := testArgs()
-	args.Metrics.RequestLatency, args.Metrics.RequestErrors = "RequestLatencyMs", "RequestErrors"
+	args.Metrics.RequestLatency, args.Metrics.RequestErrors, args.Metrics.Requests = "RequestLatencyMs", "RequestErrors", "Requests"
+	args.Metrics.HostMemory, args.Metrics.HostDisk = "mem_used_percent", "disk_used_percent"
 	var body dashboardBody
 	require.NoError(t, json.Unmarshal([]byte(record(t, args).Only(t, dashboardType).String(t, "dashboardBody")), &body))
+	assert.Contains(t, record(t, args).Only(t, dashboardType).String(t, "dashboardBody"), `["ScalableBackend","disk_used_percent","stack","test"]`)
 	var searches []any
 	for _, w := range body.Widgets {
 		properties := w.Properties.(map[string]any)
@@ -247,6 +273,7 @@ func TestDashboardByRoute(t *testing.T) {
 	assert.Equal(t, []any{
 		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
 		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
+		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="Requests" stack="test"', 'Sum', 60)`}}},
 	}, searches)
 }
 

@@ -87,35 +87,54 @@ func backendAlarms(a *Args) []alarm {
 	}
 }
 
-// databaseAlarms derive from the instance: RDS allows one connection for each 9,531,392 bytes of memory, at most 5,000, and
-// on small classes a good quarter of the nominal memory is not counted.
+// databaseAlarms watch the instance and each of its replicas, which also have to keep up.
 func databaseAlarms(a *Args) []alarm {
-	rds := func(name string) metric {
-		return metric{"AWS/RDS", name, []dimension{{"DBInstanceIdentifier", a.DatabaseInstanceID}}}
+	table := instanceAlarms(a, "database", "The database", a.DatabaseInstanceID)
+	for i := range a.DatabaseReplicas {
+		id := a.DatabaseReplicaIDs.ToStringArrayOutput().Index(pulumi.Int(i))
+		name, who := fmt.Sprintf("database-replica-%d", i+1), fmt.Sprintf("Read replica %d", i+1)
+		table = append(table, instanceAlarms(a, name, who, id)...)
+		table = append(table, alarm{
+			name: name + "-lag", anchor: "database-lag", section: database, metric: rdsMetric(id, "ReplicaLag"),
+			// Up to five minutes are normal when nobody writes.
+			means:     who + " is more than ten minutes behind, or does not replicate.",
+			statistic: "Maximum", period: minutes, periods: 3, is: above, threshold: 600, silence: silenceIsBad,
+		})
 	}
+	return table
+}
+
+func rdsMetric(id pulumi.StringInput, name string) metric {
+	return metric{"AWS/RDS", name, []dimension{{"DBInstanceIdentifier", id}}}
+}
+
+// instanceAlarms derive from the instance: RDS allows one connection for each 9,531,392 bytes of memory, at most 5,000, and
+// on small classes a good quarter of the nominal memory is not counted.
+func instanceAlarms(a *Args, name, who string, id pulumi.StringInput) []alarm {
+	rds := func(name string) metric { return rdsMetric(id, name) }
 	memory := float64(a.DatabaseMemoryGiB) * gib
 	connections := float64(int(0.6 * min(memory/9531392, 5000)))
 	// Storage autoscaling begins at 10 % free; less than half of that means that it cannot keep up or has reached its limit.
 	storage := max(0.05*float64(a.DatabaseStorageGiB), 1) * gib
 	return []alarm{
 		{
-			name: "database-cpu", section: database, metric: rds("CPUUtilization"),
-			means:     "The database is above 80 % CPU.",
+			name: name + "-cpu", anchor: "database-cpu", section: database, metric: rds("CPUUtilization"),
+			means:     who + " is above 80 % CPU.",
 			statistic: "Average", period: minutes, periods: 3, is: above, threshold: 80, silence: silenceWaits,
 		},
 		{
-			name: "database-connections", section: database, metric: rds("DatabaseConnections"),
-			means:     fmt.Sprintf("The database has more than %.0f connections, 60 %% of what its memory allows.", connections),
+			name: name + "-connections", anchor: "database-connections", section: database, metric: rds("DatabaseConnections"),
+			means:     fmt.Sprintf("%s has more than %.0f connections, 60 %% of what its memory allows.", who, connections),
 			statistic: "Maximum", period: minutes, periods: 2, is: above, threshold: connections, silence: silenceWaits,
 		},
 		{
-			name: "database-storage", section: database, metric: rds("FreeStorageSpace"),
-			means:     "The database is running out of storage, or reports nothing.",
+			name: name + "-storage", anchor: "database-storage", section: database, metric: rds("FreeStorageSpace"),
+			means:     who + " is running out of storage, or reports nothing.",
 			statistic: "Minimum", period: minutes, periods: 2, is: below, threshold: storage, silence: silenceIsBad,
 		},
 		{
-			name: "database-memory", section: database, metric: rds("FreeableMemory"),
-			means:     "The database has less than 5 % of its memory to spare.",
+			name: name + "-memory", anchor: "database-memory", section: database, metric: rds("FreeableMemory"),
+			means:     who + " has less than 5 % of its memory to spare.",
 			statistic: "Average", period: minutes, periods: 3, is: below, threshold: float64(int64(0.05 * memory)), silence: silenceWaits,
 		},
 	}

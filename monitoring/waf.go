@@ -10,10 +10,51 @@ import (
 )
 
 const (
+	ipSetToken      = "aws:wafv2/ipSet:IpSet"
 	webACLToken     = "aws:wafv2/webAcl:WebAcl"
 	webACLLinkToken = "aws:wafv2/webAclAssociation:WebAclAssociation"
 	webACLLogToken  = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
 )
+
+// rateLimit is how many requests one address may send in five minutes, about 33 a second: far above one person or agent, so
+// that an office behind one address fits, and far below what it takes to wear the backend out.
+const rateLimit = 10_000
+
+// rateRule refuses addresses that send too much with 429, which clients answer by waiting. The stack's own agents share
+// the few addresses of its NAT, and the API's throttling bounds them.
+func (b *builder) rateRule() (pulumi.Map, error) {
+	child := b.child("own-addresses")
+	own, err := b.register(ipSetToken, child, pulumi.Map{
+		"description":      pulumi.String("The stack's own agents"),
+		"scope":            pulumi.String("REGIONAL"),
+		"ipAddressVersion": pulumi.String("IPV4"),
+		"addresses": b.args.OwnAddresses.ToStringArrayOutput().ApplyT(func(addresses []string) []string {
+			ranges := make([]string, len(addresses))
+			for i, address := range addresses {
+				ranges[i] = address + "/32"
+			}
+			return ranges
+		}).(pulumi.StringArrayOutput),
+		"tags": b.tags(child),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("creating set of own addresses: %w", err)
+	}
+	return pulumi.Map{
+		"name":     pulumi.String("RateLimit"),
+		"priority": pulumi.Int(0),
+		"action":   pulumi.Map{"block": pulumi.Map{"customResponse": pulumi.Map{"responseCode": pulumi.Int(429)}}},
+		"statement": pulumi.Map{"rateBasedStatement": pulumi.Map{
+			"aggregateKeyType":    pulumi.String("IP"),
+			"evaluationWindowSec": pulumi.Int(300),
+			"limit":               pulumi.Int(rateLimit),
+			"scopeDownStatement": pulumi.Map{"notStatement": pulumi.Map{"statements": pulumi.Array{
+				pulumi.Map{"ipSetReferenceStatement": pulumi.Map{"arn": own.Arn}},
+			}}},
+		}},
+		"visibilityConfig": visibility("RateLimit"),
+	}, nil
+}
 
 // managedRules is one of AWS's rule groups.
 type managedRules struct {
@@ -65,9 +106,13 @@ func visibility(name string) pulumi.Map {
 // waf puts one web ACL in front of the public load balancer and the API's stage, and logs what it sees.
 func (b *builder) waf() error {
 	child := b.child("web-acl")
-	var rules pulumi.Array
-	for i, group := range ruleGroups {
-		rules = append(rules, group.rule(i))
+	rate, err := b.rateRule()
+	if err != nil {
+		return err
+	}
+	rules := pulumi.Array{rate}
+	for _, group := range ruleGroups {
+		rules = append(rules, group.rule(len(rules)))
 	}
 	acl, err := b.register(webACLToken, child, pulumi.Map{
 		"description":      pulumi.String("Public load balancer and API"),

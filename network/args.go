@@ -33,6 +33,9 @@ func (n NAT) Gateways(zones int) int {
 	}
 }
 
+// Addresses is how many addresses the private subnets have on the internet.
+func (n NAT) Addresses(zones int) int { return max(n.Gateways(zones), 1) }
+
 // Args decide the network.
 type Args struct {
 	Stack              stack.Info
@@ -43,6 +46,7 @@ type Args struct {
 	FlowLogs           bool
 	LogRetentionDays   int                  // of the flow logs
 	LogsKeyARN         pulumi.StringInput   // encrypts the flow logs
+	AlarmTopicARN      pulumi.StringInput   // hears of a NAT instance that fails
 	AllowedCIDRs       []string             // who may reach the public load balancer
 	HTTPS              bool                 // the public load balancer has a certificate
 	PersistentStorage  bool                 // agents have a file system
@@ -89,6 +93,9 @@ func (a *Args) validate() error {
 	}
 	if a.FlowLogs && a.LogsKeyARN == nil {
 		return fmt.Errorf("network.Args.LogsKeyARN: want the ARN of a key with FlowLogs, got none")
+	}
+	if a.NAT == NATByInstance && a.AlarmTopicARN == nil {
+		return fmt.Errorf("network.Args.AlarmTopicARN: want the ARN of a topic with NAT %s, got none", a.NAT)
 	}
 	if len(a.BucketARNs) == 0 {
 		return fmt.Errorf("network.Args.BucketARNs: want at least one: the S3 endpoint would let nothing through")

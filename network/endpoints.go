@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
@@ -73,27 +74,46 @@ func s3EndpointPolicy(stack stack.Info, buckets []pulumi.StringInput) pulumi.Str
 
 // makeInterfaceEndpoints puts one interface per service and zone into the clients tier: an endpoint takes one subnet of a
 // zone, and its private name answers in the whole VPC.
-func (b *builder) makeInterfaceEndpoints(clients *tier, group *ec2.SecurityGroup) error {
+func (b *builder) makeInterfaceEndpoints(clients *tier) error {
 	for _, service := range b.args.InterfaceEndpoints {
 		suffix := "endpoint-" + strings.ReplaceAll(service, ".", "-")
 		var subnets pulumi.StringArray
 		for _, subnet := range clients.subnets {
 			subnets = append(subnets, subnet.ID())
 		}
-		_, err := ec2.NewVpcEndpoint(b.ctx, b.child(suffix), &ec2.VpcEndpointArgs{
+		args := &ec2.VpcEndpointArgs{
 			VpcId:             b.vpc.ID(),
 			ServiceName:       pulumi.String(b.service(service)),
 			VpcEndpointType:   pulumi.String("Interface"),
 			PrivateDnsEnabled: pulumi.Bool(true),
 			SubnetIds:         subnets,
-			SecurityGroupIds:  pulumi.StringArray{group.ID()},
+			SecurityGroupIds:  pulumi.StringArray{b.groupID(Endpoints)},
 			Tags:              b.tags(suffix),
-		}, b.opts()...)
-		if err != nil {
+		}
+		if !slices.Contains(withoutPolicy, service) {
+			args.Policy = interfaceEndpointPolicy(b.args.Stack)
+		}
+		if _, err := ec2.NewVpcEndpoint(b.ctx, b.child(suffix), args, b.opts()...); err != nil {
 			return fmt.Errorf("creating interface endpoint %s: %w", service, err)
 		}
 	}
 	return nil
+}
+
+// withoutPolicy are the services whose endpoints take no policy: AWS refuses to create one with it.
+var withoutPolicy = []string{"ecs", "ecs-agent", "ecs-telemetry"}
+
+// interfaceEndpointPolicy lets identities of the stack's own account through and nobody else: credentials of another account
+// that somebody brings along cannot carry data out by the endpoint.
+func interfaceEndpointPolicy(stack stack.Info) pulumi.StringOutput {
+	return policy.JSON(policy.Statement{
+		Sid:        "OwnAccount",
+		Effect:     policy.Allow,
+		Principals: []policy.Principal{policy.Everyone()}, // of the account, says the condition; an endpoint policy grants nothing
+		Actions:    []string{"*"},                         // what may be done is for the roles to say
+		Resources:  policy.Strings("*"),
+		Conditions: []policy.Condition{{Test: "StringEquals", Key: "aws:PrincipalAccount", Values: policy.Strings(stack.AccountID)}},
+	})
 }
 
 func (b *builder) service(name string) string {

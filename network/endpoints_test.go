@@ -35,6 +35,21 @@ func TestEndpoints(t *testing.T) {
 	assert.Equal(t, []any{graph.Outputs(t, component)["SecurityGroups.Endpoints"]}, groups)
 }
 
+// Interface endpoints let the stack's own account through, where their service takes a policy.
+func TestInterfaceEndpointPolicies(t *testing.T) {
+	args := production()
+	args.InterfaceEndpoints = []string{"ecr.api", "ecs", "ecs-agent", "ecs-telemetry", "ssmmessages"}
+	graph := deploy(t, args)
+	for _, service := range []string{"ecr-api", "ssmmessages"} {
+		assert.JSONEq(t, `{"Version": "2012-10-17", "Statement": [{"Sid": "OwnAccount", "Effect": "Allow", "Principal": "*",
+			"Action": ["*"], "Resource": ["*"], "Condition": {"StringEquals": {"aws:PrincipalAccount": ["123456789012"]}}}]}`,
+			graph.Find(t, typeEndpoint, "network-endpoint-"+service).String(t, "policy"), service)
+	}
+	for _, service := range []string{"ecs", "ecs-agent", "ecs-telemetry"} {
+		assert.NotContains(t, graph.Find(t, typeEndpoint, "network-endpoint-"+service).Inputs, "policy", service)
+	}
+}
+
 func TestFlowLogs(t *testing.T) {
 	graph := deploy(t, development())
 	log := graph.Only(t, typeFlowLog)

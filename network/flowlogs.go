@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/policy"
+	"scalable-backend/internal/role"
 )
 
 // makeFlowLogs records accepted and rejected connections of the VPC, and returns the log group's name, "" without them.
@@ -49,15 +50,14 @@ func (b *builder) makeFlowLogs() (pulumi.StringOutput, error) {
 func (b *builder) makeFlowLogRole(suffix string, group *cloudwatch.LogGroup) (pulumi.StringOutput, error) {
 	var none pulumi.StringOutput
 	stack := b.args.Stack
-	role, err := iam.NewRole(b.ctx, b.child(suffix), &iam.RoleArgs{
-		Description: pulumi.String("Writes VPC flow logs"),
-		AssumeRolePolicy: policy.AssumeRole("vpc-flow-logs.amazonaws.com", policy.SourceAccount(stack.AccountID), policy.Condition{
+	writer, err := role.New(b.ctx, b.child(suffix), role.Args{
+		Stack: stack, Tier: "network", Service: "vpc-flow-logs.amazonaws.com", Description: "Writes VPC flow logs",
+		Trust: []policy.Condition{policy.SourceAccount(stack.AccountID), {
 			Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(stack.ARN("ec2", "vpc-flow-log/*")), // the id is not known before the log
-		}),
-		Tags: b.tags(suffix),
+		}},
 	}, b.opts()...)
 	if err != nil {
-		return none, fmt.Errorf("creating role of flow logs: %w", err)
+		return none, err
 	}
 	document, err := iam.NewPolicy(b.ctx, b.child(suffix), &iam.PolicyArgs{
 		Description: pulumi.String("Writing VPC flow logs to their log group"),
@@ -79,13 +79,13 @@ func (b *builder) makeFlowLogRole(suffix string, group *cloudwatch.LogGroup) (pu
 		return none, fmt.Errorf("creating policy of flow logs: %w", err)
 	}
 	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child(suffix), &iam.RolePolicyAttachmentArgs{
-		Role:      role.Name,
+		Role:      writer.Name,
 		PolicyArn: document.Arn,
 	}, b.opts()...)
 	if err != nil {
 		return none, fmt.Errorf("attaching policy of flow logs: %w", err)
 	}
-	return pulumi.All(role.Arn, attachment.ID()).ApplyT(func(values []any) string {
+	return pulumi.All(writer.Arn, attachment.ID()).ApplyT(func(values []any) string {
 		return values[0].(string)
 	}).(pulumi.StringOutput), nil
 }

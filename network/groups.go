@@ -24,9 +24,9 @@ func (b *builder) options() Options {
 
 // makeGroups makes the groups that something will use, and the rules of the flow table. A description cannot be changed
 // later without replacing the group.
-func (b *builder) makeGroups() (map[Peer]*ec2.SecurityGroup, error) {
+func (b *builder) makeGroups() error {
 	options := b.options()
-	groups := map[Peer]*ec2.SecurityGroup{}
+	b.groups, b.rules = map[Peer]*ec2.SecurityGroup{}, map[Peer][]any{}
 	for _, g := range []struct {
 		role        Peer
 		description string
@@ -51,27 +51,39 @@ func (b *builder) makeGroups() (map[Peer]*ec2.SecurityGroup, error) {
 			Tags:        b.tags(string(g.role)),
 		}, b.opts()...)
 		if err != nil {
-			return nil, fmt.Errorf("creating security group %s: %w", g.role, err)
+			return fmt.Errorf("creating security group %s: %w", g.role, err)
 		}
-		groups[g.role] = group
+		b.groups[g.role] = group
 	}
 	for _, flow := range Flows(options) {
-		if err := b.makeRules(flow, groups); err != nil {
-			return nil, err
+		if err := b.makeRules(flow); err != nil {
+			return err
 		}
 	}
-	return groups, nil
+	return nil
+}
+
+// groupID is the id of a group, known when its rules exist: what starts in the group may connect at once. The users' way in
+// is left out; who may come changes often, and the load balancer does not depend on it. A role without a group has no id.
+func (b *builder) groupID(role Peer) pulumi.StringOutput {
+	group, ok := b.groups[role]
+	if !ok {
+		return pulumi.String("").ToStringOutput()
+	}
+	return pulumi.All(append([]any{group.ID()}, b.rules[role]...)...).ApplyT(func(values []any) string {
+		return string(values[0].(pulumi.ID))
+	}).(pulumi.StringOutput)
 }
 
 // makeRules makes the rules of one flow, at each of its ends that is a group.
-func (b *builder) makeRules(flow Flow, groups map[Peer]*ec2.SecurityGroup) error {
+func (b *builder) makeRules(flow Flow) error {
 	suffix := fmt.Sprintf("%s-to-%s-%d", flow.From.slug(), flow.To.slug(), flow.Port)
 	for _, peer := range []Peer{flow.From, flow.To} {
-		if _, ok := groups[peer]; !ok && !peer.IsRange() {
+		if _, ok := b.groups[peer]; !ok && !peer.IsRange() {
 			return fmt.Errorf("flow %s: there is no security group %s", suffix, peer)
 		}
 	}
-	if to, ok := groups[flow.To]; ok {
+	if to, ok := b.groups[flow.To]; ok {
 		args := &vpc.SecurityGroupIngressRuleArgs{
 			SecurityGroupId: to.ID(),
 			IpProtocol:      pulumi.String(flow.Protocol),
@@ -80,16 +92,20 @@ func (b *builder) makeRules(flow Flow, groups map[Peer]*ec2.SecurityGroup) error
 			Description:     pulumi.String(flow.Why),
 			Tags:            b.tags(suffix + "-in"),
 		}
-		if from, ok := groups[flow.From]; ok {
+		if from, ok := b.groups[flow.From]; ok {
 			args.ReferencedSecurityGroupId = from.ID()
 		} else {
 			args.CidrIpv4 = pulumi.String(string(flow.From))
 		}
-		if _, err := vpc.NewSecurityGroupIngressRule(b.ctx, b.child(suffix+"-in"), args, b.opts()...); err != nil {
+		rule, err := vpc.NewSecurityGroupIngressRule(b.ctx, b.child(suffix+"-in"), args, b.opts()...)
+		if err != nil {
 			return fmt.Errorf("creating ingress rule %s: %w", suffix, err)
 		}
+		if flow.To != LoadBalancer {
+			b.rules[flow.To] = append(b.rules[flow.To], rule.ID())
+		}
 	}
-	if from, ok := groups[flow.From]; ok {
+	if from, ok := b.groups[flow.From]; ok {
 		args := &vpc.SecurityGroupEgressRuleArgs{
 			SecurityGroupId: from.ID(),
 			IpProtocol:      pulumi.String(flow.Protocol),
@@ -98,14 +114,16 @@ func (b *builder) makeRules(flow Flow, groups map[Peer]*ec2.SecurityGroup) error
 			Description:     pulumi.String(flow.Why),
 			Tags:            b.tags(suffix + "-out"),
 		}
-		if to, ok := groups[flow.To]; ok {
+		if to, ok := b.groups[flow.To]; ok {
 			args.ReferencedSecurityGroupId = to.ID()
 		} else {
 			args.CidrIpv4 = pulumi.String(string(flow.To))
 		}
-		if _, err := vpc.NewSecurityGroupEgressRule(b.ctx, b.child(suffix+"-out"), args, b.opts()...); err != nil {
+		rule, err := vpc.NewSecurityGroupEgressRule(b.ctx, b.child(suffix+"-out"), args, b.opts()...)
+		if err != nil {
 			return fmt.Errorf("creating egress rule %s: %w", suffix, err)
 		}
+		b.rules[flow.From] = append(b.rules[flow.From], rule.ID())
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -88,4 +89,30 @@ func TestEveryOptionYieldsItsRules(t *testing.T) {
 	outputs := graph.Outputs(t, component)
 	assert.Equal(t, "sg-network-file-system", outputs["SecurityGroups.FileSystem"])
 	assert.Equal(t, "sg-network-backend", outputs["SecurityGroups.Backend"])
+}
+
+// An id that a tier gets must not be known before the rules of its group exist.
+func TestGroupIDsCarryTheirRules(t *testing.T) {
+	const probe = "aws:ec2/networkInterface:NetworkInterface"
+	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
+		n, err := New(ctx, "network", production())
+		if err != nil {
+			return err
+		}
+		for role, id := range map[Peer]pulumi.StringOutput{Backend: n.SecurityGroups.Backend, LoadBalancer: n.SecurityGroups.LoadBalancer} {
+			var state pulumi.CustomResourceState
+			if err := ctx.RegisterResource(probe, string(role), pulumi.Map{"securityGroups": pulumi.StringArray{id}}, &state); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	assert.ElementsMatch(t, []string{
+		typeGroup + "::network-backend", typeIngress + "::network-load-balancer-to-backend-8080-in",
+		typeIngress + "::network-gateway-load-balancer-to-backend-8081-in", typeEgress + "::network-backend-to-database-5432-out",
+		typeEgress + "::network-backend-to-anywhere-443-out", typeEgress + "::network-backend-to-endpoints-443-out",
+	}, graph.Find(t, probe, "backend").DependsOn)
+	assert.ElementsMatch(t, []string{
+		typeGroup + "::network-load-balancer", typeEgress + "::network-load-balancer-to-backend-8080-out",
+	}, graph.Find(t, probe, "load-balancer").DependsOn, "who may come changes nothing for the load balancer")
 }

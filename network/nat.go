@@ -7,23 +7,29 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// makeNAT makes the strategy's way out and returns one exit per private route table, and the ids of the gateways.
-func (b *builder) makeNAT(publicIDs []pulumi.StringOutput, group *ec2.SecurityGroup) ([]exit, []pulumi.StringOutput, error) {
+// ways are how the private subnets get out: one exit per private route table.
+type ways struct {
+	exits     []exit
+	gateways  []pulumi.StringOutput // ids, none with an instance
+	addresses []pulumi.StringOutput // as the internet sees them
+}
+
+// makeNAT makes the strategy's ways out.
+func (b *builder) makeNAT(publicIDs []pulumi.StringOutput) (*ways, error) {
 	if b.args.NAT == NATByInstance {
-		way, err := b.makeNATInstance(publicIDs[0], group)
-		return []exit{way}, nil, err
+		return b.makeNATInstance(publicIDs[0])
 	}
-	var exits []exit
-	var ids []pulumi.StringOutput
+	w := &ways{}
 	for i := range b.args.NAT.Gateways(len(b.args.Zones)) {
 		gateway, err := b.makeNATGateway(i, publicIDs[i])
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		exits = append(exits, func(route *ec2.RouteArgs) { route.NatGatewayId = gateway.ID() })
-		ids = append(ids, gateway.ID().ToStringOutput())
+		w.exits = append(w.exits, func(route *ec2.RouteArgs) { route.NatGatewayId = gateway.ID() })
+		w.gateways = append(w.gateways, gateway.ID().ToStringOutput())
+		w.addresses = append(w.addresses, gateway.PublicIp)
 	}
-	return exits, ids, nil
+	return w, nil
 }
 
 func (b *builder) makeNATGateway(zone int, subnetID pulumi.StringOutput) (*ec2.NatGateway, error) {

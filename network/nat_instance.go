@@ -41,7 +41,7 @@ func (b *builder) natRanges() []netip.Prefix {
 	return []netip.Prefix{b.plan.BackendRange, b.plan.ClientsRange}
 }
 
-func (b *builder) makeNATInstance(subnetID pulumi.StringOutput, group *ec2.SecurityGroup) (exit, error) {
+func (b *builder) makeNATInstance(subnetID pulumi.StringOutput) (*ways, error) {
 	userData, err := natUserData(b.args.CIDR, b.natRanges())
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (b *builder) makeNATInstance(subnetID pulumi.StringOutput, group *ec2.Secur
 		Ami:                 pulumi.String(image.Id),
 		InstanceType:        pulumi.String(natInstanceType),
 		SubnetId:            subnetID,
-		VpcSecurityGroupIds: pulumi.StringArray{group.ID()},
+		VpcSecurityGroupIds: pulumi.StringArray{b.groupID(NATInstance)},
 		// AssociatePublicIpAddress stays unset: the subnet gives none, and "false" would read back as "true" once the elastic
 		// address is attached, which replaces the instance in every update.
 		SourceDestCheck: pulumi.Bool(false), // it forwards packets that are not addressed to it
@@ -100,7 +100,10 @@ func (b *builder) makeNATInstance(subnetID pulumi.StringOutput, group *ec2.Secur
 	target := pulumi.All(instance.PrimaryNetworkInterfaceId, address.ID()).ApplyT(func(values []any) string {
 		return values[0].(string)
 	}).(pulumi.StringOutput)
-	return func(route *ec2.RouteArgs) { route.NetworkInterfaceId = target }, nil
+	return &ways{
+		exits:     []exit{func(route *ec2.RouteArgs) { route.NetworkInterfaceId = target }},
+		addresses: []pulumi.StringOutput{address.PublicIp},
+	}, nil
 }
 
 // makeNATReboot restarts an instance that hangs. A failing host is left to the instance's own recovery.
@@ -117,8 +120,11 @@ func (b *builder) makeNATReboot(instance *ec2.Instance) error {
 		Threshold:          pulumi.Float64(1),
 		ComparisonOperator: pulumi.String("GreaterThanOrEqualToThreshold"),
 		TreatMissingData:   pulumi.String("missing"), // a stopped instance has no checks and is not to be restarted
-		AlarmActions:       pulumi.Array{pulumi.String("arn:" + stack.Partition + ":automate:" + stack.Region + ":ec2:reboot")},
-		Tags:               b.tags("nat-reboot"),
+		AlarmActions: pulumi.Array{
+			pulumi.String("arn:" + stack.Partition + ":automate:" + stack.Region + ":ec2:reboot"), b.args.AlarmTopicARN,
+		},
+		OkActions: pulumi.Array{b.args.AlarmTopicARN},
+		Tags:      b.tags("nat-reboot"),
 	}, b.opts()...)
 	if err != nil {
 		return fmt.Errorf("creating alarm of NAT instance: %w", err)

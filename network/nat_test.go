@@ -49,6 +49,11 @@ func TestDevelopmentWithANATInstance(t *testing.T) {
 	alarm := graph.Only(t, typeAlarm)
 	assert.Equal(t, "arn:aws:automate:eu-central-1:ec2:reboot", alarm.String(t, "alarmActions", 0))
 	assert.Equal(t, "StatusCheckFailed_Instance", alarm.String(t, "metricName"))
+	assert.Equal(t, "arn:aws:sns:eu-central-1:123456789012:alerts", alarm.String(t, "alarmActions", 1))
+	assert.Equal(t, []any{"arn:aws:sns:eu-central-1:123456789012:alerts"}, alarm.Inputs["okActions"])
+	assert.Len(t, graph.Outputs(t, component)["NATAddresses"], NATByInstance.Addresses(2))
+	args.AlarmTopicARN = nil
+	assert.ErrorContains(t, args.validate(), "network.Args.AlarmTopicARN")
 	assert.Empty(t, graph.Outputs(t, component)["NATGatewayIDs"])
 }
 

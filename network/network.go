@@ -5,13 +5,12 @@ package network
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 const componentType = "scalable-backend:network:Network"
 
-// SecurityGroups are the ids of the groups. FileSystem and Endpoints are empty strings where nothing would use them.
+// SecurityGroups are the ids of the groups, known when their rules exist. FileSystem and Endpoints are empty strings where nothing would use them.
 type SecurityGroups struct {
 	LoadBalancer, GatewayLoadBalancer, Backend, Database, Agents, FileSystem, Endpoints pulumi.StringOutput
 }
@@ -29,6 +28,7 @@ type Network struct {
 	DatabaseSubnetIDs pulumi.StringArrayOutput
 	SecurityGroups    SecurityGroups
 	NATGatewayIDs     pulumi.StringArrayOutput // NAT.Gateways of them
+	NATAddresses      pulumi.StringArrayOutput // NAT.Addresses of them: the private subnets on the internet
 	FlowLogGroupName  pulumi.StringOutput      // empty without flow logs
 }
 
@@ -57,6 +57,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"clientSubnetIds":   n.ClientSubnetIDs,
 		"databaseSubnetIds": n.DatabaseSubnetIDs,
 		"natGatewayIds":     n.NATGatewayIDs,
+		"natAddresses":      n.NATAddresses,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("registering outputs of network: %w", err)
@@ -68,8 +69,7 @@ func (b *builder) build(n *Network) error {
 	if err := b.makeVPC(); err != nil {
 		return err
 	}
-	groups, err := b.makeGroups()
-	if err != nil {
+	if err := b.makeGroups(); err != nil {
 		return err
 	}
 	public, err := b.makeTier("public", b.plan.Public, []exit{b.toInternet})
@@ -77,15 +77,15 @@ func (b *builder) build(n *Network) error {
 		return err
 	}
 	publicIDs := public.ids()
-	exits, gateways, err := b.makeNAT(publicIDs, groups[NATInstance])
+	nat, err := b.makeNAT(publicIDs)
 	if err != nil {
 		return err
 	}
-	backend, err := b.makeTier("backend", b.plan.Backend, exits)
+	backend, err := b.makeTier("backend", b.plan.Backend, nat.exits)
 	if err != nil {
 		return err
 	}
-	clients, err := b.makeTier("clients", b.plan.Clients, exits)
+	clients, err := b.makeTier("clients", b.plan.Clients, nat.exits)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (b *builder) build(n *Network) error {
 	if err != nil {
 		return err
 	}
-	if err := b.makeInterfaceEndpoints(clients, groups[Endpoints]); err != nil {
+	if err := b.makeInterfaceEndpoints(clients); err != nil {
 		return err
 	}
 	flowLogGroup, err := b.makeFlowLogs()
@@ -113,25 +113,17 @@ func (b *builder) build(n *Network) error {
 	n.ClientSubnetIDs = array(clients.ids(s3))
 	n.DatabaseSubnetIDs = array(database.ids())
 	n.SecurityGroups = SecurityGroups{
-		LoadBalancer:        groupID(groups, LoadBalancer),
-		GatewayLoadBalancer: groupID(groups, GatewayLoadBalancer),
-		Backend:             groupID(groups, Backend),
-		Database:            groupID(groups, Database),
-		Agents:              groupID(groups, Agents),
-		FileSystem:          groupID(groups, FileSystem),
-		Endpoints:           groupID(groups, Endpoints),
+		LoadBalancer:        b.groupID(LoadBalancer),
+		GatewayLoadBalancer: b.groupID(GatewayLoadBalancer),
+		Backend:             b.groupID(Backend),
+		Database:            b.groupID(Database),
+		Agents:              b.groupID(Agents),
+		FileSystem:          b.groupID(FileSystem),
+		Endpoints:           b.groupID(Endpoints),
 	}
-	n.NATGatewayIDs = array(gateways)
+	n.NATGatewayIDs, n.NATAddresses = array(nat.gateways), array(nat.addresses)
 	n.FlowLogGroupName = flowLogGroup
 	return nil
-}
-
-func groupID(groups map[Peer]*ec2.SecurityGroup, role Peer) pulumi.StringOutput {
-	group, ok := groups[role]
-	if !ok {
-		return pulumi.String("").ToStringOutput()
-	}
-	return group.ID().ToStringOutput()
 }
 
 func array(ids []pulumi.StringOutput) pulumi.StringArrayOutput {

@@ -42,7 +42,8 @@ func development() *Args {
 	return &Args{
 		Stack: stack, CIDR: "10.20.0.0/16", Zones: []string{"eu-central-1a", "eu-central-1b"}, NAT: NATSingle,
 		FlowLogs: true, LogRetentionDays: 14, LogsKeyARN: pulumi.String("arn:aws:kms:eu-central-1:123456789012:key/logs"),
-		BucketARNs: []pulumi.StringInput{pulumi.String("arn:aws:s3:::data")},
+		BucketARNs:    []pulumi.StringInput{pulumi.String("arn:aws:s3:::data")},
+		AlarmTopicARN: pulumi.String("arn:aws:sns:eu-central-1:123456789012:alerts"),
 	}
 }
 
@@ -137,6 +138,7 @@ func TestDevelopmentWithOneGateway(t *testing.T) {
 	assert.Equal(t, "10.20.0.0/16", outputs["CIDR"])
 	assert.Len(t, outputs["DatabaseSubnetIDs"], 2)
 	assert.Len(t, outputs["NATGatewayIDs"], 1)
+	assert.Len(t, outputs["NATAddresses"], NATSingle.Addresses(2))
 }
 
 func TestProduction(t *testing.T) {

@@ -19,6 +19,8 @@ type builder struct {
 
 	vpc      *ec2.Vpc
 	internet *ec2.InternetGateway
+	groups   map[Peer]*ec2.SecurityGroup
+	rules    map[Peer][]any // ids of each group's rules that who starts in it needs
 }
 
 func (b *builder) child(suffix string) string { return b.name + "-" + suffix }

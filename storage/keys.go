@@ -11,11 +11,14 @@ import (
 
 // makeKeys makes one key for what the system stores and one for what it logs, so that reading logs needs no access to data.
 func (b *builder) makeKeys(s *Storage) error {
-	data, err := b.makeKey("data", "Data of "+b.args.Stack.Project+" "+b.args.Stack.Stack, b.accountStatement())
+	// The data key outlives a stack that keeps its data: the database's final snapshot and backups are nothing without it.
+	data, err := b.makeKey("data", "Data of "+b.args.Stack.Project+" "+b.args.Stack.Stack, pulumi.RetainOnDelete(!b.args.Stack.Disposable),
+		b.accountStatement())
 	if err != nil {
 		return err
 	}
-	logs, err := b.makeKey("logs", "Logs of "+b.args.Stack.Project+" "+b.args.Stack.Stack, b.accountStatement(), b.logsStatement())
+	logs, err := b.makeKey("logs", "Logs of "+b.args.Stack.Project+" "+b.args.Stack.Stack, pulumi.RetainOnDelete(false),
+		b.accountStatement(), b.logsStatement())
 	if err != nil {
 		return err
 	}
@@ -23,7 +26,7 @@ func (b *builder) makeKeys(s *Storage) error {
 	return nil
 }
 
-func (b *builder) makeKey(suffix, description string, statements ...policy.Statement) (*kms.Key, error) {
+func (b *builder) makeKey(suffix, description string, retain pulumi.ResourceOption, statements ...policy.Statement) (*kms.Key, error) {
 	window := 30 // days in which a deletion can be taken back
 	if b.args.Stack.Disposable {
 		window = 7
@@ -34,7 +37,7 @@ func (b *builder) makeKey(suffix, description string, statements ...policy.State
 		DeletionWindowInDays: pulumi.Int(window),
 		Policy:               policy.JSON(statements...),
 		Tags:                 b.tags(suffix),
-	}, b.opts(b.protect())...)
+	}, b.opts(b.protect(), retain)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating KMS key %s: %w", suffix, err)
 	}
@@ -62,7 +65,7 @@ func (b *builder) logsStatement() policy.Statement {
 	return policy.Statement{
 		Sid:        "CloudWatchLogs",
 		Effect:     policy.Allow,
-		Principals: []policy.Principal{policy.Service("logs." + b.args.Stack.Region + ".amazonaws.com")},
+		Principals: []policy.Principal{policy.Service(b.args.Stack.LogsService())},
 		// The families are Encrypt, Decrypt, ReEncryptFrom/To and GenerateDataKey with its variants.
 		Actions:   []string{"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"},
 		Resources: policy.Strings("*"), // in a key's policy: this key

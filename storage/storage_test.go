@@ -86,6 +86,7 @@ func TestALastingStackProtectsDataAndKeys(t *testing.T) {
 	}
 	for _, r := range graph.Resources {
 		assert.Equal(t, protected[r.Key()], r.Protect, r.Key())
+		assert.Equal(t, r.Key() == typeKey+"::storage-data", r.RetainOnDelete, "%s: snapshots are nothing without the data key", r.Key())
 	}
 	for _, bucket := range graph.OfType(typeBucket) {
 		assert.False(t, bucket.Bool(t, "forceDestroy"), bucket.Name)

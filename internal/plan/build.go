@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/fsutil"
@@ -47,6 +48,11 @@ func build(ctx context.Context, dir string) (program string, done func(), err er
 		if err := compile(ctx, dir, target); err != nil {
 			return "", nil, err
 		}
+		if testing.Testing() {
+			if err := watch(ctx, dir); err != nil {
+				return "", nil, err
+			}
+		}
 		once.done = true
 	}
 	removeLeftovers(cache)
@@ -69,6 +75,29 @@ func compile(ctx context.Context, dir, target string) error {
 	command.Dir, command.Stdout, command.Stderr = dir, &output, &output
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("building the program: %w\n%s", err, strings.TrimSpace(output.String()))
+	}
+	return nil
+}
+
+// watch looks at every source of the program, for the sake of `go test`: it answers from its cache as long as nothing has
+// changed that a test has looked at, and does not know what the compiler, another process, reads.
+func watch(ctx context.Context, dir string) error {
+	const sources = `{{if not .Standard}}{{$dir := .Dir}}{{$dir}}
+{{range .GoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$dir}}/{{.}}
+{{end}}{{with .Module}}{{.GoMod}}
+{{end}}{{end}}`
+	command := exec.CommandContext(ctx, "go", "list", "-deps", "-f", sources, ".")
+	command.Dir = dir
+	output, err := command.Output()
+	if err != nil {
+		return fmt.Errorf("listing the sources of the program: %w", err)
+	}
+	for path := range strings.Lines(string(output)) {
+		// What is outside the module, `go test` leaves out itself. A directory tells of files that are new.
+		if _, err := os.Stat(strings.TrimSpace(path)); err != nil && strings.TrimSpace(path) != "" {
+			return fmt.Errorf("looking at the sources of the program: %w", err)
+		}
 	}
 	return nil
 }

@@ -47,7 +47,9 @@ func environment(dir, address string, o Options, s *settings) ([]string, error) 
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
 	}
-	var env []string
+	// The program runs for a fraction of a second and is gone: collecting its garbage takes longer than the rest. Whoever sets
+	// GOGC has it their way, as the last of two entries counts.
+	env := []string{"GOGC=off"}
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, "PULUMI_") && !strings.HasPrefix(entry, "AWS_") {
 			env = append(env, entry)

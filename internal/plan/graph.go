@@ -40,6 +40,8 @@ type Resource struct {
 	PropertyDependencies map[string][]string `json:"propertyDependencies,omitempty"` // property to type::name
 
 	Outputs  map[string]any `json:"-"` // what a component registers as its outputs
+	ID       string         `json:"-"` // made up, "" where outputs are unknown
+	State    map[string]any `json:"-"` // the made-up outputs, secrets hidden
 	revealed map[string]any
 }
 

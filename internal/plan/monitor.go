@@ -49,8 +49,9 @@ type registration struct {
 	custom, remote    bool
 	inputs            resource.PropertyMap
 	options           *pulumirpc.TransformResourceOptions
-	dependencies      map[string][]string // property to URNs
-	outputs           resource.PropertyMap
+	dependencies      map[string][]string  // property to URNs
+	outputs           resource.PropertyMap // what a component registers as its own
+	state             state
 }
 
 func newMonitor(env shape.Env, unknown bool) *monitor {

@@ -30,6 +30,9 @@ type Options struct {
 	Unknown bool
 	// Update tells the program that it is not a preview. Nothing is created all the same.
 	Update bool
+	// Changed says what an update has done to resources, by type::name. What AWS would make up comes out anew for them, so
+	// that the graph shows what follows; Compare sets it.
+	Changed map[string]shape.Change
 	// Stderr receives the program's own output; nil discards it.
 	Stderr io.Writer
 }
@@ -54,6 +57,7 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	if account := settings.account(); account != "" {
 		env.AccountID = account
 	}
+	env.Changed = o.Changed
 	m := newMonitor(env, o.Unknown)
 	address, stop, err := serve(m)
 	if err != nil {

@@ -77,7 +77,7 @@ func (m *monitor) register(ctx context.Context, r *registration, own []*pulumirp
 		return "", state{}, err
 	}
 	m.mu.Lock()
-	m.states[urn] = s
+	m.states[urn], r.state = s, s
 	m.mu.Unlock()
 	return urn, s, nil
 }
@@ -173,6 +173,7 @@ func (r *registration) resource() Resource {
 		Protect: o.GetProtect(), RetainOnDelete: o.GetRetainOnDelete(), DeleteBeforeReplace: o.GetDeleteBeforeReplace(),
 		IgnoreChanges: sorted(o.GetIgnoreChanges()), ReplaceOnChanges: sorted(o.GetReplaceOnChanges()),
 		ImportID: o.GetImport(), DependsOn: keys(o.GetDependsOn()), PropertyDependencies: map[string][]string{},
+		ID: r.state.id, State: shape.JSON(r.state.outputs, shape.HideSecrets),
 	}
 	if r.outputs != nil {
 		res.Outputs = shape.JSON(r.outputs, shape.HideSecrets)

@@ -19,18 +19,32 @@ type Info struct {
 	Disposable bool
 	// ExtraTags are added to the tags of every resource; the stack's own keys win.
 	ExtraTags map[string]string
+	// PermissionsBoundaryARN is the policy that bounds every role; empty for none. Package role sets it.
+	PermissionsBoundaryARN string
 }
+
+// The keys that Tags sets itself.
+const (
+	NameTag      = "Name"
+	ProjectTag   = "project"
+	StackTag     = "stack"
+	TierTag      = "tier"
+	ManagedByTag = "managed-by"
+)
+
+// OwnTags are the keys that no extra tag may have.
+func OwnTags() []string { return []string{NameTag, ProjectTag, StackTag, TierTag, ManagedByTag} }
 
 // Tags returns the tags of one resource: Name, project, stack, tier and managed-by.
 func (i Info) Tags(tier, name string) pulumi.StringMap {
 	tags := map[string]string{}
 	maps.Copy(tags, i.ExtraTags)
 	maps.Copy(tags, map[string]string{
-		"Name":       name,
-		"project":    i.Project,
-		"stack":      i.Stack,
-		"tier":       tier,
-		"managed-by": "pulumi",
+		NameTag:      name,
+		ProjectTag:   i.Project,
+		StackTag:     i.Stack,
+		TierTag:      tier,
+		ManagedByTag: "pulumi",
 	})
 	return pulumi.ToStringMap(tags)
 }
@@ -53,6 +67,10 @@ func (i Info) ManagedPolicyARN(path string) string {
 
 // RootARN is the account itself as a principal; a key policy without it locks everyone out.
 func (i Info) RootARN() string { return i.GlobalARN("iam", "root") }
+
+// LogsService is CloudWatch Logs as a principal, which is regional. It is the one service of this program whose principal
+// has the partition's own domain: all others end in amazonaws.com, in China too.
+func (i Info) LogsService() string { return "logs." + i.Region + "." + i.DNSSuffix() }
 
 // DNSSuffix is the domain of the partition's service endpoints.
 func (i Info) DNSSuffix() string {

@@ -22,6 +22,15 @@ func TestTags(t *testing.T) {
 	require.Equal(t, map[string]string{"cost-centre": "42", "stack": "not this one"}, i.ExtraTags, "the argument is left alone")
 }
 
+func TestOwnTagsAreWhatTagsSets(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	for key := range info().Tags("network", "x") {
+		keys = append(keys, key)
+	}
+	require.ElementsMatch(t, OwnTags(), keys)
+}
+
 func TestARNsCarryThePartition(t *testing.T) {
 	t.Parallel()
 	i := info()
@@ -29,4 +38,7 @@ func TestARNsCarryThePartition(t *testing.T) {
 	require.Equal(t, "arn:aws-cn:iam::123456789012:role/x", i.GlobalARN("iam", "role/x"))
 	require.Equal(t, "arn:aws-cn:iam::123456789012:root", i.RootARN())
 	require.Equal(t, "arn:aws-cn:iam::aws:policy/service-role/X", i.ManagedPolicyARN("service-role/X"))
+	require.Equal(t, "logs.eu-central-1.amazonaws.com.cn", i.LogsService())
+	i.Partition = "aws-us-gov"
+	require.Equal(t, "logs.eu-central-1.amazonaws.com", i.LogsService())
 }

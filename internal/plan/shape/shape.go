@@ -22,7 +22,18 @@ var outputsText string
 // Env is the account that the made-up resources live in.
 type Env struct {
 	Project, Stack, Region, AccountID, Partition, DNSSuffix string
+	// Changed says what an update has done to resources, by type::name: what AWS makes up comes out anew for them.
+	Changed map[string]Change
 }
+
+// Change is what an update did to a resource. The zero value is nothing that its outputs would show.
+type Change int
+
+// An update leaves nearly all outputs as they are; a replacement brings new ones.
+const (
+	Updated Change = iota + 1
+	Replaced
+)
 
 // NewEnv returns an account in the standard partition; an empty region stands for eu-central-1.
 func NewEnv(project, stack, region string) Env {
@@ -61,7 +72,13 @@ var always = sync.OnceValue(func() map[string][]property {
 // Outputs returns the id and the outputs of a resource: its inputs, and for every property that AWS computes a value
 // that is never empty. A type that is not in the tables gets an id and, as an AWS resource, an ARN.
 func Outputs(env Env, typ, name string, inputs resource.PropertyMap) (string, resource.PropertyMap) {
-	r := subject{Env: env, typ: typ, name: physicalName(typ, name, inputs), inputs: inputs}
+	r := subject{Env: env, typ: typ, name: physicalName(typ, name, inputs), inputs: inputs, change: env.Changed[typ+"::"+name]}
+	if r.change == Replaced {
+		r.salt = "-anew"
+		if physicalName(typ, "", inputs) == "" { // an automatic name ends in other random digits
+			r.name += r.salt
+		}
+	}
 	out := resource.PropertyMap{}
 	for key, value := range specific(r) {
 		out[resource.PropertyKey(key)] = value
@@ -89,6 +106,8 @@ type subject struct {
 	Env
 	typ, name string
 	inputs    resource.PropertyMap
+	change    Change
+	salt      string // tells the values of a replacement from those of what it replaced
 }
 
 // physicalName is the name in AWS: the one that the program gives, otherwise the logical name.
@@ -129,8 +148,19 @@ func stringOf(v resource.PropertyValue) (string, bool) {
 
 func text(s string) resource.PropertyValue { return resource.NewProperty(s) }
 
-// digits returns n hexadecimal digits that depend on the type and name alone.
-func (r subject) digits(n int) string { return Digits(r.typ+"::"+r.name, n) }
+// digits returns n hexadecimal digits that depend on the type and name, and on whether the resource was replaced.
+func (r subject) digits(n int) string { return Digits(r.typ+"::"+r.name+r.salt, n) }
+
+// Versioned tells whether an update alone gives a resource of the type outputs that it did not have.
+func Versioned(typ string) bool { return typ == "aws:ec2/launchTemplate:LaunchTemplate" }
+
+// version counts what a change adds one to.
+func (r subject) version() int {
+	if r.change == Replaced || r.change == Updated && Versioned(r.typ) {
+		return 2
+	}
+	return 1
+}
 
 // Digits returns n (at most 64) hexadecimal digits that depend on the seed alone.
 func Digits(seed string, n int) string {
@@ -204,6 +234,9 @@ func (r subject) id(out resource.PropertyMap) string {
 			return s
 		}
 		panic(fmt.Sprintf("shape: %s has no output %s for its id", r.typ, rule[1:]))
+	}
+	if !strings.HasSuffix(r.name, r.salt) {
+		return rule + r.name + r.salt // AWS makes the id anew under a name that the program gives
 	}
 	return rule + r.name
 }

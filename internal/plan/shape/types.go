@@ -1,6 +1,8 @@
 package shape
 
 import (
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -68,7 +70,7 @@ var arns = map[string]func(subject) string{
 	"aws:ec2/subnet:Subnet":                        func(r subject) string { return r.arn("ec2", "subnet/subnet-"+r.name) },
 	"aws:ec2/vpc:Vpc":                              func(r subject) string { return r.arn("ec2", "vpc/vpc-"+r.name) },
 	"aws:ecs/service:Service":                      func(r subject) string { return r.arn("ecs", "service/"+last(r.input("cluster"), "/")+"/"+r.name) },
-	"aws:ecs/taskDefinition:TaskDefinition":        func(r subject) string { return r.arn("ecs", "task-definition/"+r.name+":1") },
+	"aws:ecs/taskDefinition:TaskDefinition":        func(r subject) string { return r.arn("ecs", fmt.Sprintf("task-definition/%s:%d", r.name, r.version())) },
 	"aws:efs/accessPoint:AccessPoint":              func(r subject) string { return r.arn("elasticfilesystem", "access-point/fsap-"+r.name) },
 	"aws:efs/fileSystem:FileSystem":                func(r subject) string { return r.arn("elasticfilesystem", "file-system/fs-"+r.name) },
 	"aws:iam/instanceProfile:InstanceProfile":      func(r subject) string { return r.global("iam", "instance-profile/"+r.name) },
@@ -104,9 +106,11 @@ func specific(r subject) map[string]resource.PropertyValue {
 		values["executionArn"] = r.arn("execute-api", r.input("restApi")+"/"+r.input("stageName"))
 		values["invokeUrl"] = "https://" + r.input("restApi") + ".execute-api." + r.Region + "." + r.DNSSuffix + "/" + r.input("stageName")
 	case "aws:ec2/eip:Eip":
-		values["publicIp"], values["allocationId"] = "203.0.113.10", "eipalloc-"+r.name
+		values["publicIp"], values["allocationId"] = r.address(), r.id(nil)
+	case "aws:ec2/launchTemplate:LaunchTemplate":
+		numbers["latestVersion"], numbers["defaultVersion"] = float64(r.version()), float64(r.version())
 	case "aws:ec2/natGateway:NatGateway":
-		values["publicIp"], values["networkInterfaceId"] = "203.0.113.11", "eni-"+r.name
+		values["publicIp"], values["networkInterfaceId"] = r.address(), "eni-"+r.name
 	case "aws:ec2/instance:Instance":
 		values["primaryNetworkInterfaceId"] = "eni-" + r.name
 	case "aws:ec2/vpc:Vpc":
@@ -132,7 +136,8 @@ func specific(r subject) map[string]resource.PropertyValue {
 	case "aws:lb/targetGroup:TargetGroup":
 		values["arnSuffix"] = targetGroupSuffix(r)
 	case "aws:rds/instance:Instance":
-		values["address"] = r.name + "." + r.digits(12) + "." + r.Region + ".rds." + r.DNSSuffix
+		// The digits are the account's in the region.
+		values["address"] = r.name + "." + Digits(r.typ+"::"+r.name, 12) + "." + r.Region + ".rds." + r.DNSSuffix
 		values["endpoint"] = values["address"] + ":5432"
 		values["resourceId"] = "db-" + strings.ToUpper(r.digits(26))
 		values["hostedZoneId"] = "Z1RLNUO7B9Q6NB"
@@ -182,6 +187,12 @@ func random(r subject) map[string]resource.PropertyValue {
 // global returns an ARN without a region.
 func (r subject) global(service, rest string) string {
 	return "arn:" + r.Partition + ":" + service + "::" + r.AccountID + ":" + rest
+}
+
+// address is one of the public addresses that RFC 2544 sets aside for tests; the documentation's own are too few to differ.
+func (r subject) address() string {
+	sum, _ := hex.DecodeString(r.digits(6)) // they are hexadecimal
+	return fmt.Sprintf("198.%d.%d.%d", 18+sum[0]%2, sum[1], sum[2])
 }
 
 func uuid(r subject) string {

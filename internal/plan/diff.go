@@ -1,0 +1,203 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Action is what an update does to a resource.
+type Action string
+
+// Keep is for a resource of which only the options or ignored inputs differ: the update leaves the thing alone.
+const (
+	Create  Action = "create"
+	Delete  Action = "delete"
+	Replace Action = "replace"
+	Update  Action = "update"
+	Keep    Action = "keep"
+)
+
+// Diff is what an update does that finds one graph and wants another.
+type Diff struct {
+	Resources []Change   `json:"resources"` // by type, then name
+	Outputs   []Property `json:"outputs"`   // the stack's
+}
+
+// Change is what happens to one resource.
+type Change struct {
+	Type       string     `json:"type"`
+	Name       string     `json:"name"`
+	Action     Action     `json:"action"`
+	Properties []Property `json:"properties,omitempty"`
+	// Protected holds for resources that the state protects: an update that deletes or replaces one is refused.
+	Protected bool `json:"protected,omitempty"`
+	// DeletedFirst holds for a replacement that leaves a gap: the old one goes before the new one comes.
+	DeletedFirst bool `json:"deletedFirst,omitempty"`
+	// Retained holds where the deleted or replaced thing stays, unmanaged.
+	Retained bool `json:"retained,omitempty"`
+	// Unreviewed holds for types of which nobody has listed the inputs that replace them.
+	Unreviewed bool `json:"unreviewed,omitempty"`
+}
+
+// Key is type::name.
+func (c Change) Key() string { return c.Type + "::" + c.Name }
+
+// Refused tells whether the engine refuses the change.
+func (c Change) Refused() bool { return c.Protected && (c.Action == Delete || c.Action == Replace) }
+
+// Property is one difference: of an input, or of an option of the resource. Secrets are {"secret": true}.
+type Property struct {
+	Path     string `json:"path"`
+	Before   any    `json:"before,omitempty"` // nil where there was none
+	After    any    `json:"after,omitempty"`
+	Replaces bool   `json:"replaces,omitempty"`
+	Ignored  bool   `json:"ignored,omitempty"` // by ignoreChanges
+	Option   bool   `json:"option,omitempty"`  // not an input: protect, dependsOn, ...
+	// Follows holds for what changes only because another change gives a resource new outputs.
+	Follows bool `json:"follows,omitempty"`
+}
+
+// Empty tells whether the graphs are the same.
+func (d *Diff) Empty() bool { return len(d.Resources)+len(d.Outputs) == 0 }
+
+// Keys are the type::name of the resources to which something happens that is one of the actions.
+func (d *Diff) Keys(actions ...Action) []string {
+	var keys []string
+	for _, c := range d.Resources {
+		if slices.Contains(actions, c.Action) {
+			keys = append(keys, c.Key())
+		}
+	}
+	return keys
+}
+
+// NewDiff compares two graphs. It sees what the graphs say and no more: that a replacement gives other resources new
+// values to work with is Compare's to find.
+func NewDiff(before, after *Graph) *Diff {
+	d := &Diff{Resources: []Change{}, Outputs: []Property{}}
+	old, now := byKey(before), byKey(after)
+	for _, key := range slices.Sorted(maps.Keys(old)) {
+		if r := old[key]; !has(now, key) {
+			d.Resources = append(d.Resources, Change{
+				Type: r.Type, Name: r.Name, Action: Delete, Protected: r.Protect, Retained: r.RetainOnDelete,
+			})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(now)) {
+		r := now[key]
+		if !has(old, key) {
+			d.Resources = append(d.Resources, Change{Type: r.Type, Name: r.Name, Action: Create})
+		} else if c := changeOf(old[key], r, old, now); len(c.Properties) > 0 {
+			d.Resources = append(d.Resources, c)
+		}
+	}
+	slices.SortFunc(d.Resources, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	d.Outputs = append(d.Outputs, differences("", masked(openedMap(before.Outputs), openedMap(before.revealed)),
+		masked(openedMap(after.Outputs), openedMap(after.revealed)))...)
+	return d
+}
+
+func byKey(g *Graph) map[string]Resource {
+	resources := map[string]Resource{}
+	for _, r := range g.Resources {
+		resources[r.Key()] = r
+	}
+	return resources
+}
+
+func has(resources map[string]Resource, key string) bool {
+	_, ok := resources[key]
+	return ok
+}
+
+// changeOf compares two versions of one resource; a change without properties is none.
+func changeOf(before, after Resource, old, now map[string]Resource) Change {
+	c := Change{
+		Type: after.Type, Name: after.Name, Action: Keep, Protected: before.Protect, Retained: after.RetainOnDelete,
+		Properties: differences("", masked(openedMap(before.Inputs), openedMap(before.revealed)),
+			masked(openedMap(after.Inputs), openedMap(after.revealed))),
+	}
+	paths, reviewed := replaces(before, after)
+	c.Unreviewed = !reviewed
+	for i := range c.Properties {
+		p := &c.Properties[i]
+		p.Ignored = slices.ContainsFunc(after.IgnoreChanges, func(pattern string) bool { return within(pattern, p.Path) })
+		p.Replaces = !p.Ignored && slices.ContainsFunc(paths, func(pattern string) bool { return covers(pattern, p.Path) })
+	}
+	c.Properties = append(c.Properties, optionsDiff(before, after, old, now)...)
+	for _, p := range c.Properties {
+		switch {
+		case p.Replaces:
+			c.Action = Replace
+		case c.Action == Keep && !p.Ignored && !p.Option:
+			c.Action = Update
+		}
+	}
+	c.settle(before, after)
+	return c
+}
+
+// settle sets what is only said of a replacement.
+func (c *Change) settle(before, after Resource) {
+	c.DeletedFirst = c.Action == Replace && deletedFirst(before, after)
+	c.Retained = c.Action == Replace && after.RetainOnDelete
+}
+
+// optionsDiff compares what is not an input. Only another type among the ancestors has an effect: it makes another URN,
+// which is another resource to the engine.
+func optionsDiff(before, after Resource, old, now map[string]Resource) []Property {
+	var found []Property
+	add := func(path string, a, b any) {
+		for _, p := range differences(path, a, b) {
+			p.Option = true
+			found = append(found, p)
+		}
+	}
+	if a, b := ancestry(before, old), ancestry(after, now); a != b {
+		found = append(found, Property{Path: "ancestry", Before: a, After: b, Option: true, Replaces: after.Custom})
+	}
+	add("parent", before.Parent, after.Parent)
+	add("custom", before.Custom, after.Custom)
+	add("remote", before.Remote, after.Remote)
+	add("protect", before.Protect, after.Protect)
+	add("retainOnDelete", before.RetainOnDelete, after.RetainOnDelete)
+	add("deleteBeforeReplace", before.DeleteBeforeReplace, after.DeleteBeforeReplace)
+	add("importId", before.ImportID, after.ImportID)
+	add("ignoreChanges", anys(before.IgnoreChanges), anys(after.IgnoreChanges))
+	add("replaceOnChanges", anys(before.ReplaceOnChanges), anys(after.ReplaceOnChanges))
+	add("dependsOn", anys(before.DependsOn), anys(after.DependsOn))
+	all := maps.Clone(before.PropertyDependencies)
+	if all == nil {
+		all = map[string][]string{}
+	}
+	maps.Copy(all, after.PropertyDependencies)
+	for _, property := range slices.Sorted(maps.Keys(all)) {
+		add("propertyDependencies."+property, anys(before.PropertyDependencies[property]), anys(after.PropertyDependencies[property]))
+	}
+	return found
+}
+
+// ancestry is the types of a resource's ancestors, as they stand in its URN.
+func ancestry(r Resource, resources map[string]Resource) string {
+	var types []string
+	for key := r.Parent; key != ""; key = resources[key].Parent {
+		typ, _, _ := strings.Cut(key, "::")
+		if types = append(types, typ); len(types) > 99 {
+			panic(fmt.Sprintf("plan: the ancestors of %s run in a circle", r.Key()))
+		}
+	}
+	return strings.Join(types, "$")
+}
+
+func anys(list []string) any {
+	out := make([]any, len(list))
+	for i, item := range list {
+		out[i] = item
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The keys of the objects that stand for a text in the readable form of a graph.
+const (
+	openJSON   = "(json)"   // the text is this value as JSON
+	openLines  = "(lines)"  // the text is these lines
+	openBase64 = "(base64)" // the text is this one in base64
+)
+
+// WriteReadable writes the graph as WriteJSON does, with policies, documents and scripts opened up, so that a reader, and a
+// comparison of two files, see the line that matters. ReadGraph reads both forms.
+func (g *Graph) WriteReadable(w io.Writer) error {
+	readable := *g
+	readable.Outputs = openedMap(g.Outputs)
+	readable.Resources = make([]Resource, len(g.Resources))
+	for i, r := range g.Resources {
+		r.Inputs = openedMap(r.Inputs)
+		readable.Resources[i] = r
+	}
+	return readable.WriteJSON(w)
+}
+
+// ReadGraph reads what WriteJSON or WriteReadable wrote. What secrets hide stays hidden.
+func ReadGraph(r io.Reader) (*Graph, error) {
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	var g Graph
+	if err := decoder.Decode(&g); err != nil {
+		return nil, fmt.Errorf("reading a graph: %w", err)
+	}
+	if decoder.More() {
+		return nil, fmt.Errorf("reading a graph: more than one JSON value")
+	}
+	return &g, nil
+}
+
+func openedMap(values map[string]any) map[string]any {
+	if values == nil {
+		return nil
+	}
+	out := maps.Clone(values)
+	for key, value := range out {
+		out[key] = opened(value)
+	}
+	return out
+}
+
+// opened replaces texts that hold a structure by the structure. What is open already stays as it is.
+func opened(value any) any {
+	switch v := value.(type) {
+	case string:
+		return openedText(v)
+	case map[string]any:
+		for _, key := range []string{openJSON, openLines, openBase64} {
+			if _, ok := v[key]; ok && len(v) == 1 {
+				return v
+			}
+		}
+		return openedMap(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = opened(item)
+		}
+		return out
+	}
+	return value
+}
+
+func openedText(text string) any {
+	if structure, ok := structured(text); ok {
+		return map[string]any{openJSON: structure}
+	}
+	if strings.Count(text, "\n") > 1 {
+		lines := []any{}
+		for line := range strings.SplitSeq(text, "\n") {
+			lines = append(lines, line)
+		}
+		return map[string]any{openLines: lines}
+	}
+	// Short texts in base64 are as likely to be digests or plain words.
+	if len(text) >= 64 {
+		if decoded, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && printable(decoded) {
+			return map[string]any{openBase64: openedText(string(decoded))}
+		}
+	}
+	return text
+}
+
+// structured parses a text that is one JSON object or array.
+func structured(text string) (any, bool) {
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+		return nil, false
+	}
+	decoder := json.NewDecoder(bytes.NewBufferString(text))
+	var value any
+	if decoder.Decode(&value) != nil || decoder.More() {
+		return nil, false
+	}
+	return value, true
+}
+
+func printable(text []byte) bool {
+	return utf8.Valid(text) && bytes.IndexFunc(text, func(r rune) bool {
+		return !unicode.IsPrint(r) && !unicode.IsSpace(r)
+	}) < 0
+}

@@ -1,0 +1,185 @@
+package proof
+
+import (
+	"fmt"
+	"strings"
+)
+
+// change is an update of a committed stack and what it does. Each line of want is a resource: the action, the type, the
+// name, and after the colon the inputs that change.
+type change struct {
+	stack    string
+	from, to map[string]string // on top of the stack's file
+	want     []string
+}
+
+const certificateARN = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+
+// digest is an image of a service in the repository of prod.
+func digest(service, digit string) string {
+	return "123456789012.dkr.ecr.us-east-1.amazonaws.com/scalable-backend/prod/" + service + "@sha256:" + strings.Repeat(digit, 64)
+}
+
+// forEach fills a line's %s with each of the texts.
+func forEach(format string, texts ...string) []string {
+	var out []string
+	for _, text := range texts {
+		out = append(out, fmt.Sprintf(format, text))
+	}
+	return out
+}
+
+func together(lists ...[]string) []string {
+	var out []string
+	for _, list := range lists {
+		out = append(out, list...)
+	}
+	return out
+}
+
+func setting(key, value string) map[string]string { return map[string]string{key: value} }
+
+func updates() map[string]change {
+	list := map[string]change{
+		// The secret gets a new version and the instance a new password; the instance stays.
+		"a new password version": {stack: "prod", to: setting("database.passwordVersion", "2"), want: []string{
+			"replace RandomPassword database-password: keepers",
+			"replace SecretVersion database-credentials-version: secretString",
+			"update Instance database-instance: password",
+		}},
+		// The parameters of another major version are another group; the data stays where it is.
+		"a new major version": {stack: "prod", to: setting("database.engineVersion", "18"), want: []string{
+			"replace ParameterGroup database-parameters: family",
+			"update EventSubscription database-parameter-events: sourceIds",
+			"update Instance database-instance: engineVersion parameterGroupName",
+		}},
+		"a larger database": {stack: "prod", to: setting("database.instanceClass", "db.m7g.xlarge"), want: []string{
+			"update Dashboard monitoring-dashboard: dashboardBody",
+			"update Instance database-instance: instanceClass",
+			"update MetricAlarm monitoring-database-connections: alarmDescription threshold",
+			"update MetricAlarm monitoring-database-memory: threshold",
+		}},
+		"another image of the backend": {
+			stack: "prod", from: setting("images.backend", digest("backend", "a")), to: setting("images.backend", digest("backend", "b")),
+			want: []string{
+				"update Group compute-group: launchTemplate",
+				"update LaunchTemplate compute-instance-arm64: userData",
+			},
+		},
+		"another image of the agent": {
+			stack: "prod", from: setting("images.agent", digest("agent", "a")), to: setting("images.agent", digest("agent", "b")),
+			want: []string{
+				"replace TaskDefinition fargate-agent: containerDefinitions",
+				"update Service fargate-agent: taskDefinition",
+			},
+		},
+		// The built image leaves the stack and stays in the repository.
+		"a given image in place of a built one": {stack: "prod", to: setting("images.backend", digest("backend", "b")), want: []string{
+			"delete Image images-backend:",
+			"delete Image images-backend:",
+			"update Group compute-group: launchTemplate",
+			"update LaunchTemplate compute-instance-arm64: userData",
+		}},
+		"a larger instance": {stack: "prod", to: setting("compute.instanceType", "m7g.xlarge"), want: []string{
+			"update Group compute-group: launchTemplate",
+			"update LaunchTemplate compute-instance-arm64: instanceType",
+		}},
+		// The images are built for the other architecture, and so is what starts them.
+		"an instance of another architecture": {stack: "prod", to: setting("compute.instanceType", "m7i.large"), want: together([]string{
+			"create LaunchTemplate compute-instance-x86_64:",
+			"delete LaunchTemplate compute-instance-arm64:",
+			"replace TaskDefinition fargate-agent: runtimePlatform",
+			"update Group compute-group: launchTemplate",
+			"update Service fargate-agent: taskDefinition",
+		}, forEach("update Image images-%s: platform", "agent", "agent", "backend", "backend"))},
+		"no Spot": {stack: "dev", to: setting("compute.spot", "false"), want: []string{
+			"update Group compute-group: capacityRebalance launchTemplate mixedInstancesPolicy",
+		}},
+		"a first certificate": {stack: "dev", to: setting("compute.certificateArn", certificateARN), want: []string{
+			"create Listener compute-https:",
+			"update Listener compute-http: defaultActions",
+		}},
+		"another certificate": {stack: "prod", to: setting("compute.certificateArn", certificateARN), want: []string{
+			"update Listener compute-https: certificateArn",
+		}},
+		"storage that stays": {stack: "prod", to: setting("fargate.persistentStorage", "true"), want: together([]string{
+			"create AccessPoint fargate-files:",
+			"create FileSystem fargate-files:",
+			"create FileSystemPolicy fargate-files:",
+			"create SecurityGroup network-file-system:",
+			"create SecurityGroupEgressRule network-agents-to-file-system-2049-out:",
+			"create SecurityGroupIngressRule network-agents-to-file-system-2049-in:",
+			"replace TaskDefinition fargate-agent: volumes",
+			"update Policy fargate-task: policy",
+			"update Service fargate-agent: taskDefinition",
+		}, forEach("create MountTarget fargate-files-%s:", "1", "2", "3"))},
+	}
+	for name, c := range networkUpdates() {
+		list[name] = c
+	}
+	return list
+}
+
+// networkUpdates move no subnet: what is in them stays, and the doors only get further ones.
+func networkUpdates() map[string]change {
+	tiers := []string{"backend", "clients", "database", "public"}
+	private := []string{"backend", "clients"}
+	widened := []string{
+		"update Group compute-group: vpcZoneIdentifiers",
+		"update LoadBalancer compute-alb: subnets",
+		"update LoadBalancer compute-nlb: subnets",
+		"update Service fargate-agent: networkConfiguration",
+		"update SubnetGroup database-subnets: subnetIds",
+	}
+	return map[string]change{
+		"a third zone": {stack: "dev", to: setting("network.azCount", "3"), want: together(widened,
+			forEach("create Subnet network-%s-c:", tiers...),
+			forEach("create RouteTableAssociation network-%s-c-routes:", tiers...),
+		)},
+		"a fourth zone with its own gateway": {stack: "prod", to: setting("network.azCount", "4"), want: together(widened,
+			forEach("create Subnet network-%s-d:", tiers...),
+			forEach("create RouteTableAssociation network-%s-d-routes:", tiers...),
+			forEach("create RouteTable network-%s-routes-d:", private...),
+			forEach("create Route network-%s-routes-d-default:", private...),
+			forEach("update VpcEndpoint network-endpoint-%s: subnetIds", "ecr-api", "ecr-dkr", "logs", "secretsmanager"),
+			[]string{
+				"create Eip network-nat-d-address:",
+				"create MetricAlarm monitoring-nat-ports-3:",
+				"create NatGateway network-nat-d:",
+				"update Dashboard monitoring-dashboard: dashboardBody",
+				"update IpSet monitoring-own-addresses: addresses",
+				"update VpcEndpoint network-s3: routeTableIds",
+			},
+		)},
+		"a gateway in each zone": {stack: "dev", to: setting("network.nat", "one-per-az"), want: together(
+			forEach("create RouteTable network-%s:", "backend-routes-a", "backend-routes-b", "clients-routes-a", "clients-routes-b"),
+			forEach("create Route network-%s-default:", "backend-routes-a", "backend-routes-b", "clients-routes-a", "clients-routes-b"),
+			forEach("delete RouteTable network-%s-routes:", private...),
+			forEach("delete Route network-%s-routes-default:", private...),
+			forEach("update RouteTableAssociation network-%s-routes: routeTableId", "backend-a", "backend-b", "clients-a", "clients-b"),
+			[]string{
+				"create Eip network-nat-b-address:",
+				"create MetricAlarm monitoring-nat-ports-1:",
+				"create NatGateway network-nat-b:",
+				"update Dashboard monitoring-dashboard: dashboardBody",
+				"update VpcEndpoint network-s3: routeTableIds",
+			},
+		)},
+		// The route tables stay; their default routes turn from the gateway to the instance.
+		"an instance in the gateway's place": {stack: "dev", to: setting("network.nat", "instance"), want: together(
+			forEach("update Route network-%s-routes-default: natGatewayId networkInterfaceId", private...),
+			forEach("create SecurityGroupIngressRule network-10.20.%s.0-18-to-nat-instance-443-in:", "64", "128"),
+			[]string{
+				"create Eip network-nat-address:",
+				"create Instance network-nat:",
+				"create MetricAlarm network-nat-reboot:",
+				"create SecurityGroup network-nat-instance:",
+				"create SecurityGroupEgressRule network-nat-instance-to-anywhere-443-out:",
+				"delete Eip network-nat-a-address:",
+				"delete MetricAlarm monitoring-nat-ports-0:",
+				"delete NatGateway network-nat-a:",
+				"update Dashboard monitoring-dashboard: dashboardBody",
+			},
+		)},
+	}
+}

@@ -1,0 +1,121 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"scalable-backend/internal/plan"
+)
+
+func balancerRules() []Rule {
+	application := of(loadBalancer).with("application", "loadBalancerType")
+	network := of(loadBalancer).with("network", "loadBalancerType")
+	return []Rule{
+		{"balancer-access-log", ids("S-ELB2 R-ELBLoggingEnabled ELB.5 C_91 G-elb-logging-enabled"), "Access logs are on", Everywhere,
+			of(loadBalancer), all(is(true, "accessLogs", "enabled"), has("accessLogs", "bucket"))},
+		{"balancer-log-bucket", nil, "The log bucket takes what the load balancer delivers: SSE-S3, and a policy that stands first", Everywhere,
+			of(loadBalancer).with(true, "accessLogs", "enabled"), that(logDelivery)},
+		{"balancer-deletion-protection", ids("R-ELBDeletionProtectionEnabled ELB.6 C_150 G-elb-deletion-protection-enabled"),
+			"Load balancers are protected against deletion", Production, of(loadBalancer), is(true, "enableDeletionProtection")},
+		{"http-redirects", ids("R-ALBHttpToHttpsRedirection ELB.1 C2_20 C_2 T0054 G-alb-http-to-https-redirection"),
+			"Plain HTTP is answered with a redirect to HTTPS", Everywhere,
+			of(listener).with("HTTP", "protocol"), that(redirects)},
+		{"tls-policy", ids("ELB.17 C_103 C2_74 T0047"), "TLS 1.2 and 1.3 with forward secrecy only", Everywhere,
+			of(listener).with("HTTPS", "protocol"),
+			oneOf("sslPolicy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09")},
+		{"secure-listeners", ids("ELB.18"), "Listeners take HTTPS or TLS, or redirect to it", Everywhere,
+			of(listener), that(func(w *World, r plan.Resource) string {
+				if p := text(r, "protocol"); p != "HTTPS" && p != "TLS" && redirects(w, r) != "" {
+					return "it takes " + p
+				}
+				return ""
+			})},
+		{"drop-invalid-headers", ids("ELB.4 C_131 T0052"), "Invalid headers are dropped", Everywhere,
+			application, is(true, "dropInvalidHeaderFields")},
+		{"desync-mitigation", ids("ELB.12 C_328"), "Requests that could be smuggled are refused", Everywhere,
+			application, oneOf("desyncMitigationMode", "defensive", "strictest")},
+		{"balancer-zones", ids("ELB.13"), "Load balancers are in two zones or more", Everywhere,
+			of(loadBalancer), that(func(w *World, r plan.Resource) string {
+				if n := w.zones(r, "subnets"); n < 2 {
+					return fmt.Sprintf("it is in %d zones", n)
+				}
+				return ""
+			})},
+		{"target-health-path", ids("C_261"), "Targets are checked by a path", Everywhere, of(targetGroup),
+			all(has("healthCheck", "path"), oneOfPath([]any{"healthCheck", "protocol"}, "HTTP", "HTTPS"))},
+		{"target-https", ids("ELB.21 ELB.22 C_378"), "Traffic to targets is encrypted", Production, of(targetGroup),
+			that(func(_ *World, r plan.Resource) string {
+				if p := text(r, "protocol"); p != "HTTPS" && p != "TLS" {
+					return "it takes " + p
+				}
+				return ""
+			})},
+		{"balancer-waf", ids("R-ALBWAFEnabled ELB.16 C2_28"), "A web ACL stands before the public load balancer", Production,
+			application, satellite(webACLAssociation, "resourceArn", refers("webAclArn", webACL))},
+		{"balancer-internal", ids("T0053"), "Load balancers are internal", Everywhere, of(loadBalancer), is(true, "internal")},
+		{"balancer-auto-named", nil, "Names of load balancers and target groups are left to Pulumi, so that the new one can stand before the old one goes",
+			Everywhere, of(loadBalancer, targetGroup), hasNo("name")},
+		{"nlb-cross-zone", ids("C_152"), "The network load balancer reaches targets in every zone", Everywhere,
+			network, is(true, "enableCrossZoneLoadBalancing")},
+		{"nlb-security-groups", nil, "The network load balancer has a security group from its creation, as none can be added later", Everywhere,
+			network, refers("securityGroups", securityGroup)},
+		{"nlb-privatelink-inbound", nil, "Inbound rules do not judge API Gateway's own clients, or its requests would fail without a trace",
+			Everywhere, network, is("off", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic")},
+		{"nlb-no-ingress", nil, "Nothing but API Gateway's link enters the network load balancer", Everywhere,
+			network, that(func(w *World, r plan.Resource) string {
+				for _, g := range w.To(r, "securityGroups", securityGroup) {
+					for _, in := range w.From(ingressRule, "securityGroupId", g) {
+						return in.Name + " lets something in"
+					}
+				}
+				return ""
+			})},
+	}
+}
+
+func oneOfPath(path []any, wanted ...any) Check {
+	return that(func(_ *World, r plan.Resource) string {
+		for _, v := range wanted {
+			if equal(get(r, path...), v) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("%s is %v, want one of %v", dotted(path), show(get(r, path...)), wanted)
+	})
+}
+
+func redirects(_ *World, r plan.Resource) string {
+	actions := list(r, "defaultActions")
+	if len(actions) != 1 || at(actions[0], "type") != "redirect" || at(actions[0], "redirect", "protocol") != "HTTPS" ||
+		at(actions[0], "redirect", "statusCode") != "HTTP_301" {
+		return "its default action is not one permanent redirect to HTTPS"
+	}
+	return ""
+}
+
+// logDelivery: load balancers write to buckets with S3's own encryption only, and are refused without the policy.
+func logDelivery(w *World, r plan.Resource) string {
+	for _, b := range w.To(r, "accessLogs", bucket) {
+		for _, e := range w.From(bucketEncryption, "bucket", b) {
+			if got := get(e, "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"); got != "AES256" {
+				return fmt.Sprintf("%s is encrypted with %v", b.Name, got)
+			}
+		}
+		for _, p := range w.To(r, "accessLogs", bucketPolicy) {
+			d, err := document(p, "policy")
+			if err != nil {
+				return err.Error()
+			}
+			for _, s := range d.Statement {
+				if s.Effect == allow && s.Action.matches("s3:PutObject") && len(s.Resource) == 1 &&
+					strings.Join(s.Principal["Service"], " ") == "logdelivery.elasticloadbalancing.amazonaws.com" &&
+					strings.Contains(s.Resource[0], "/"+text(r, "accessLogs", "prefix")+"/AWSLogs/") {
+					return ""
+				}
+			}
+			return p.Name + " does not let the service deliver below the prefix"
+		}
+		return "it does not wait for the bucket's policy"
+	}
+	return "its bucket is not in the graph"
+}

@@ -1,0 +1,87 @@
+package rules
+
+import (
+	"fmt"
+
+	"scalable-backend/internal/plan"
+)
+
+func bucketRules() []Rule {
+	buckets := of(bucket)
+	return []Rule{
+		{"bucket-private", ids("S-S2 S3.8 S3.1 C_53 C_54 C_55 C_56 C2_6 T0086 T0087 T0091 T0093 T0094"), "Public access is blocked in all four ways", Everywhere,
+			buckets, satellite(bucketPublicAccess, "bucket", all(is(true, "blockPublicAcls"), is(true, "blockPublicPolicy"),
+				is(true, "ignorePublicAcls"), is(true, "restrictPublicBuckets")))},
+		{"bucket-tls", ids("S-S10 S3.5 R-S3BucketSSLRequestsOnly"), "One policy refuses requests without TLS, for the bucket and its objects", Everywhere,
+			buckets, that(bucketTLS)},
+		{"bucket-owner", ids("S3.12 C2_65"), "Access lists are off", Everywhere,
+			buckets, all(satellite(bucketOwnership, "bucket", is("BucketOwnerEnforced", "rule", "objectOwnership")),
+				that(func(w *World, r plan.Resource) string {
+					if len(w.From(bucketACL, "bucket", r)) > 0 || !empty(get(r, "acl")) {
+						return "it has an access list"
+					}
+					return ""
+				}))},
+		{"bucket-key", ids("S3.17 C_145 C_19 T0132"), "Objects are encrypted with the stack's key, by a bucket key", Everywhere,
+			buckets, satellite(bucketEncryption, "bucket", all(is("aws:kms", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"),
+				is(true, "rules", 0, "bucketKeyEnabled"), refers("rules", kmsKey)))},
+		{"bucket-versioning", ids("S3.14 C_21 T0090"), "Old versions of objects are kept", Everywhere,
+			buckets, satellite(bucketVersioning, "bucket", is("Enabled", "versioningConfiguration", "status"))},
+		{"bucket-lifecycle", ids("S3.13 C2_61 C_300"), "Old versions expire and incomplete uploads end after a week, everywhere in the bucket", Everywhere,
+			buckets, satellite(bucketLifecycle, "bucket", that(lifecycle))},
+		{"bucket-access-log", ids("S-S1 S3.9 C_18 T0089 G-s3-bucket-logging-enabled"), "Access is logged, to a bucket whose policy stands first", Everywhere,
+			buckets, satellite(bucketLogging, "bucket", refers("targetBucket", bucketPolicy))},
+		{"bucket-replication", ids("C_144 S3.7"), "Objects are replicated to another region", Production,
+			buckets, satellite(bucketReplication, "bucket", anything)},
+		{"bucket-events", ids("C2_62"), "Changes of objects are reported", Production, buckets, satellite(bucketNotification, "bucket", anything)},
+		{"bucket-object-lock", ids("S3.15"), "Objects cannot be changed or deleted before their time", Production,
+			buckets, satellite(bucketObjectLock, "bucket", anything)},
+		{"bucket-mfa-delete", ids("T0170"), "Deletion of versions takes a second factor", Production,
+			buckets, satellite(bucketVersioning, "bucket", is("Enabled", "versioningConfiguration", "mfaDelete"))},
+		{"bucket-kept", nil, "A bucket with objects in it is never destroyed", Production, buckets, isNot(true, "forceDestroy")},
+		{"data-bucket-protected", nil, "Pulumi refuses to delete the data bucket", Production,
+			buckets.where(func(w *World, r plan.Resource) bool {
+				return len(w.From(bucketLogging, "bucket", r)) > 0
+			}), protected},
+	}
+}
+
+func bucketTLS(w *World, r plan.Resource) string {
+	policies := w.From(bucketPolicy, "bucket", r)
+	if len(policies) != 1 {
+		return fmt.Sprintf("it has %d policies, want one", len(policies))
+	}
+	d, err := document(policies[0], "policy")
+	if err != nil {
+		return err.Error()
+	}
+	for _, s := range d.Statement {
+		if s.Effect == deny && len(s.Resource) == 2 && s.Action.matches("s3:anything") &&
+			s.Resource[1] == s.Resource[0]+"/*" && deniesPlainText(policyDocument{[]statement{s}}, s.Resource...) {
+			return ""
+		}
+	}
+	return "its policy takes requests without TLS"
+}
+
+func lifecycle(_ *World, r plan.Resource) string {
+	expires, ends := false, false
+	for _, rule := range list(r, "rules") {
+		if at(rule, "status") != "Enabled" || !empty(at(rule, "filter", "prefix")) || !empty(at(rule, "filter", "tag")) {
+			continue
+		}
+		if days, ok := number(at(rule, "noncurrentVersionExpiration", "noncurrentDays")); ok && days > 0 {
+			expires = true
+		}
+		if days, ok := number(at(rule, "abortIncompleteMultipartUpload", "daysAfterInitiation")); ok && days > 0 && days <= 7 {
+			ends = true
+		}
+	}
+	switch {
+	case !expires:
+		return "old versions never expire"
+	case !ends:
+		return "incomplete uploads stay longer than a week"
+	}
+	return ""
+}

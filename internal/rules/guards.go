@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"scalable-backend/internal/plan"
+)
+
+// monitoringTier stands for the account where a rule asks whether something is there at all.
+const monitoringTier = "scalable-backend:monitoring:Monitoring"
+
+func guardRules() []Rule {
+	acl, account := of(webACL), of(monitoringTier)
+	return []Rule{
+		{"web-acl-rules", ids("WAF.10 C_175 C2_76"), "The web ACL refuses bad requests and inputs", Everywhere,
+			acl, managedGroup("AWSManagedRulesCommonRuleSet", "none")},
+		{"web-acl-log4j", ids("C_192 C2_77"), "The web ACL refuses known bad inputs", Everywhere,
+			acl, managedGroup("AWSManagedRulesKnownBadInputsRuleSet", "none")},
+		{"web-acl-anonymous", nil, "Hosting and anonymous addresses are counted, not refused: AWS's own are among them", Everywhere,
+			acl, managedGroup("AWSManagedRulesAnonymousIpList", "count")},
+		{"web-acl-body-size", nil, "Large bodies are counted, not refused: a thousand jobs are more than WAF's 8 KB", Everywhere,
+			acl, that(func(_ *World, r plan.Resource) string {
+				for _, rule := range list(r, "rules") {
+					if at(rule, "name") != "AWSManagedRulesCommonRuleSet" {
+						continue
+					}
+					overrides, _ := at(rule, "statement", "managedRuleGroupStatement", "ruleActionOverrides").([]any)
+					for _, o := range overrides {
+						if at(o, "name") == "SizeRestrictions_BODY" && at(o, "actionToUse", "count") != nil {
+							return ""
+						}
+					}
+				}
+				return "bodies of more than 8 KB are refused"
+			})},
+		{"web-acl-rate", nil, "The web ACL refuses an address that sends too much", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+			for _, rule := range list(r, "rules") {
+				if n, _ := number(at(rule, "statement", "rateBasedStatement", "limit")); n > 0 && at(rule, "action", "block") != nil {
+					return ""
+				}
+			}
+			return "it does not"
+		})},
+		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL is measured", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+			for _, rule := range list(r, "rules") {
+				if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
+					return show(at(rule, "name")) + " is not"
+				}
+			}
+			return ""
+		})},
+		{"web-acl-log", ids("WAF.11 C2_31"), "The web ACL logs, without credentials", Everywhere,
+			acl, satellite(webACLLogging, "resourceArn", that(webACLLog))},
+		{"guardduty", ids("GuardDuty.1 C_238"), "GuardDuty watches the account", Production, account, present(detector)},
+		{"guardduty-on", ids("GuardDuty.1 C_238"), "GuardDuty, where the stack has it, is on", Everywhere, of(detector), isNot(false, "enable")},
+		{"guardduty-rds", ids("GuardDuty.9"), "GuardDuty watches logins to databases", Everywhere, of(detector), feature("RDS_LOGIN_EVENTS")},
+		{"guardduty-s3", ids("GuardDuty.10"), "GuardDuty watches buckets", Everywhere, of(detector), feature("S3_DATA_EVENTS")},
+		{"guardduty-ecs", ids("GuardDuty.12"), "GuardDuty watches tasks from inside", Everywhere, of(detector), feature("RUNTIME_MONITORING")},
+		{"config", ids("Config.1"), "AWS Config records the account", Production, account, present(configRecorder)},
+		{"config-records-all", ids("Config.1 C2_45 C2_48"), "AWS Config, where the stack has it, records every type and is started last", Everywhere,
+			of(configRecorder), all(is(true, "recordingGroup", "allSupported"), is(true, "recordingGroup", "includeGlobalResourceTypes"),
+				that(configStarted))},
+		{"inspector", ids("Inspector.1 Inspector.2"), "Inspector scans instances and images", Production, account, present(inspector)},
+		{"inspector-types", ids("Inspector.1 Inspector.2"), "Inspector, where the stack has it, scans instances and images", Everywhere,
+			of(inspector), that(func(_ *World, r plan.Resource) string {
+				for _, want := range []string{"EC2", "ECR"} {
+					if !slices.Contains(list(r, "resourceTypes"), any(want)) {
+						return "it does not scan " + want
+					}
+				}
+				return ""
+			})},
+	}
+}
+
+func managedGroup(name, action string) Check {
+	return that(func(_ *World, r plan.Resource) string {
+		for _, rule := range list(r, "rules") {
+			if at(rule, "statement", "managedRuleGroupStatement", "name") != name {
+				continue
+			}
+			if at(rule, "overrideAction", action) == nil {
+				return name + " is not at " + action
+			}
+			return ""
+		}
+		return name + " is missing"
+	})
+}
+
+func webACLLog(w *World, r plan.Resource) string {
+	for _, g := range w.To(r, "logDestinationConfigs", logGroup) {
+		if !strings.HasPrefix(text(g, "name"), "aws-waf-logs-") {
+			return "WAF refuses " + g.Name + ": its name does not begin with aws-waf-logs-"
+		}
+		if !slices.ContainsFunc(list(r, "redactedFields"), func(f any) bool { return at(f, "singleHeader", "name") == "authorization" }) {
+			return "it logs bearer tokens"
+		}
+		return ""
+	}
+	return "its log group is not in the graph"
+}
+
+func present(token string) Check {
+	return that(func(w *World, _ plan.Resource) string {
+		if len(w.Type(token)) == 0 {
+			return "the stack does not have it"
+		}
+		return ""
+	})
+}
+
+func feature(name string) Check {
+	return that(func(w *World, r plan.Resource) string {
+		for _, f := range w.From(detectorFeature, "detectorId", r) {
+			if text(f, "name") == name && text(f, "status") == "ENABLED" {
+				return ""
+			}
+		}
+		return name + " is not enabled"
+	})
+}
+
+// configStarted: a recorder cannot start before it has a channel.
+func configStarted(w *World, r plan.Resource) string {
+	for _, s := range w.From(configStatus, "name", r) {
+		for _, c := range w.Type(configChannel) {
+			if equal(get(s, "isEnabled"), true) && slices.Contains(s.DependsOn, c.Key()) && slices.Contains(c.DependsOn, r.Key()) {
+				return ""
+			}
+		}
+	}
+	return "it is not started after its channel"
+}

@@ -1,0 +1,148 @@
+package rules
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"scalable-backend/internal/plan"
+)
+
+func instanceRules() []Rule {
+	machines := of(launchTemplate, instance)
+	return []Rule{
+		{"imds-v2", ids("R-EC2IMDSv2Enabled EC2.8 EC2.170 C_79 T0130"), "The metadata service wants session tokens", Everywhere,
+			machines, all(is("required", "metadataOptions", "httpTokens"), is("enabled", "metadataOptions", "httpEndpoint"))},
+		{"imds-hop-limit", ids("C_341"), "The metadata service answers the host only", Everywhere,
+			machines, is(1, "metadataOptions", "httpPutResponseHopLimit")},
+		{"no-public-address", ids("EC2.25 EC2.9 C_88 T0009 G-ec2-instance-no-public-ip"), "Instances have no public address", Everywhere,
+			machines, that(publicAddress)},
+		{"volumes-encrypted", ids("S-EC26 EC2.3 EC2.181 C_8 T0008 G-encrypted-volumes"), "Volumes are encrypted", Everywhere,
+			machines, that(volumesEncrypted)},
+		{"detailed-monitoring", ids("S-EC28 C_126 G-ec2-instance-detailed-monitoring-enabled"), "Instances are measured every minute", Production,
+			of(launchTemplate), is(true, "monitoring", "enabled")},
+		{"user-data-without-secrets", ids("C_46 T0129 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,
+			machines, that(userDataSecrets)},
+		{"session-manager", ids("SSM.1"), "Systems Manager reaches the instances", Everywhere, of(launchTemplate), that(managed)},
+		{"no-key-pair", nil, "No instance has a key pair", Everywhere, machines, hasNo("keyName")},
+		{"instances-tagged", nil, "Instances and their volumes carry the stack's tags", Everywhere, of(launchTemplate), that(tagged)},
+		{"backend-by-digest", ids("REL08-BP04"), "Instances run an image by its digest", Everywhere, of(launchTemplate),
+			that(func(_ *World, r plan.Resource) string {
+				script, _ := userData(r)
+				if !digest.MatchString(script) || strings.Contains(script, ":latest") {
+					return "user data names no image by digest"
+				}
+				return ""
+			})},
+	}
+}
+
+var digest = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+
+// publicAddress: a template says no, because the subnet's default is nobody's decision; a single instance may just not ask.
+func publicAddress(w *World, r plan.Resource) string {
+	if r.Type == instance {
+		if equal(get(r, "associatePublicIpAddress"), true) || len(w.From(eip, "instance", r)) > 0 {
+			return "it has a public address"
+		}
+		return ""
+	}
+	interfaces := list(r, "networkInterfaces")
+	for _, i := range interfaces {
+		if !equal(at(i, "associatePublicIpAddress"), false) {
+			return "an interface may get a public address"
+		}
+	}
+	if len(interfaces) == 0 {
+		return "networkInterfaces is missing"
+	}
+	return ""
+}
+
+func volumesEncrypted(_ *World, r plan.Resource) string {
+	if r.Type == instance {
+		if !equal(get(r, "rootBlockDevice", "encrypted"), true) || len(list(r, "ebsBlockDevices")) > 0 {
+			return "its volume is not encrypted"
+		}
+		return ""
+	}
+	devices := list(r, "blockDeviceMappings")
+	for _, d := range devices {
+		if !equal(at(d, "ebs", "encrypted"), true) {
+			return fmt.Sprintf("%v is not encrypted", at(d, "deviceName"))
+		}
+	}
+	if len(devices) == 0 {
+		return "blockDeviceMappings is missing"
+	}
+	return ""
+}
+
+// What is not a name or a reference: access keys, private keys, and assignments of literal values.
+var secretPatterns = []*regexp.Regexp{
+	regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`),
+	regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`),
+	regexp.MustCompile(`(?i)\b[a-z_]*(password|passwd|secret_access_key|secret|token|api_?key)["']?(=|:\s|\s=\s)\s*["']?[A-Za-z0-9+/_.~-]{8,}`),
+	regexp.MustCompile(`(?i)postgres(ql)?://[^\s:/]+:[^\s@]+@`),
+}
+
+// userData is the script, decoded where the input wants it in base64.
+func userData(r plan.Resource) (string, error) {
+	script, ok := get(r, "userData").(string)
+	if !ok {
+		return "", fmt.Errorf("userData is %v", show(get(r, "userData")))
+	}
+	if r.Type == launchTemplate {
+		decoded, err := base64.StdEncoding.DecodeString(script)
+		return string(decoded), err
+	}
+	return script, nil
+}
+
+// userDataSecrets also refuses a value that Pulumi keeps secret: user data is readable by whoever is on the instance.
+func userDataSecrets(_ *World, r plan.Resource) string {
+	script, err := userData(r)
+	if err != nil {
+		return err.Error()
+	}
+	return looksSecret(script)
+}
+
+func looksSecret(s string) string {
+	for _, p := range secretPatterns {
+		if found := p.FindString(s); found != "" {
+			return fmt.Sprintf("%q looks like a secret", found)
+		}
+	}
+	return ""
+}
+
+func managed(w *World, r plan.Resource) string {
+	for _, profile := range w.To(r, "iamInstanceProfile", instanceProfile) {
+		for _, role := range w.To(profile, "role", iamRole) {
+			if _, policies := w.attached(role); slices.ContainsFunc(policies, func(arn string) bool {
+				return strings.HasSuffix(arn, ":policy/AmazonSSMManagedInstanceCore")
+			}) {
+				return ""
+			}
+		}
+	}
+	return "its role lacks AmazonSSMManagedInstanceCore"
+}
+
+// stackTags are on everything that a stack makes.
+var stackTags = []string{"project", "stack", "tier", "managed-by"}
+
+func tagged(_ *World, r plan.Resource) string {
+	for _, kind := range []string{"instance", "volume"} {
+		i := slices.IndexFunc(list(r, "tagSpecifications"), func(s any) bool { return at(s, "resourceType") == kind })
+		for _, tag := range stackTags {
+			if empty(get(r, "tagSpecifications", i, "tags", tag)) {
+				return fmt.Sprintf("a new %s lacks the tag %s", kind, tag)
+			}
+		}
+	}
+	return ""
+}

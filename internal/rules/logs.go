@@ -1,0 +1,119 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"scalable-backend/internal/plan"
+)
+
+func logRules() []Rule {
+	groups, alarms := of(logGroup), of(metricAlarm)
+	return []Rule{
+		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which lets CloudWatch Logs use it", Everywhere,
+			groups, that(func(w *World, r plan.Resource) string {
+				for _, k := range w.To(r, "kmsKeyId", kmsKey) {
+					if admits(k, "logs.", "kms:GenerateDataKey") {
+						return ""
+					}
+					return k.Name + " does not let CloudWatch Logs use it"
+				}
+				return "kmsKeyId is no key of the graph"
+			})},
+		{"log-retention", ids("C_66 R-CloudWatchLogGroupRetentionPeriod"), "Logs expire", Everywhere, groups, atLeast(1, "retentionInDays")},
+		{"log-year", ids("C_338"), "Logs are kept for a year", Production, groups, atLeast(365, "retentionInDays")},
+		{"alarm-acts", ids("C_319 R-CloudWatchAlarmAction"), "Every alarm does something, and its silence is decided", Everywhere,
+			alarms, all(has("alarmActions"), has("treatMissingData"), isNot(false, "actionsEnabled"))},
+		{"alarm-tells", nil, "Every alarm tells people, when it starts and when it ends; one that repairs by itself may not", Everywhere,
+			alarms.where(func(w *World, r plan.Resource) bool { return !repairs(r) }), that(func(w *World, r plan.Resource) string {
+				if !w.reachesTopic(r, "alarmActions") || !w.reachesTopic(r, "okActions") {
+					return "nobody hears of it"
+				}
+				return ""
+			})},
+		{"alarm-runbook", nil, "Every alarm says what to do", Everywhere, alarms, that(func(_ *World, r plan.Resource) string {
+			if !strings.Contains(text(r, "alarmDescription"), "Runbook: docs/runbook.md#") {
+				return "its description has no runbook"
+			}
+			return ""
+		})},
+		{"topic-key", ids("SNS.1 T0095 T0136 C_26"), "The topic is encrypted with a key that its publishers may use", Everywhere, of(topic), that(topicKey)},
+		{"topic-policy", ids("S-SNS3 SNS.4 C_169 C_385"), "The topic takes messages over TLS, from the account's own publishers", Everywhere,
+			of(topic), satellite(topicPolicy, "arn", topicAdmits)},
+		{"budget-notifies", nil, "Somebody hears before the budget is spent", Everywhere, of(budget), that(func(w *World, r plan.Resource) string {
+			for _, n := range list(r, "notifications") {
+				percent, _ := number(at(n, "threshold"))
+				if at(n, "thresholdType") == "PERCENTAGE" && percent >= 80 && !empty(at(n, "subscriberSnsTopicArns")) && w.reachesTopic(r, "notifications") {
+					return ""
+				}
+			}
+			return "nobody does"
+		})},
+	}
+}
+
+// repairs tells whether an alarm's only action is one on its instance.
+func repairs(r plan.Resource) bool {
+	actions := list(r, "alarmActions")
+	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a any) bool { return !strings.HasPrefix(fmt.Sprint(a), "arn:aws:automate:") })
+}
+
+// publishers are the services that send to the topic: alarms and budgets always, others where they are in the graph.
+func (w *World) publishers() []string {
+	services := []string{"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+	if len(w.Type(rdsEvents)) > 0 {
+		services = append(services, "events.rds.amazonaws.com")
+	}
+	if len(w.Type(eventRule)) > 0 {
+		services = append(services, "events.amazonaws.com")
+	}
+	return services
+}
+
+// admits tells whether a key lets a service, by the beginning of its name, do something.
+func admits(key plan.Resource, service, action string) bool {
+	d, _ := document(key, "policy")
+	return slices.ContainsFunc(d.Statement, func(s statement) bool {
+		return s.Effect == allow && s.Action.matches(action) && slices.ContainsFunc(s.Principal["Service"], func(name string) bool {
+			return strings.HasPrefix(name, service)
+		})
+	})
+}
+
+// topicKey: with the AWS-managed key, whose policy names no services, alarms fail in silence.
+func topicKey(w *World, r plan.Resource) string {
+	for _, k := range w.To(r, "kmsMasterKeyId", kmsKey) {
+		for _, service := range w.publishers() {
+			if !admits(k, service, "kms:Decrypt") || !admits(k, service, "kms:GenerateDataKey") {
+				return k.Name + " does not let " + service + " use it"
+			}
+		}
+		return ""
+	}
+	return "kmsMasterKeyId is no key of the graph"
+}
+
+func topicAdmits(w *World, r plan.Resource) []Problem {
+	d, err := document(r, "policy")
+	if err != nil {
+		return []Problem{{Text: err.Error()}}
+	}
+	var problems []Problem
+	if !deniesPlainText(d) {
+		problems = append(problems, Problem{Text: "it takes messages without TLS"})
+	}
+	for _, service := range w.publishers() {
+		if !slices.ContainsFunc(d.Statement, func(s statement) bool {
+			return s.Effect == allow && s.Action.matches("sns:Publish") && slices.Contains(s.Principal["Service"], service)
+		}) {
+			problems = append(problems, Problem{Text: service + " cannot publish"})
+		}
+	}
+	for i, s := range d.Statement {
+		if s.Effect == allow && (s.Principal.everyone() || len(s.condition("aws:SourceAccount")) == 0) {
+			problems = append(problems, Problem{Part: s.part(i), Text: "it lets other accounts publish"})
+		}
+	}
+	return problems
+}

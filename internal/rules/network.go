@@ -1,0 +1,155 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"scalable-backend/internal/plan"
+)
+
+func networkRules() []Rule {
+	internet := of(route).where(func(_ *World, r plan.Resource) bool { return toAnywhere(r) })
+	interfaces := of(vpcEndpoint).with("Interface", "vpcEndpointType")
+	return []Rule{
+		{"vpc-flow-logs", ids("S-VPC7 R-VPCFlowLogsEnabled EC2.6 C2_11 T0178"), "Flow logs record all traffic", Everywhere,
+			of(vpc), satellite(flowLog, "vpcId", is("ALL", "trafficType"))},
+		{"flow-log-role", nil, "A flow log to CloudWatch has a role that the service may assume", Everywhere,
+			of(flowLog), that(func(w *World, r plan.Resource) string {
+				for _, role := range w.To(r, "iamRoleArn", iamRole) {
+					if trusts(role, "vpc-flow-logs.amazonaws.com") {
+						return ""
+					}
+				}
+				return "iamRoleArn is no role that vpc-flow-logs.amazonaws.com may assume"
+			})},
+		{"subnet-no-public-addresses", ids("R-VPCSubnetAutoAssignPublicIpDisabled EC2.15 C_130 T0164"),
+			"No subnet hands out public addresses", Everywhere, of(subnet), isNot(true, "mapPublicIpOnLaunch")},
+		{"default-group-empty", ids("R-VPCDefaultSecurityGroupClosed EC2.2 C2_12 T0173"), "The default security group lets nothing through",
+			Everywhere, of(vpc), satellite(defaultSecurityGroup, "vpcId", all(hasNo("ingress"), hasNo("egress")))},
+		{"no-network-acls", ids("S-VPC3 C2_1"), "No network ACLs beside the security groups", Everywhere,
+			of(vpc), that(func(w *World, _ plan.Resource) string {
+				if len(w.Type(networkACL)) > 0 {
+					return "there are network ACLs"
+				}
+				return ""
+			})},
+		{"no-internet-route", ids("R-VPCNoUnrestrictedRouteToIGW EC2.172"), "No route to an internet gateway", Everywhere,
+			internet, hasNo("gatewayId")},
+		{"database-isolated", ids("RDS.46"), "The database's subnets have no route out of the VPC", Everywhere,
+			of(rdsSubnetGroup), that(databaseIsolated)},
+		{"private-routes-by-nat-gateway", ids("C2_35"), "Private subnets reach the internet by a NAT gateway", Everywhere,
+			internet.where(func(_ *World, r plan.Resource) bool { return empty(get(r, "gatewayId")) }), has("natGatewayId")},
+		{"nat-in-every-zone", ids("REL10"), "A zone reaches the internet by its own NAT gateway", Production,
+			of(subnet).where(usesNAT), that(natInZone)},
+		endpointRule("EC2.55", "ecr.api"), endpointRule("EC2.56", "ecr.dkr"), endpointRule("EC2.57", "ssm"), endpointRule("EC2.10", "ec2"),
+		{"endpoint-private-names", nil, "Interface endpoints take the services' own names and have a security group", Everywhere,
+			interfaces, all(is(true, "privateDnsEnabled"), refers("securityGroupIds", securityGroup))},
+		{"s3-endpoint", nil, "Every private route table has the S3 gateway endpoint", Everywhere,
+			of(routeTable).where(isPrivate), satellite(vpcEndpoint, "routeTableIds", is("Gateway", "vpcEndpointType"))},
+		{"s3-endpoint-policy", nil, "The S3 endpoint lets the own buckets, image layers, packages and SSM through, nothing else", Everywhere,
+			of(vpcEndpoint).with("Gateway", "vpcEndpointType"), that(endpointPolicy)},
+	}
+}
+
+// ids splits identifiers, which read best in one string.
+func ids(s string) []string { return strings.Fields(s) }
+
+func toAnywhere(r plan.Resource) bool {
+	return text(r, "destinationCidrBlock") == "0.0.0.0/0" || text(r, "destinationIpv6CidrBlock") == "::/0"
+}
+
+func databaseIsolated(w *World, r plan.Resource) string {
+	subnets := w.To(r, "subnetIds", subnet)
+	if len(subnets) == 0 {
+		return "it has no subnets"
+	}
+	for _, s := range subnets {
+		table, ok := w.routeTable(s)
+		if !ok {
+			return s.Name + " takes the VPC's main route table"
+		}
+		for _, route := range w.routes(table) {
+			if toAnywhere(route) {
+				return s.Name + " has a route to anywhere"
+			}
+		}
+	}
+	return ""
+}
+
+// isPrivate tells whether no route of a table leads to an internet gateway.
+func isPrivate(w *World, table plan.Resource) bool {
+	return !slices.ContainsFunc(w.routes(table), func(r plan.Resource) bool { return has("gatewayId")(w, r) == nil })
+}
+
+func usesNAT(w *World, s plan.Resource) bool {
+	table, ok := w.routeTable(s)
+	return ok && isPrivate(w, table) && slices.ContainsFunc(w.routes(table), toAnywhere)
+}
+
+func natInZone(w *World, s plan.Resource) string {
+	table, _ := w.routeTable(s)
+	for _, r := range w.routes(table) {
+		for _, nat := range w.To(r, "natGatewayId", natGateway) {
+			for _, home := range w.To(nat, "subnetId", subnet) {
+				if zone := text(home, "availabilityZone"); zone != text(s, "availabilityZone") {
+					return "its NAT gateway is in " + zone
+				}
+				return ""
+			}
+		}
+	}
+	return "it has no NAT gateway"
+}
+
+func endpointRule(id, service string) Rule {
+	return Rule{"endpoint-" + strings.ReplaceAll(service, ".", "-"), []string{id}, "An interface endpoint for " + service, Production,
+		of(vpc), that(func(w *World, r plan.Resource) string {
+			for _, e := range w.From(vpcEndpoint, "vpcId", r) {
+				if strings.HasSuffix(text(e, "serviceName"), "."+service) && text(e, "vpcEndpointType") == "Interface" {
+					return ""
+				}
+			}
+			return "no interface endpoint for " + service
+		})}
+}
+
+// Buckets of AWS that a private subnet reads through the endpoint. Image layers are presigned by an account of ECR and
+// packages are fetched unauthenticated, so no condition on the caller may stand on them.
+func endpointPolicy(w *World, r plan.Resource) string {
+	d, err := document(r, "policy")
+	if err != nil {
+		return err.Error()
+	}
+	read := map[string]bool{}
+	for _, s := range d.Statement {
+		if s.Effect != allow {
+			continue
+		}
+		for _, resource := range s.Resource {
+			if resource == "*" {
+				return "it lets every bucket through"
+			}
+			if len(s.Condition) == 0 && s.Action.matches("s3:GetObject") {
+				name, _, _ := strings.Cut(resource[strings.LastIndex(resource, ":")+1:], "/")
+				read[name] = true
+			}
+		}
+	}
+	region := w.region(r)
+	for _, want := range []string{
+		"prod-" + region + "-starport-layer-bucket", "al2023-repos-" + region + "-de612dc2", "al2023-" + region,
+		"amazon-ssm-" + region, "amazoncloudwatch-agent-" + region,
+	} {
+		if !read[want] {
+			return "it stops " + want
+		}
+	}
+	return ""
+}
+
+// region is the one in an endpoint's service name.
+func (w *World) region(endpoint plan.Resource) string {
+	parts := strings.Split(text(endpoint, "serviceName"), ".")
+	return parts[max(len(parts)-2, 0)]
+}

@@ -1,0 +1,139 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every rule sees a defect. A rule that finds something in every stack, on purpose, sees its repair.
+func TestEveryRuleCanFail(t *testing.T) {
+	waivers, err := Waivers()
+	require.NoError(t, err)
+	table := cases()
+	for _, rule := range All() {
+		list := table[rule.Name]
+		delete(table, rule.Name)
+		t.Run(rule.Case(), func(t *testing.T) {
+			require.NotEmpty(t, list, "the rule needs a case")
+			for _, c := range list {
+				stack := Prod
+				if c.dev {
+					stack = Dev
+				}
+				base := bases[stack](t)
+				before := on(ask(t, base, stack, rule.Name), c.subject)
+				e := edit(t, base)
+				c.change(e)
+				findings := ask(t, e.g, stack, rule.Name)
+				after := on(findings, c.subject)
+				if c.mends {
+					require.NotEmpty(t, before, "there is nothing to mend")
+					require.Empty(t, after, "it is mended")
+					continue
+				}
+				require.Empty(t, before, "the case is about a resource that is right")
+				require.NotEmpty(t, after, "the rule does not see the defect")
+				ledger := NewLedger(waivers)
+				for _, f := range findings {
+					if on([]Finding{f}, c.subject) == "" {
+						continue
+					}
+					_, waived := ledger.Waived(f, stack)
+					require.Equal(t, c.excused, waived, "a waiver hides %s", f)
+				}
+			}
+		})
+	}
+	require.Empty(t, table, "cases of rules that are not there")
+}
+
+// What a case changes, it changes in its own copy.
+func TestCasesLeaveTheGraphAlone(t *testing.T) {
+	base := bases[Prod](t)
+	e := edit(t, base)
+	set(bucketEncryption, "storage-data", "none", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm")(e)
+	without(apiStage, "api-stage", apiAccount+"::api-account")(e)
+	r, _ := base.Find(bucketEncryption, "storage-data")
+	require.Equal(t, "aws:kms", get(r, "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"))
+	stage, _ := base.Find(apiStage, "api-stage")
+	require.Contains(t, stage.DependsOn, apiAccount+"::api-account")
+}
+
+var (
+	ruleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	ruleID   = regexp.MustCompile(`^((S|R|G)-[A-Za-z0-9-]+|[A-Z][A-Za-z0-9]*\.[0-9]+|C2?_[0-9]+|T[0-9]{4}|prowler:[a-z0-9_]+|REL[0-9]{2}-BP[0-9]{2}|REL10)$`)
+)
+
+func TestRulesAreWellFormed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range All() {
+		require.Regexp(t, ruleName, r.Name)
+		require.False(t, seen[r.Name], "two rules are called %s", r.Name)
+		seen[r.Name] = true
+		require.NotEmpty(t, r.Title)
+		for i, id := range r.IDs {
+			require.Regexp(t, ruleID, id, r.Name)
+			require.NotContains(t, r.IDs[:i], id)
+			require.NotEqual(t, Own, SetOf(id))
+		}
+	}
+}
+
+func TestWaiversAreReadStrictly(t *testing.T) {
+	good := "- {rule: imds-v2, resource: a, stacks: [dev], reason: because it is a good reason}\n"
+	_, err := readWaivers([]byte(good))
+	require.NoError(t, err)
+	for text, want := range map[string]string{
+		"- {rule: none, resource: a, stacks: [dev], reason: because it is a good reason}\n":            "no such rule",
+		"- {rule: imds-v2, resource: '[', stacks: [dev], reason: because it is a good reason}\n":       "no pattern",
+		"- {rule: imds-v2, resource: a, stacks: [], reason: because it is a good reason}\n":            "want stacks",
+		"- {rule: imds-v2, resource: a, stacks: [test], reason: because it is a good reason}\n":        "none of dev, prod, generated",
+		"- {rule: imds-v2, resource: a, stacks: [dev], reason: so}\n":                                  "want a reason",
+		"- {rule: imds-v2, resource: a, stacks: [dev], why: x, reason: because it is a good reason}\n": "field why not found",
+		good + good: "there twice",
+	} {
+		_, err := readWaivers([]byte(text))
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestLedger(t *testing.T) {
+	waivers, err := readWaivers([]byte(`
+- {rule: imds-v2, resource: "a-*", stacks: [dev, prod], reason: because it is a good reason}
+- {rule: imds-v2, resource: "b#part", stacks: [dev], reason: because it is a good reason}
+`))
+	require.NoError(t, err)
+	l := NewLedger(waivers)
+	finding := func(rule, name, part string) Finding {
+		f := Finding{Rule: rule, Problem: Problem{Part: part}}
+		f.Resource.Name = name
+		return f
+	}
+	for _, c := range []struct {
+		finding Finding
+		stack   string
+		want    bool
+	}{
+		{finding("imds-v2", "a-1", ""), Dev, true},
+		{finding("imds-v2", "a-1", ""), Generated, false},
+		{finding("imds-v2", "b", "part"), Dev, true},
+		{finding("imds-v2", "b", "other"), Dev, false},
+		{finding("imds-v2", "b", ""), Dev, false},
+		{finding("imds-hop-limit", "a-1", ""), Dev, false},
+	} {
+		_, ok := l.Waived(c.finding, c.stack)
+		require.Equal(t, c.want, ok, "%s in %s", c.finding, c.stack)
+	}
+	require.Empty(t, l.Unused(Dev))
+	require.Len(t, l.Unused(Prod), 1)
+}
+
+func TestPolicyPatterns(t *testing.T) {
+	require.True(t, values{"kms:GenerateDataKey*"}.matches("kms:GenerateDataKey"))
+	require.True(t, values{"s3:*"}.matches("S3:GetObject"))
+	require.False(t, values{"s3:Get*"}.matches("s3:PutObject"))
+	require.True(t, slices.Contains(values{"a"}, "a"))
+}

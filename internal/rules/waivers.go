@@ -1,0 +1,115 @@
+package rules
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+//go:embed waivers.yaml
+var waiversText []byte
+
+// The stacks that waivers speak of: those of the committed files, and generated configurations, whose owners may choose what
+// neither file does.
+const (
+	Dev       = "dev"
+	Prod      = "prod"
+	Generated = "generated"
+)
+
+// Waiver is an exception: findings of one rule, on resources whose subject (name, or name#part) fits the pattern, in some stacks.
+type Waiver struct {
+	Rule     string   `yaml:"rule"`
+	Resource string   `yaml:"resource"`
+	Stacks   []string `yaml:"stacks"`
+	Reason   string   `yaml:"reason"`
+}
+
+func (v Waiver) covers(f Finding, stack string) bool {
+	ok, _ := path.Match(v.Resource, f.Subject()) // patterns are checked when they are read
+	return ok && v.Rule == f.Rule && slices.Contains(v.Stacks, stack)
+}
+
+// Waivers reads waivers.yaml.
+func Waivers() ([]Waiver, error) { return readWaivers(waiversText) }
+
+func readWaivers(data []byte) ([]Waiver, error) {
+	var waivers []Waiver
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&waivers); err != nil {
+		return nil, fmt.Errorf("reading the waivers: %w", err)
+	}
+	names := map[string]bool{}
+	for _, r := range All() {
+		names[r.Name] = true
+	}
+	var errs []error
+	for i, v := range waivers {
+		add := func(format string, args ...any) {
+			errs = append(errs, fmt.Errorf("waiver %d (%s, %s): "+format, append([]any{i + 1, v.Rule, v.Resource}, args...)...))
+		}
+		if !names[v.Rule] {
+			add("there is no such rule")
+		}
+		if _, err := path.Match(v.Resource, ""); err != nil || v.Resource == "" {
+			add("resource is no pattern")
+		}
+		if len(v.Reason) < 20 {
+			add("want a reason")
+		}
+		if len(v.Stacks) == 0 {
+			add("want stacks")
+		}
+		for _, s := range v.Stacks {
+			if !slices.Contains([]string{Dev, Prod, Generated}, s) {
+				add("stack %q is none of dev, prod, generated", s)
+			}
+		}
+		for j, other := range waivers[:i] {
+			if other.Rule == v.Rule && other.Resource == v.Resource {
+				add("it is there twice, first as %d", j+1)
+			}
+		}
+	}
+	return waivers, errors.Join(errs...)
+}
+
+// Ledger takes down which waivers are used where.
+type Ledger struct {
+	Waivers []Waiver
+	used    map[string]map[int]bool // by stack
+}
+
+// NewLedger returns a ledger in which no waiver is used yet.
+func NewLedger(waivers []Waiver) *Ledger { return &Ledger{waivers, map[string]map[int]bool{}} }
+
+// Waived returns the waiver that covers a finding, and remembers that it was needed.
+func (l *Ledger) Waived(f Finding, stack string) (Waiver, bool) {
+	for i, v := range l.Waivers {
+		if v.covers(f, stack) {
+			if l.used[stack] == nil {
+				l.used[stack] = map[int]bool{}
+			}
+			l.used[stack][i] = true
+			return v, true
+		}
+	}
+	return Waiver{}, false
+}
+
+// Unused returns the waivers for a stack that nothing needed.
+func (l *Ledger) Unused(stack string) []Waiver {
+	var unused []Waiver
+	for i, v := range l.Waivers {
+		if slices.Contains(v.Stacks, stack) && !l.used[stack][i] {
+			unused = append(unused, v)
+		}
+	}
+	return unused
+}

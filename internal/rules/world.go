@@ -1,0 +1,90 @@
+package rules
+
+import (
+	"slices"
+
+	"scalable-backend/internal/plan"
+)
+
+// World is a graph with what rules look up in it.
+type World struct {
+	Production bool
+	Graph      *plan.Graph
+	byType     map[string][]plan.Resource
+}
+
+func newWorld(g *plan.Graph, production bool) *World {
+	w := &World{Production: production, Graph: g, byType: map[string][]plan.Resource{}}
+	for _, r := range g.Resources {
+		w.byType[r.Type] = append(w.byType[r.Type], r)
+	}
+	return w
+}
+
+// Type returns the resources of a type, by name.
+func (w *World) Type(token string) []plan.Resource { return w.byType[token] }
+
+// To returns the resources of a type that an input of r refers to. References are read from the graph's edges and not from
+// values: values are made up, or unknown.
+func (w *World) To(r plan.Resource, property, token string) []plan.Resource {
+	var found []plan.Resource
+	for _, candidate := range w.byType[token] {
+		if slices.Contains(r.PropertyDependencies[property], candidate.Key()) {
+			found = append(found, candidate)
+		}
+	}
+	return found
+}
+
+// From returns the resources of a type whose input refers to target.
+func (w *World) From(token, property string, target plan.Resource) []plan.Resource {
+	var found []plan.Resource
+	for _, candidate := range w.byType[token] {
+		if slices.Contains(candidate.PropertyDependencies[property], target.Key()) {
+			found = append(found, candidate)
+		}
+	}
+	return found
+}
+
+// zones counts the availability zones of the subnets that an input of r refers to.
+func (w *World) zones(r plan.Resource, property string) int {
+	zones := map[string]bool{}
+	for _, s := range w.To(r, property, subnet) {
+		zones[text(s, "availabilityZone")] = true
+	}
+	delete(zones, "")
+	return len(zones)
+}
+
+// routeTable is the table that a subnet is associated with.
+func (w *World) routeTable(s plan.Resource) (plan.Resource, bool) {
+	for _, a := range w.From(routeTableAssociation, "subnetId", s) {
+		for _, t := range w.To(a, "routeTableId", routeTable) {
+			return t, true
+		}
+	}
+	return plan.Resource{}, false
+}
+
+// routes are the routes in a table.
+func (w *World) routes(table plan.Resource) []plan.Resource {
+	return w.From(route, "routeTableId", table)
+}
+
+// attached are the policies attached to a role: the program's own documents, and the ARNs of managed ones.
+func (w *World) attached(role plan.Resource) (own []plan.Resource, managed []string) {
+	for _, a := range w.From(rolePolicyAttachment, "role", role) {
+		if policies := w.To(a, "policyArn", iamPolicy); len(policies) > 0 {
+			own = append(own, policies...)
+		} else {
+			managed = append(managed, text(a, "policyArn"))
+		}
+	}
+	return own, managed
+}
+
+// reachesTopic tells whether an input is a topic of the graph. The topic's policy may carry its ARN, to stand first.
+func (w *World) reachesTopic(r plan.Resource, property string) bool {
+	return len(w.To(r, property, topic))+len(w.To(r, property, topicPolicy)) > 0
+}
