@@ -63,8 +63,13 @@ func promised(t *testing.T, hosts []reach.Host, flows []network.Flow, vpc string
 		}
 		return slices.ContainsFunc(h.Ranges(), func(s netip.Prefix) bool { return netip.MustParsePrefix(string(p)).Contains(s.Addr()) })
 	}
-	outside := func(p network.Peer) bool {
-		return p.IsRange() && netip.MustParsePrefix(string(p)).Bits() < 16 || p.IsRange() && !netip.MustParsePrefix(vpc).Contains(netip.MustParsePrefix(string(p)).Addr())
+	own := netip.MustParsePrefix(vpc)
+	outside := func(p network.Peer) bool { // not, or not only, of the VPC
+		if !p.IsRange() {
+			return false
+		}
+		r := netip.MustParsePrefix(string(p))
+		return r.Bits() < own.Bits() || !own.Contains(r.Addr())
 	}
 	seen := map[reach.Connection]bool{}
 	for _, from := range hosts {

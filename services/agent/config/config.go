@@ -4,17 +4,11 @@ package config
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
 	"path/filepath"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/caarlos0/env/v11"
+	"scalable-backend/services/internal/environ"
 )
 
 // Config is everything that the agent reads from its environment. A duration is a number with a unit: 500ms, 60s, 24h.
@@ -66,86 +60,22 @@ const DefaultHealthFile = "/tmp/agent-health"
 
 // Parse reads the configuration of `run`. Every problem is in the one error that it returns: keys beginning with AGENT_ that
 // it does not know, values that do not parse, and contradictions. A value that does not parse is never replaced by a default.
-func Parse(environ map[string]string) (Config, error) {
-	return parse(environ, func(c Config, k *check) { c.validateRun(k) })
+func Parse(values map[string]string) (Config, error) {
+	return parse(values, (*Config).validateRun)
 }
 
 // ParseClient reads the configuration of the commands that a person runs: as strict, but a command needs less.
-func ParseClient(environ map[string]string) (Config, error) {
-	return parse(environ, nil)
+func ParseClient(values map[string]string) (Config, error) {
+	return parse(values, func(*Config, *environ.Check) {})
 }
 
 // Keys returns the environment variables that Parse reads, sorted.
-func Keys() []string {
-	var keys []string
-	for field := range reflect.TypeFor[Config]().Fields() {
-		keys = append(keys, field.Tag.Get("env"))
-	}
-	slices.Sort(keys)
-	return keys
-}
+func Keys() []string { return environ.Keys[Config]() }
 
-func parse(environ map[string]string, more func(Config, *check)) (Config, error) {
-	var c Config
-	problems := unknown(environ)
-	malformed, err := decode(&c, environ)
-	if err != nil {
-		return Config{}, err
-	}
-	for _, key := range slices.Sorted(maps.Keys(malformed)) {
-		problems = append(problems, key+": "+malformed[key])
-	}
-	c.OutputDir = cmp.Or(c.OutputDir, filepath.Join(c.DataDir, "files"))
-	k := &check{malformed: malformed}
-	c.validate(k)
-	if more != nil {
+func parse(values map[string]string, more func(*Config, *environ.Check)) (Config, error) {
+	return environ.Parse("agent", "AGENT_", values, func(c *Config, k *environ.Check) {
+		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join(c.DataDir, "files"))
+		c.validate(k)
 		more(c, k)
-	}
-	problems = append(problems, k.problems...)
-	if len(problems) == 0 {
-		return c, nil
-	}
-	return Config{}, fmt.Errorf("the agent's environment has %d problem(s):\n  - %s", len(problems), strings.Join(problems, "\n  - "))
-}
-
-// unknown also reports keys that are set to nothing although they have a default: the decoder would take the default.
-func unknown(environ map[string]string) []string {
-	known := map[string]string{}
-	for field := range reflect.TypeFor[Config]().Fields() {
-		known[field.Tag.Get("env")] = field.Tag.Get("envDefault")
-	}
-	var problems []string
-	for key, value := range environ {
-		fallback, ok := known[key]
-		switch {
-		case !ok && strings.HasPrefix(key, "AGENT_"):
-			problems = append(problems, key+": no such setting")
-		case ok && value == "" && fallback != "":
-			problems = append(problems, key+": set, but empty; leave it out for "+fallback)
-		}
-	}
-	slices.Sort(problems)
-	return problems
-}
-
-// decode fills c and returns what did not parse, by key.
-func decode(c *Config, environ map[string]string) (map[string]string, error) {
-	err := env.ParseWithOptions(c, env.Options{Environment: environ})
-	if err == nil {
-		return nil, nil
-	}
-	aggregate, ok := errors.AsType[env.AggregateError](err)
-	if !ok {
-		return nil, err
-	}
-	malformed := map[string]string{}
-	for _, e := range aggregate.Errors {
-		problem, ok := errors.AsType[env.ParseError](e)
-		if !ok {
-			return nil, err
-		}
-		field, _ := reflect.TypeFor[Config]().FieldByName(problem.Name)
-		malformed[field.Tag.Get("env")] = problem.Err.Error()
-	}
-	return malformed, nil
+	})
 }

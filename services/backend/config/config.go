@@ -3,16 +3,10 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/caarlos0/env/v11"
+	"scalable-backend/services/internal/environ"
 )
 
 // Config is everything that the backend reads from its environment. A duration is a number with a unit: 500ms, 60s, 15m.
@@ -64,63 +58,9 @@ type Config struct {
 
 // Parse reads the configuration. Every problem is in the one error that it returns: keys beginning with BACKEND_ that it does
 // not know, values that do not parse, and contradictions. A value that does not parse is never replaced by a default.
-func Parse(environ map[string]string) (Config, error) {
-	var c Config
-	problems := unknown(environ)
-	malformed, err := parse(&c, environ)
-	if err != nil {
-		return Config{}, err
-	}
-	for _, key := range slices.Sorted(maps.Keys(malformed)) {
-		problems = append(problems, key+": "+malformed[key])
-	}
-	problems = append(problems, c.validate(malformed)...)
-	if len(problems) == 0 {
-		return c, nil
-	}
-	return Config{}, fmt.Errorf("the backend's environment has %d problem(s):\n  - %s", len(problems), strings.Join(problems, "\n  - "))
+func Parse(values map[string]string) (Config, error) {
+	return environ.Parse("backend", "BACKEND_", values, (*Config).validate)
 }
 
 // Keys returns the environment variables that Parse reads, sorted.
-func Keys() []string {
-	var keys []string
-	for field := range reflect.TypeFor[Config]().Fields() {
-		keys = append(keys, field.Tag.Get("env"))
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func unknown(environ map[string]string) []string {
-	known := Keys()
-	var problems []string
-	for key := range environ {
-		if strings.HasPrefix(key, "BACKEND_") && !slices.Contains(known, key) {
-			problems = append(problems, key+": no such setting")
-		}
-	}
-	slices.Sort(problems)
-	return problems
-}
-
-// parse fills c and returns what did not parse, by key.
-func parse(c *Config, environ map[string]string) (map[string]string, error) {
-	err := env.ParseWithOptions(c, env.Options{Environment: environ})
-	if err == nil {
-		return nil, nil
-	}
-	aggregate, ok := errors.AsType[env.AggregateError](err)
-	if !ok {
-		return nil, err
-	}
-	malformed := map[string]string{}
-	for _, e := range aggregate.Errors {
-		problem, ok := errors.AsType[env.ParseError](e)
-		if !ok {
-			return nil, err
-		}
-		field, _ := reflect.TypeFor[Config]().FieldByName(problem.Name)
-		malformed[field.Tag.Get("env")] = problem.Err.Error()
-	}
-	return malformed, nil
-}
+func Keys() []string { return environ.Keys[Config]() }
