@@ -12,7 +12,8 @@ import (
 )
 
 // Balancer spreads requests over backends in turn. A backend that does not take the connection is passed over: nothing of the
-// request has been sent then, so any method may go to the next one.
+// request has been sent then, so any method may go to the next one. A read goes to the next one after any failure: a backend
+// that is just closing its port may take a connection and drop it. (On AWS a backend is deregistered before it stops.)
 type Balancer struct {
 	proxy httputil.ReverseProxy
 }
@@ -64,9 +65,13 @@ func (s *spread) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		errs = append(errs, err)
-		if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" {
+		if op, ok := errors.AsType[*net.OpError](err); !isRead(r) && (!ok || op.Op != "dial") {
 			break
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+func isRead(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
 }
