@@ -15,6 +15,7 @@ import (
 	"scalable-backend/internal/stack"
 	"scalable-backend/monitoring"
 	"scalable-backend/network"
+	"scalable-backend/services/api"
 	"scalable-backend/storage"
 )
 
@@ -52,9 +53,10 @@ func refusePlaceholders(ctx *pulumi.Context, cfg Config) error {
 
 // system is a stack in the making: its configuration, where it is, and the tiers that are there already.
 type system struct {
-	cfg   Config
-	at    stack.Info
-	zones []string // names of the availability zones
+	cfg      Config
+	at       stack.Info
+	zones    []string // names of the availability zones
+	document *apitier.Document
 
 	alerts     *monitoring.Alerts
 	storage    *storage.Storage
@@ -73,7 +75,11 @@ func deploy(ctx *pulumi.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	s := &system{cfg: cfg, at: at, zones: zones}
+	document, err := apitier.Read(api.Document)
+	if err != nil {
+		return err
+	}
+	s := &system{cfg: cfg, at: at, zones: zones, document: document}
 	for _, add := range []func(*pulumi.Context) error{
 		s.addAlerts,
 		s.addStorage,

@@ -10,7 +10,6 @@ import (
 	"scalable-backend/images"
 	"scalable-backend/monitoring"
 	"scalable-backend/network"
-	"scalable-backend/services/api"
 	"scalable-backend/services/backend/metrics"
 	"scalable-backend/storage"
 )
@@ -133,7 +132,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 func (s *system) addAPI(ctx *pulumi.Context) (err error) {
 	s.api, err = apitier.New(ctx, "api", &apitier.Args{
 		Stack:                s.at,
-		Document:             api.Document,
+		Document:             s.document,
 		StageName:            stageName,
 		LoadBalancerARN:      s.compute.GatewayLoadBalancerARN,
 		LoadBalancerDNSName:  s.compute.GatewayLoadBalancerDNSName,
@@ -191,10 +190,6 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	methods, err := quickMethods()
-	if err != nil {
-		return err
-	}
 	s.monitoring, err = monitoring.New(ctx, "monitoring", &monitoring.Args{
 		Stack:                        s.at,
 		TopicARN:                     s.alerts.TopicARN,
@@ -223,7 +218,7 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 		DatabaseStorageGiB:           s.cfg.Database.AllocatedStorage,
 		MaxTasks:                     s.cfg.Fargate.MaxTasks,
 		BacklogPerTask:               s.cfg.Fargate.BacklogPerTask,
-		LatencyMethods:               methods,
+		LatencyMethods:               quickMethods(s.document),
 		MetricsNamespace:             metrics.DefaultNamespace,
 		Metrics: monitoring.Metrics{
 			Backlog:        metrics.QueueBacklog,
@@ -250,18 +245,13 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 
 // quickMethods are the methods whose latency an alarm watches: those that agents call and that answer at once, so not the
 // long poll for leases.
-func quickMethods() ([]monitoring.Method, error) {
-	operations, err := apitier.Operations(api.Document)
-	if err != nil {
-		return nil, err
-	}
-	var quick []monitoring.Method
-	for _, o := range operations {
+func quickMethods(document *apitier.Document) (quick []monitoring.Method) {
+	for _, o := range document.Operations() {
 		if o.Agents() && !o.LongPoll {
 			quick = append(quick, monitoring.Method{ID: o.ID, Method: o.Method, Path: o.Path})
 		}
 	}
-	return quick, nil
+	return quick
 }
 
 // onDemandBase is how many agents never run on Spot: Fargate Spot does not fall back to on-demand capacity, so production

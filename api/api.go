@@ -24,7 +24,7 @@ const Token = "scalable-backend:api:API"
 // Args are the inputs of the tier.
 type Args struct {
 	Stack     stack.Info
-	Document  []byte // the API's OpenAPI document
+	Document  *Document
 	StageName string
 	// LoadBalancerARN is the internal network load balancer's, from a value that resolves once it listens.
 	LoadBalancerARN, LoadBalancerDNSName pulumi.StringInput
@@ -81,7 +81,9 @@ func (a *Args) validate() error {
 		report("LogRetentionDays", "1 or more", a.LogRetentionDays)
 	}
 	// The real projection waits for the load balancer; a document that cannot be projected is refused before anything else.
-	if _, err := Project(a.Document, ProjectOptions{BackendURL: "http://example.invalid", ConnectionID: "none"}); err != nil {
+	if a.Document == nil {
+		report("Document", "a document", "none")
+	} else if _, err := a.Document.Project(ProjectOptions{BackendURL: "http://example.invalid", ConnectionID: "none"}); err != nil {
 		problems = append(problems, fmt.Errorf("api.Args.Document: %w", err))
 	}
 	return errors.Join(problems...)
@@ -90,10 +92,6 @@ func (a *Args) validate() error {
 // New creates the tier.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*API, error) {
 	if err := args.validate(); err != nil {
-		return nil, err
-	}
-	operations, err := Operations(args.Document)
-	if err != nil {
 		return nil, err
 	}
 	a := &API{}
@@ -122,7 +120,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	a.StageARN = stage.Arn
 	a.ExecutionARN = rest.ExecutionArn
 	a.LogGroupName = logs.access.Name
-	a.AgentMethodARNs = methodARNs(rest.ExecutionArn, args.StageName, operations)
+	a.AgentMethodARNs = methodARNs(rest.ExecutionArn, args.StageName, args.Document.Operations())
 	if err := ctx.RegisterResourceOutputs(a, pulumi.Map{
 		"url":             a.URL,
 		"restApiId":       a.RestAPIID,
@@ -175,7 +173,7 @@ func (b *builder) restAPI() (*apigateway.RestApi, pulumi.StringOutput, error) {
 		return nil, body, fmt.Errorf("creating VPC link: %w", err)
 	}
 	body = pulumi.All(link.ID(), b.args.LoadBalancerDNSName).ApplyT(func(values []any) (string, error) {
-		text, err := Project(b.args.Document, ProjectOptions{
+		text, err := b.args.Document.Project(ProjectOptions{
 			ConnectionID: string(values[0].(pulumi.ID)),
 			BackendURL:   "http://" + values[1].(string) + ":" + strconv.Itoa(b.args.Port),
 		})

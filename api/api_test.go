@@ -61,7 +61,7 @@ func TestGraph(t *testing.T) {
 	assert.False(t, rest.Bool(t, "disableExecuteApiEndpoint"))
 	_, binary := rest.Get("binaryMediaTypes")
 	assert.False(t, binary)
-	want, err := Project(testDocument(t), ProjectOptions{
+	want, err := testDocument(t).Project(ProjectOptions{
 		BackendURL: "http://gateway.elb.eu-central-1.amazonaws.com:8081", ConnectionID: "vpclink-api-vpc-link",
 	})
 	require.NoError(t, err)

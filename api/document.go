@@ -114,17 +114,13 @@ type integration struct {
 
 // Project turns the API's document into the one that API Gateway imports: the operations of its door alone, each signed
 // with IAM credentials, validated, and passed on to the backend through the VPC link.
-func Project(document []byte, opts ProjectOptions) ([]byte, error) {
+func (d *Document) Project(opts ProjectOptions) ([]byte, error) {
 	if opts.BackendURL == "" || opts.ConnectionID == "" {
 		return nil, errors.New("projecting API document: want a backend URL and a connection")
 	}
-	s, err := parse(document)
-	if err != nil {
-		return nil, err
-	}
 	p := projection{
 		OpenAPI: "3.0.1",
-		Info:    info{Title: s.Info.Title, Version: s.Info.Version},
+		Info:    info{Title: d.Info.Title, Version: d.Info.Version},
 		Paths:   map[string]map[string]operation{},
 		Components: components{
 			Schemas: map[string]model{},
@@ -136,12 +132,12 @@ func Project(document []byte, opts ProjectOptions) ([]byte, error) {
 		Validators: map[string]requestValidator{validator: {Body: true, Parameters: true}},
 		Responses:  gatewayResponses(),
 	}
-	for _, path := range slices.Sorted(maps.Keys(s.Paths)) {
-		for method, o := range s.Paths[path].operations() {
+	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
+		for method, o := range d.Paths[path].operations() {
 			if !slices.Contains(o.Doors, gatewayDoor) {
 				continue
 			}
-			projected, err := s.project(path, method, o, opts, p.Components.Schemas)
+			projected, err := d.project(path, method, o, opts, p.Components.Schemas)
 			if err != nil {
 				return nil, fmt.Errorf("projecting %s %s: %w", method, path, err)
 			}
@@ -157,7 +153,7 @@ func Project(document []byte, opts ProjectOptions) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-func (s *source) project(path, method string, o *sourceOperation, opts ProjectOptions, models map[string]model) (operation, error) {
+func (d *Document) project(path, method string, o *sourceOperation, opts ProjectOptions, models map[string]model) (operation, error) {
 	projected := operation{
 		OperationID: o.OperationID,
 		Responses:   map[string]response{},
@@ -178,7 +174,7 @@ func (s *source) project(path, method string, o *sourceOperation, opts ProjectOp
 			},
 		},
 	}
-	declared, err := s.parameters(path, o)
+	declared, err := d.parameters(path, o)
 	if err != nil {
 		return operation{}, err
 	}
@@ -198,7 +194,7 @@ func (s *source) project(path, method string, o *sourceOperation, opts ProjectOp
 	}
 	if body := o.body(); body != nil {
 		reduced := reduce(body)
-		if err := s.collect(models, reduced); err != nil {
+		if err := d.collect(models, reduced); err != nil {
 			return operation{}, err
 		}
 		projected.RequestBody = &requestBody{

@@ -16,17 +16,26 @@ import (
 
 var options = ProjectOptions{BackendURL: "http://internal.elb.amazonaws.com:8081", ConnectionID: "link1"}
 
-func testDocument(t testing.TB) []byte {
+func testText(t testing.TB) []byte {
 	t.Helper()
-	document, err := os.ReadFile("testdata/openapi.yaml")
+	text, err := os.ReadFile("testdata/openapi.yaml")
 	require.NoError(t, err)
-	return document
+	return text
+}
+
+func testDocument(t testing.TB) *Document { return read(t, testText(t)) }
+
+func read(t testing.TB, text []byte) *Document {
+	t.Helper()
+	d, err := Read(text)
+	require.NoError(t, err)
+	return d
 }
 
 // project returns the projection as plain JSON values.
-func project(t *testing.T, document []byte) map[string]any {
+func project(t *testing.T, d *Document) map[string]any {
 	t.Helper()
-	text, err := Project(document, options)
+	text, err := d.Project(options)
 	require.NoError(t, err)
 	var plain map[string]any
 	require.NoError(t, json.Unmarshal(text, &plain))
@@ -132,10 +141,11 @@ func TestGatewayResponses(t *testing.T) {
 }
 
 func TestProjectIsDeterministic(t *testing.T) {
-	first, err := Project(contract.Document, options)
+	d := read(t, contract.Document)
+	first, err := d.Project(options)
 	require.NoError(t, err)
 	for range 20 {
-		again, err := Project(contract.Document, options)
+		again, err := d.Project(options)
 		require.NoError(t, err)
 		require.Equal(t, string(first), string(again))
 	}
@@ -143,9 +153,8 @@ func TestProjectIsDeterministic(t *testing.T) {
 
 // The product's own document: tokens and the page stay out, each operation of the door is in, signed and with its caller.
 func TestProjectContract(t *testing.T) {
-	p := project(t, contract.Document)
-	operations, err := Operations(contract.Document)
-	require.NoError(t, err)
+	d := read(t, contract.Document)
+	p, operations := project(t, d), d.Operations()
 	require.NotEmpty(t, operations)
 	for _, o := range operations {
 		assert.False(t, strings.HasPrefix(o.Path, "/v1/tokens"), o.Path)
@@ -175,7 +184,7 @@ func TestProjectContract(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	base := string(testDocument(t))
+	base := string(testText(t))
 	for want, change := range map[string][2]string{
 		`want one of [public gateway], got "gatewy"`: {"x-doors: [gateway]", "x-doors: [gatewy]"},
 		"no x-doors":     {"x-doors: [gateway]", "x-other: 1"},
@@ -187,16 +196,18 @@ func TestParseRefuses(t *testing.T) {
 		"no operation has the gateway's door":             {"gateway", "public"},
 		"reading API document":                            {"openapi: 3.0.3", "\tx"},
 	} {
-		_, err := Project([]byte(strings.ReplaceAll(base, change[0], change[1])), options)
+		d, err := Read([]byte(strings.ReplaceAll(base, change[0], change[1])))
+		if err == nil {
+			_, err = d.Project(options)
+		}
 		assert.ErrorContains(t, err, want)
 	}
-	_, err := Project(testDocument(t), ProjectOptions{})
+	_, err := testDocument(t).Project(ProjectOptions{})
 	assert.Error(t, err)
 }
 
 func TestOperations(t *testing.T) {
-	got, err := Operations(testDocument(t))
-	require.NoError(t, err)
+	got := testDocument(t).Operations()
 	assert.Equal(t, []Operation{
 		{ID: "createThing", Method: "POST", Path: "/v1/things", Tags: []string{"things"}},
 		{ID: "getPart", Method: "GET", Path: "/v1/things/{thing_id}/parts/{part_id}", Tags: []string{"agents"}},

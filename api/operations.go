@@ -34,29 +34,25 @@ func (o Operation) ARNPath() string {
 }
 
 // Operations returns the operations of the document that pass through the gateway, by path and method.
-func Operations(document []byte) ([]Operation, error) {
-	s, err := parse(document)
-	if err != nil {
-		return nil, err
-	}
+func (d *Document) Operations() []Operation {
 	var operations []Operation
-	for _, path := range slices.Sorted(maps.Keys(s.Paths)) {
-		methods := s.Paths[path].operations()
+	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
+		methods := d.Paths[path].operations()
 		for _, method := range slices.Sorted(maps.Keys(methods)) {
 			if o := methods[method]; slices.Contains(o.Doors, gatewayDoor) {
 				operations = append(operations, Operation{
-					ID: o.OperationID, Method: strings.ToUpper(method), Path: path, Tags: o.Tags, LongPoll: s.longPoll(o),
+					ID: o.OperationID, Method: strings.ToUpper(method), Path: path, Tags: o.Tags, LongPoll: d.longPoll(o),
 				})
 			}
 		}
 	}
-	return operations, nil
+	return operations
 }
 
 // waitProperty in a request's body is the time that the caller is willing to wait.
 const waitProperty = "wait_s"
 
-func (s *source) longPoll(o *sourceOperation) bool {
-	body := s.resolve(o.body())
+func (d *Document) longPoll(o *sourceOperation) bool {
+	body := d.resolve(o.body())
 	return body != nil && body.Properties[waitProperty] != nil
 }

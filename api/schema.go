@@ -73,10 +73,10 @@ func reduce(s *schema) model {
 }
 
 // collect adds the models that a model refers to, directly or not.
-func (s *source) collect(into map[string]model, m model) error {
+func (d *Document) collect(into map[string]model, m model) error {
 	if m.Ref != "" {
 		name, ok := strings.CutPrefix(m.Ref, schemaPrefix)
-		original := s.Components.Schemas[name]
+		original := d.Components.Schemas[name]
 		if !ok || original == nil {
 			return fmt.Errorf("unknown schema %q", m.Ref)
 		}
@@ -88,15 +88,15 @@ func (s *source) collect(into map[string]model, m model) error {
 		}
 		reduced := reduce(original)
 		into[name] = reduced
-		return s.collect(into, reduced)
+		return d.collect(into, reduced)
 	}
 	if m.Items != nil {
-		if err := s.collect(into, *m.Items); err != nil {
+		if err := d.collect(into, *m.Items); err != nil {
 			return err
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Properties)) {
-		if err := s.collect(into, m.Properties[name]); err != nil {
+		if err := d.collect(into, m.Properties[name]); err != nil {
 			return err
 		}
 	}
@@ -104,9 +104,9 @@ func (s *source) collect(into map[string]model, m model) error {
 }
 
 // resolve follows a reference; nil stays nil.
-func (s *source) resolve(x *schema) *schema {
+func (d *Document) resolve(x *schema) *schema {
 	for hops := 0; x != nil && x.Ref != "" && hops < 10; hops++ {
-		x = s.Components.Schemas[strings.TrimPrefix(x.Ref, schemaPrefix)]
+		x = d.Components.Schemas[strings.TrimPrefix(x.Ref, schemaPrefix)]
 	}
 	return x
 }

@@ -16,8 +16,8 @@ const gatewayDoor = "gateway"
 // doors are the values that x-doors may have.
 var doors = []string{"public", gatewayDoor}
 
-// source is what the projection reads of openapi.yaml.
-type source struct {
+// Document is openapi.yaml, as far as the gateway is concerned: read and checked once, by [Read].
+type Document struct {
 	Info struct {
 		Title   string `yaml:"title"`
 		Version string `yaml:"version"`
@@ -76,27 +76,30 @@ type parameter struct {
 	Required bool   `yaml:"required"`
 }
 
-// parse reads the document and reports everything about it that the gateway cannot serve.
-func parse(document []byte) (*source, error) {
-	var s source
-	if err := yaml.Unmarshal(document, &s); err != nil {
+// Read reads openapi.yaml and reports everything about it that the gateway cannot serve.
+func Read(text []byte) (*Document, error) {
+	var d Document
+	if err := yaml.Unmarshal(text, &d); err != nil {
 		return nil, fmt.Errorf("reading API document: %w", err)
 	}
-	if len(s.Paths) == 0 {
+	if len(d.Paths) == 0 {
 		return nil, errors.New("reading API document: no paths")
 	}
 	var problems []error
-	for _, path := range slices.Sorted(maps.Keys(s.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(s.Paths[path].operations())) {
-			if err := s.check(path, s.Paths[path].operations()[method]); err != nil {
+	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
+		for _, method := range slices.Sorted(maps.Keys(d.Paths[path].operations())) {
+			if err := d.check(path, d.Paths[path].operations()[method]); err != nil {
 				problems = append(problems, fmt.Errorf("%s %s: %w", method, path, err))
 			}
 		}
 	}
-	return &s, errors.Join(problems...)
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return &d, nil
 }
 
-func (s *source) check(path string, o *sourceOperation) error {
+func (d *Document) check(path string, o *sourceOperation) error {
 	if o.OperationID == "" {
 		return errors.New("no operationId")
 	}
@@ -108,7 +111,7 @@ func (s *source) check(path string, o *sourceOperation) error {
 			return fmt.Errorf("x-doors: want one of %v, got %q", doors, door)
 		}
 	}
-	declared, err := s.parameters(path, o)
+	declared, err := d.parameters(path, o)
 	if err != nil {
 		return err
 	}
@@ -130,12 +133,12 @@ func (s *source) check(path string, o *sourceOperation) error {
 }
 
 // parameters are the path's and the operation's own, references resolved, sorted by place and name.
-func (s *source) parameters(path string, o *sourceOperation) ([]parameter, error) {
+func (d *Document) parameters(path string, o *sourceOperation) ([]parameter, error) {
 	var all []parameter
-	for _, p := range slices.Concat(s.Paths[path].Parameters, o.Parameters) {
+	for _, p := range slices.Concat(d.Paths[path].Parameters, o.Parameters) {
 		if p.Ref != "" {
 			name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/")
-			resolved, found := s.Components.Parameters[name]
+			resolved, found := d.Components.Parameters[name]
 			if !ok || !found {
 				return nil, fmt.Errorf("unknown parameter %q", p.Ref)
 			}

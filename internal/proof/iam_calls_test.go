@@ -181,9 +181,9 @@ func (p parties) invoke(who authz.Principal, o apitier.Operation) call {
 }
 
 func (w *world) gatewayOperations() []apitier.Operation {
-	operations, err := apitier.Operations(api.Document)
+	document, err := apitier.Read(api.Document)
 	require.NoError(w.t, err)
-	return operations
+	return document.Operations()
 }
 
 // agentCalls are those of the agents' tasks: of ECS to start one, and of the agent, which are read from its code.
