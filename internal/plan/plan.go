@@ -47,11 +47,10 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, done, err := build(ctx, filepath.Join(dir, settings.main))
+	program, err := build(ctx, filepath.Join(dir, settings.main))
 	if err != nil {
 		return nil, err
 	}
-	defer done()
 
 	env := shape.NewEnv(settings.project, o.Stack, settings.values["aws:region"])
 	if account := settings.account(); account != "" {
