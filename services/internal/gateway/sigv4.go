@@ -28,6 +28,7 @@ type authorization struct {
 	signature                        string
 }
 
+//lint:ignore ST1005 the words are API Gateway's own
 var errIncomplete = errors.New("Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.")
 
 func parseAuthorization(header string) (authorization, error) {
