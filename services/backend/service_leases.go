@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"scalable-backend/services/internal/tracing"
 )
 
 const (
@@ -29,14 +31,14 @@ func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]Gra
 		return nil, &Error{Code: Unavailable, Detail: "the service is stopping", RetryAfter: time.Second}
 	}
 	deadline := time.Now().Add(wait)
-	for {
+	for look := ctx; ; look = tracing.Quiet(ctx) { // of a wait's many looks only the first is traced
 		// Taken before the look, so that what comes between look and wait is not missed.
 		signal := s.config.Wake()
-		leases, err := s.claimNow(ctx, c)
+		leases, err := s.claimNow(look, c)
 		if err != nil || len(leases) > 0 {
 			return leases, err
 		}
-		pause, err := s.pause(ctx, time.Until(deadline))
+		pause, err := s.pause(look, time.Until(deadline))
 		if err != nil || pause <= 0 {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"scalable-backend/services/api"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	Transport http.RoundTripper
 	// Log hears of each repeated try, at level debug. Nil is silent.
 	Log *slog.Logger
+	// Tracer makes a span of each call and names it to the server. Nil makes none and sends nothing.
+	Tracer trace.TracerProvider
 }
 
 // API calls the backend: the generated client with authentication, timeouts, retries and typed errors.

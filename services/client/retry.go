@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"scalable-backend/services/internal/tracing"
 )
 
 // maxAnswer bounds what is read of one answer; a page of 1000 files is about half a MiB.
@@ -67,7 +69,18 @@ func newRetrier(o Options) *retrier {
 
 // Do implements HttpRequestDoer.
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
+	tried := 0
+	if r.o.Tracer == nil {
+		return r.do(req.Context(), req, &tried)
+	}
+	ctx, span := tracing.Client(req.Context(), r.o.Tracer, req.Method, route(req.URL.Path))
+	resp, err := r.do(ctx, req, &tried)
+	finish(span, req, tried, resp, err)
+	return resp, err
+}
+
+// do tries, and counts the tries.
+func (r *retrier) do(ctx context.Context, req *http.Request, tried *int) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
 		var err error
@@ -82,6 +95,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	}
 	safe := isIdempotent(req) || p.repeatable
 	resp, err := backoff.Retry(ctx, func() (*http.Response, error) {
+		*tried++
 		resp, err := r.try(ctx, req, body, cmp.Or(p.timeout, r.o.Timeout))
 		return resp, decide(resp, err, safe)
 	},
@@ -121,6 +135,9 @@ func (r *retrier) try(ctx context.Context, req *http.Request, body []byte, timeo
 	}
 	req.Header.Set("User-Agent", r.o.UserAgent)
 	req.Header.Set("Accept", "application/json, application/problem+json")
+	if r.o.Tracer != nil {
+		tracing.Inject(ctx, req.Header) // before it is signed
+	}
 	if r.o.Auth != nil {
 		if err := r.o.Auth.Authenticate(ctx, req, body); err != nil {
 			return nil, err

@@ -80,5 +80,6 @@ var table = []group{
 		{"huge body", []string{hapi + "TestBadInput/too large", hapi + "TestBadInput/too large, chunked"}},
 		{"slowloris", []string{proc + "TestSlowloris"}},
 		{"bucket cut off", []string{proc + "TestBucketIsCutOff", "backend/objectstore.TestUnavailable"}},
+		{"collector of traces is gone, or hangs", []string{proc + "TestCollectorHangs", "internal/tracing.TestDeadCollector", "internal/tracing.TestWarningsAreRare", proc + "TestAJobIsOneTrace"}},
 	}},
 }

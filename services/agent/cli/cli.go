@@ -17,6 +17,7 @@ import (
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
@@ -145,7 +146,8 @@ The other commands are for people.
 ` + exitHelp + `
 
 Environment: AGENT_API_URL and AGENT_TOKEN (or AGENT_AUTH=sigv4 with AWS_REGION and AWS credentials) for all commands;
-AGENT_SOURCE_HOSTS, AGENT_INSECURE_SOURCES and AGENT_CONNECTIONS for those that move bytes; run reads all of AGENT_*.`,
+AGENT_SOURCE_HOSTS, AGENT_INSECURE_SOURCES and AGENT_CONNECTIONS for those that move bytes; run reads all of AGENT_*,
+and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_TRACES_SAMPLER_ARG.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
@@ -200,9 +202,9 @@ func (a *app) settings(parse func(map[string]string) (config.Config, error)) (co
 	return c, nil
 }
 
-// connect returns the API that the settings name.
-func connect(ctx context.Context, c config.Config) (*client.API, error) {
-	o := client.Options{URL: c.APIURL, UserAgent: userAgent()}
+// connect returns the API that the settings name. A nil tracer makes no spans.
+func connect(ctx context.Context, c config.Config, tracer trace.TracerProvider) (*client.API, error) {
+	o := client.Options{URL: c.APIURL, UserAgent: userAgent(), Tracer: tracer}
 	switch c.Auth {
 	case config.AuthToken:
 		o.Auth = client.Bearer(c.Token)
@@ -222,7 +224,7 @@ func (a *app) session(ctx context.Context) (config.Config, *client.API, error) {
 	if err != nil {
 		return c, nil, err
 	}
-	api, err := connect(ctx, c)
+	api, err := connect(ctx, c, nil)
 	return c, api, err
 }
 

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/runner"
+	"scalable-backend/services/internal/tracing"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -36,8 +38,16 @@ func (a *app) run(ctx context.Context) error {
 	if c.Stack != "" {
 		log = log.With("stack", c.Stack)
 	}
+	tracer, stopTraces := tracing.Start(tracing.Options{
+		Service: "agent", Version: Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: log,
+	})
+	defer func() {
+		if err := stopTraces(context.WithoutCancel(ctx)); err != nil {
+			log.Warn("spans were lost", "error", err)
+		}
+	}()
 	host, _ := os.Hostname()
-	r, closeAll, err := newRunner(ctx, c, cmp.Or(c.Name, host), log)
+	r, closeAll, err := newRunner(ctx, c, cmp.Or(c.Name, host), log, tracer)
 	if err != nil {
 		return err
 	}
@@ -45,8 +55,8 @@ func (a *app) run(ctx context.Context) error {
 	return r.Run(ctx)
 }
 
-func newRunner(ctx context.Context, c config.Config, name string, log *slog.Logger) (*runner.Runner, func(), error) {
-	api, err := connect(ctx, c)
+func newRunner(ctx context.Context, c config.Config, name string, log *slog.Logger, tracer trace.TracerProvider) (*runner.Runner, func(), error) {
+	api, err := connect(ctx, c, tracer)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +65,7 @@ func newRunner(ctx context.Context, c config.Config, name string, log *slog.Logg
 		UserAgent: userAgent(), Log: log,
 	})
 	r, err := runner.New(runner.Options{
-		API: api, Engine: engine, Dir: c.OutputDir, Log: log, Name: name, Version: Version(), HealthFile: c.HealthFile,
+		API: api, Engine: engine, Dir: c.OutputDir, Log: log, Name: name, Version: Version(), HealthFile: c.HealthFile, Tracer: tracer,
 		MaxLeases: c.MaxLeases, StopTimeout: c.StopTimeout, Retain: c.Retain,
 	})
 	return r, func() { engine.Close(); api.Close() }, err

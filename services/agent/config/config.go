@@ -47,6 +47,13 @@ type Config struct {
 	HealthFile string `env:"AGENT_HEALTH_FILE" envDefault:"/tmp/agent-health"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel slog.Level `env:"AGENT_LOG_LEVEL" envDefault:"info"`
+
+	// TracesEndpoint, of `run` alone, is the full URL of a collector of OpenTelemetry traces (OTLP over HTTP),
+	// http://localhost:4318/v1/traces. Empty means no traces. TracesRatio is the part of the traces that begin here and are
+	// recorded, 0 to 1. Of OpenTelemetry's other variables OTEL_RESOURCE_ATTRIBUTES and the exporter's headers, certificates and
+	// compression count.
+	TracesEndpoint string  `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	TracesRatio    float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"0.05"`
 }
 
 // The values of Auth.

@@ -15,6 +15,7 @@ func valid() map[string]string {
 		"AGENT_DATA_DIR": "/data", "AGENT_STACK": "prod", "AGENT_SOURCE_HOSTS": "b.s3.eu-central-1.amazonaws.com,*.example.com",
 		"AGENT_RETAIN": "24h", "AGENT_HEALTH_FILE": "/tmp/agent-health", "AGENT_STOP_TIMEOUT": "105s", "AGENT_MAX_LEASES": "4",
 		"AGENT_CONNECTIONS": "8", "AGENT_LOG_LEVEL": "debug", "PATH": "/bin", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector.example.com/v1/traces", "OTEL_TRACES_SAMPLER_ARG": "0.5",
 	}
 }
 
@@ -27,6 +28,7 @@ func TestParse(t *testing.T) {
 		DataDir: "/data", OutputDir: "/data/files", Retain: 24 * time.Hour,
 		SourceHosts: []string{"b.s3.eu-central-1.amazonaws.com", "*.example.com"}, MaxLeases: 4, Connections: 8,
 		StopTimeout: 105 * time.Second, HealthFile: DefaultHealthFile, LogLevel: slog.LevelDebug,
+		TracesEndpoint: "https://collector.example.com/v1/traces", TracesRatio: 0.5,
 	}, c)
 }
 
@@ -37,6 +39,7 @@ func TestParseDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		APIURL: "http://127.0.0.1:8080", Auth: AuthToken, Token: "x", DataDir: "/data", OutputDir: "/data/files", Retain: 24 * time.Hour,
 		InsecureSources: true, MaxLeases: 4, Connections: 8, StopTimeout: 105 * time.Second, HealthFile: DefaultHealthFile,
+		TracesRatio: 0.05,
 	}, c)
 }
 
@@ -56,6 +59,9 @@ func TestParseProblems(t *testing.T) {
 		"AGENT_LOG_LEVEL":        {"loud", "unknown name"},
 		"AGENT_NAME":             {"a b", "want up to 128"},
 		"AGENT_MAXLEASES":        {"4", "no such setting"},
+
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"localhost:4317", "want http(s)://host[:port]/path"},
+		"OTEL_TRACES_SAMPLER_ARG":            {"5", "want 0 to 1, got 5"},
 	} {
 		env := valid()
 		env[key] = c.value
@@ -71,12 +77,12 @@ func TestParseProblems(t *testing.T) {
 
 func TestParseReportsEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := Parse(map[string]string{"AGENT_AUTH": "sigv4", "AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "-1h", "AGENT_X": "1"})
+	_, err := Parse(map[string]string{"AGENT_AUTH": "sigv4", "AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "-1h", "AGENT_X": "1", "OTEL_TRACES_SAMPLER_ARG": "some"})
 	require.Error(t, err)
-	for _, key := range []string{"AGENT_API_URL", "AWS_REGION", "AGENT_MAX_LEASES", "AGENT_RETAIN", "AGENT_X", "AGENT_SOURCE_HOSTS"} {
+	for _, key := range []string{"AGENT_API_URL", "AWS_REGION", "AGENT_MAX_LEASES", "AGENT_RETAIN", "AGENT_X", "AGENT_SOURCE_HOSTS", "OTEL_TRACES_SAMPLER_ARG"} {
 		require.Equal(t, 1, strings.Count(err.Error(), "- "+key+":"), err.Error())
 	}
-	require.ErrorContains(t, err, "6 problem(s)")
+	require.ErrorContains(t, err, "7 problem(s)")
 }
 
 func TestSecretsStayOutOfMessages(t *testing.T) {
@@ -88,7 +94,8 @@ func TestSecretsStayOutOfMessages(t *testing.T) {
 
 func TestParseClientNeedsNoSources(t *testing.T) {
 	t.Parallel()
-	_, err := ParseClient(map[string]string{"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x"})
+	// Nor does a person's command mind where other programs on the machine send their traces.
+	_, err := ParseClient(map[string]string{"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317"})
 	require.NoError(t, err)
 	_, err = ParseClient(map[string]string{"AGENT_API_URL": "https://x"})
 	require.ErrorContains(t, err, "AGENT_TOKEN: required")

@@ -47,6 +47,7 @@ func (c *Config) validate(k *environ.Check) {
 func (c *Config) validateRun(k *environ.Check) {
 	k.That(len(c.SourceHosts) > 0 || c.InsecureSources,
 		"AGENT_SOURCE_HOSTS: required: the hosts of presigned URLs, e.g. my-bucket.s3.eu-central-1.amazonaws.com")
+	environ.Traces(k, c.TracesEndpoint, c.TracesRatio)
 }
 
 func (c *Config) validateURL(k *environ.Check) {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"scalable-backend/services/internal/tracing"
 )
 
 // Where a piece stands: todo → busy → done; busy → todo when its worker gives up; done → todo when its part turns out wrong.
@@ -181,9 +183,9 @@ func (f *fetch) trust(m mark) bool {
 
 // run fetches, verifies and publishes.
 func (f *fetch) run(ctx context.Context) error {
-	err := f.transfer(ctx)
+	err := phase(ctx, "transfer", f.transfer) // and verify: bytes are hashed as they come
 	if err == nil {
-		err = f.publish(ctx)
+		err = phase(ctx, "publish", f.publish)
 	}
 	if err != nil && f.durable() && !discards(err) {
 		err = errors.Join(err, f.checkpoint())
@@ -195,6 +197,14 @@ func (f *fetch) run(ctx context.Context) error {
 		f.discard()
 	}
 	_ = f.file.Close()
+	return err
+}
+
+// phase does a part of the work in a span of its own, if the job has one.
+func phase(ctx context.Context, name string, do func(context.Context) error) error {
+	ctx, span := tracing.Child(ctx, name)
+	err := do(ctx)
+	tracing.End(span, err)
 	return err
 }
 

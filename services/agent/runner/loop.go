@@ -78,7 +78,7 @@ func (r *Runner) begin(granted api.Lease, sent time.Time) {
 		known.renew(sent)
 		return
 	}
-	l := newLease(r.work, granted, sent)
+	l := newLease(r.traced(granted), granted, sent)
 	r.leases[l.LeaseId] = l
 	r.ttl = l.ttl
 	r.mu.Unlock()

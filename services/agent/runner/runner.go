@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/api"
@@ -58,6 +59,9 @@ type Options struct {
 	Dir     string // root of the published files
 	Handler Handler
 	Log     *slog.Logger
+
+	// Tracer makes a span of each job, from its lease to its outcome. Nil makes none.
+	Tracer trace.TracerProvider
 
 	Name, Version string // labels for people
 	HealthFile    string // touched while the runner is alive; "" is none

@@ -9,14 +9,19 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
+	"scalable-backend/services/internal/tracing"
 )
 
 // do works on one lease to its end.
 func (r *Runner) do(l *lease) {
-	log := r.o.Log.With("lease_id", l.LeaseId, "job_id", l.Job.Id, "file_id", l.File.Id, "dest", l.Job.Dest, "attempt", l.Attempt)
+	span := trace.SpanFromContext(l.ctx)
+	defer span.End()
+	log := logger(r.o.Log, span).With("lease_id", l.LeaseId, "job_id", l.Job.Id, "file_id", l.File.Id, "dest", l.Job.Dest, "attempt", l.Attempt)
 	begun := time.Now()
 	log.Info("lease begun", "bytes", l.File.Size)
 	result, err := r.attempt(l)
@@ -26,11 +31,13 @@ func (r *Runner) do(l *lease) {
 	outcome := r.outcome(l, err)
 	if outcome == nil {
 		log.Warn("lease lost: nothing is reported", "error", err)
+		tell(span, result, "lost", "none")
 		return
 	}
 	outcome.Ms = &ms
 	r.report(l, *outcome, func(how string, err error) {
 		log.Info("lease ended", "outcome", outcome.Status, "report", how, "problem", problemOf(outcome), "error", err)
+		tell(span, result, string(outcome.Status), how)
 	})
 }
 
@@ -56,7 +63,9 @@ func (r *Runner) attempt(l *lease) (download.Result, error) {
 	case err != nil:
 		return result, err
 	}
-	err = r.o.Handler.Handle(l.ctx, Published{Path: r.path(l.Job.Dest), Job: l.Job, File: l.File, Attempt: l.Attempt})
+	ctx, span := tracing.Child(l.ctx, "handle")
+	err = r.o.Handler.Handle(ctx, Published{Path: r.path(l.Job.Dest), Job: l.Job, File: l.File, Attempt: l.Attempt})
+	tracing.End(span, err)
 	if err != nil {
 		if l.ctx.Err() != nil {
 			return result, context.Cause(l.ctx)
@@ -143,17 +152,20 @@ func problemOf(o *api.Outcome) string {
 	return o.Problem.Title
 }
 
+// accepted is how a report ended that the backend took.
+const accepted = "accepted"
+
 // report puts an outcome until the backend has taken it or will not. It outlives the lease's work: the lease is still renewed
 // meanwhile.
 func (r *Runner) report(l *lease, o api.Outcome, ended func(how string, err error)) {
-	ctx, cancel := context.WithTimeout(r.final, max(3*l.ttl, time.Minute))
+	ctx, cancel := context.WithTimeout(trace.ContextWithSpan(r.final, trace.SpanFromContext(l.ctx)), max(3*l.ttl, time.Minute))
 	defer cancel()
 	waits := client.FullJitter(200*time.Millisecond, 10*time.Second)
 	for {
 		_, err := r.o.API.PutOutcome(ctx, l.LeaseId, o)
 		switch status := client.StatusOf(err); {
 		case err == nil:
-			ended("accepted", nil)
+			ended(accepted, nil)
 			return
 		case status == http.StatusUnprocessableEntity && o.Status == api.OutcomeStatusSucceeded:
 			// The catalogue says otherwise, and the lease goes on: the attempt is a failure.

@@ -54,6 +54,12 @@ type Config struct {
 	LogLevel slog.Level `env:"BACKEND_LOG_LEVEL" envDefault:"info"`
 	// MetricsNamespace is the CloudWatch namespace of all metrics.
 	MetricsNamespace string `env:"BACKEND_METRICS_NAMESPACE" envDefault:"ScalableBackend"`
+
+	// TracesEndpoint is the full URL of a collector of OpenTelemetry traces (OTLP over HTTP), http://localhost:4318/v1/traces.
+	// Empty means no traces. TracesRatio is the part of the traces that begin here and are recorded, 0 to 1. Of OpenTelemetry's
+	// other variables OTEL_RESOURCE_ATTRIBUTES and the exporter's headers, certificates and compression count.
+	TracesEndpoint string  `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	TracesRatio    float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"0.05"`
 }
 
 // Parse reads the configuration. Every problem is in the one error that it returns: keys beginning with BACKEND_ that it does

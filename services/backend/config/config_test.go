@@ -28,6 +28,7 @@ func TestDefaults(t *testing.T) {
 		DatabaseURL: "postgres:///backend?host=/run/pg", DatabaseCAFile: "/etc/ssl/rds/global-bundle.pem", DatabaseMaxConns: 20,
 		AdminToken: "0123456789abcdef", LeaseTTL: time.Minute, SweepInterval: 5 * time.Second, URLTTL: 15 * time.Minute,
 		RateLimit: 200, DrainTimeout: 45 * time.Second, LogLevel: slog.LevelInfo, MetricsNamespace: "ScalableBackend",
+		TracesRatio: 0.05,
 	}, got)
 }
 
@@ -39,8 +40,12 @@ func TestDeployed(t *testing.T) {
 		"BACKEND_DATABASE_SECRET_ARN":    "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
 		"BACKEND_ADMIN_TOKEN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:admin-AbCdEf",
 		"BACKEND_DRAIN_TIMEOUT":          "0",
+
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4318/v1/traces", "OTEL_TRACES_SAMPLER_ARG": "1", "OTEL_UNRELATED": "x",
 	})
 	require.NoError(t, err)
+	require.Equal(t, "http://localhost:4318/v1/traces", got.TracesEndpoint)
+	require.EqualValues(t, 1, got.TracesRatio)
 	require.Equal(t, slog.LevelDebug, got.LogLevel)
 	require.Zero(t, got.DrainTimeout)
 }
@@ -72,6 +77,16 @@ func TestProblems(t *testing.T) {
 		"metrics":         {"BACKEND_METRICS_NAMESPACE", "a b", "not a CloudWatch namespace"},
 		"drain too long":  {"BACKEND_DRAIN_TIMEOUT", "1h", "BACKEND_DRAIN_TIMEOUT: want 0s to 10m0s"},
 		"sweep too often": {"BACKEND_SWEEP_INTERVAL", "1ms", "BACKEND_SWEEP_INTERVAL"},
+		"traces, scheme":  {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://u:hunter2@h:4317/x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want http(s)://"},
+		"traces, host":    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http:///v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
+		"traces, no path": {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4318/", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
+		"traces, user":    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://u:hunter2@h/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
+		"traces, query":   {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://h/v1/traces?key=hunter2", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
+		"ratio, above":    {"OTEL_TRACES_SAMPLER_ARG", "1.01", "OTEL_TRACES_SAMPLER_ARG: want 0 to 1, got 1.01"},
+		"ratio, below":    {"OTEL_TRACES_SAMPLER_ARG", "-0.1", "OTEL_TRACES_SAMPLER_ARG: want 0 to 1, got -0.1"},
+		"ratio, NaN":      {"OTEL_TRACES_SAMPLER_ARG", "NaN", "OTEL_TRACES_SAMPLER_ARG: want 0 to 1, got NaN"},
+		"ratio, text":     {"OTEL_TRACES_SAMPLER_ARG", "5%", "OTEL_TRACES_SAMPLER_ARG: "},
+		"ratio, empty":    {"OTEL_TRACES_SAMPLER_ARG", "", "OTEL_TRACES_SAMPLER_ARG: set, but empty"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -90,9 +105,10 @@ func TestAllProblemsInOneError(t *testing.T) {
 	t.Parallel()
 	_, err := config.Parse(map[string]string{
 		"BACKEND_TYPO": "1", "BACKEND_LEASE_TTL": "soon", "BACKEND_URL_TTL": "99h", "BACKEND_RATE_LIMIT": "x", "BACKEND_STACK": "dev", "AWS_REGION": "r",
+		"OTEL_TRACES_SAMPLER_ARG": "2", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317",
 	})
-	require.ErrorContains(t, err, "7 problem(s)")
-	for _, want := range []string{"BACKEND_TYPO", "BACKEND_LEASE_TTL", "BACKEND_URL_TTL", "BACKEND_RATE_LIMIT", "BACKEND_BUCKET", "BACKEND_DATABASE_SECRET_ARN", "BACKEND_ADMIN_TOKEN_SECRET_ARN"} {
+	require.ErrorContains(t, err, "9 problem(s)")
+	for _, want := range []string{"BACKEND_TYPO", "BACKEND_LEASE_TTL", "BACKEND_URL_TTL", "BACKEND_RATE_LIMIT", "BACKEND_BUCKET", "BACKEND_DATABASE_SECRET_ARN", "BACKEND_ADMIN_TOKEN_SECRET_ARN", "OTEL_TRACES_SAMPLER_ARG", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -97,6 +97,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handler, pattern = http.NotFoundHandler(), ""
 	}
 	if pattern != "" {
+		infoOf(r.Context()).pattern = pattern
 		d.mux.ServeHTTP(w, r)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
 	"scalable-backend/services/backend"
@@ -31,6 +32,8 @@ type Config struct {
 	Version string
 	// Observe is told of every request. Nil means nobody is.
 	Observe func(route string, status int, took time.Duration)
+	// Tracer makes a span of each request. Nil makes none.
+	Tracer trace.TracerProvider
 	// Logger is for what callers are not told. Nil means slog's default.
 	Logger *slog.Logger
 }
@@ -78,12 +81,12 @@ func New(c Config) (*API, error) {
 func (a *API) Public() http.Handler {
 	d := a.newDoor(backend.PublicDoor)
 	a.page.register(d.mux)
-	return a.observed(d)
+	return d.observed()
 }
 
 // Gateway is API Gateway's door: the caller's identity stands in a header that API Gateway sets.
 func (a *API) Gateway() http.Handler {
-	return a.observed(a.newDoor(backend.GatewayDoor))
+	return a.newDoor(backend.GatewayDoor).observed()
 }
 
 // handlers implements StrictServerInterface for one door.

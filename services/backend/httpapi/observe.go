@@ -15,6 +15,7 @@ import (
 // request is what is learnt of a request on its way.
 type request struct {
 	path, trace, route, caller string
+	pattern                    string // of the route, "GET /v1/files/{file_id}"; empty without one
 	status                     int
 	bytes                      int64
 	err                        error
@@ -29,34 +30,37 @@ func infoOf(ctx context.Context) *request {
 	return &request{}
 }
 
-// observed is around everything: trace id, panics, security headers, log and metrics.
-func (a *API) observed(next http.Handler) http.Handler {
+// observed is around everything: trace, panics, security headers, log and metrics.
+func (d *door) observed() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		info := &request{path: r.URL.Path, trace: traceID(r.Header), route: "none"}
-		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
+		ctx, span := d.begin(r, info)
+		defer span.End()
+		r = r.WithContext(context.WithValue(ctx, requestKey, info))
 		rec := &recorder{ResponseWriter: w, info: info}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Cache-Control", "no-store")
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				a.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "stack", string(debug.Stack()))
-				a.fail(rec, r, errPanic)
+				d.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "stack", string(debug.Stack()))
+				d.fail(rec, r, errPanic)
 			} else if p != nil {
 				panic(p)
 			}
-			a.record(r, info, time.Since(began))
+			d.tell(span, r, info, d.record(r, info, time.Since(began)))
 		}()
-		next.ServeHTTP(rec, r)
+		d.ServeHTTP(rec, r)
 	})
 }
 
 var errPanic = &statusError{status: http.StatusInternalServerError, detail: "an error of this service; it has been logged"}
 
-// record logs failures, and everything at debug level. A client that went away is its own affair: 499, as nginx has it.
-func (a *API) record(r *http.Request, info *request, took time.Duration) {
-	status := info.status
+// record logs failures, and everything at debug level, and returns the status. A client that went away is its own affair: 499,
+// as nginx has it.
+func (a *API) record(r *http.Request, info *request, took time.Duration) (status int) {
+	status = info.status
 	if status == 0 {
 		status = 499
 		if r.Context().Err() == nil {
@@ -72,7 +76,7 @@ func (a *API) record(r *http.Request, info *request, took time.Duration) {
 		level = slog.LevelError
 	}
 	if !a.config.Logger.Enabled(r.Context(), level) {
-		return
+		return status
 	}
 	attrs := []slog.Attr{
 		slog.String("trace_id", info.trace), slog.String("method", r.Method), slog.String("path", info.path), slog.String("route", info.route),
@@ -82,6 +86,7 @@ func (a *API) record(r *http.Request, info *request, took time.Duration) {
 		attrs = append(attrs, slog.String("error", info.err.Error()))
 	}
 	a.config.Logger.LogAttrs(r.Context(), level, "request", attrs...)
+	return status
 }
 
 // recorder notes status and size of an answer.

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"scalable-backend/services/api"
@@ -59,6 +60,7 @@ type bundle struct {
 type options struct {
 	leaseTTL  time.Duration
 	rateLimit int
+	tracer    trace.TracerProvider
 }
 
 func setup(t *testing.T, change ...func(*options)) *bundle {
@@ -67,7 +69,7 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	for _, c := range change {
 		c(&o)
 	}
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: testenv.Database(t), MaxConns: 8, LeaseTTL: o.leaseTTL, SweepInterval: 50 * time.Millisecond})
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: testenv.Database(t), MaxConns: 8, LeaseTTL: o.leaseTTL, SweepInterval: 50 * time.Millisecond, Tracer: o.tracer})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))
@@ -81,7 +83,7 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	b := &bundle{t: t, store: store, objects: objects}
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b.service = backend.NewService(store, objects, backend.ServiceConfig{LeaseTTL: o.leaseTTL, Wake: store.Wake, Logger: logger})
-	a, err := httpapi.New(httpapi.Config{Service: b.service, Secret: []byte(adminToken), Stage: "live", RateLimit: o.rateLimit, Version: "test", Logger: logger})
+	a, err := httpapi.New(httpapi.Config{Service: b.service, Secret: []byte(adminToken), Stage: "live", RateLimit: o.rateLimit, Version: "test", Tracer: o.tracer, Logger: logger})
 	require.NoError(t, err)
 	b.api = a
 	public, gateway := httptest.NewServer(a.Public()), httptest.NewServer(a.Gateway())

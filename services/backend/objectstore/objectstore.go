@@ -56,23 +56,23 @@ func New(c Config) (*Store, error) {
 	transport := awshttp.NewBuildableClient().WithTimeout(requestTimeout).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = 64
 	})
-	client := s3.New(s3.Options{
+	options := s3.Options{
 		Region:      c.Region,
 		Credentials: c.Credentials,
 		HTTPClient:  transport,
 		// SHA-256 is asked for by name where it matters; the SDK's own CRC32 would only add a second one.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-	}, func(o *s3.Options) {
-		if c.Endpoint != "" {
-			o.BaseEndpoint, o.UsePathStyle = &c.Endpoint, true
-		}
-	})
+	}
+	if c.Endpoint != "" {
+		options.BaseEndpoint, options.UsePathStyle = &c.Endpoint, true
+	}
 	// Without this the signer moves x-amz-* headers into the query, where S3 does not hold the body against them.
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableHeaderHoisting, o.DisableURIPathEscaping = true, true })
 	return &Store{
-		bucket: c.Bucket, ttl: c.URLTTL, credentials: c.Credentials, client: client, transport: transport,
-		presign: s3.NewPresignClient(client, s3.WithPresignExpires(c.URLTTL), func(o *s3.PresignOptions) { o.Presigner = signer }),
+		bucket: c.Bucket, ttl: c.URLTTL, credentials: c.Credentials, client: s3.New(options, traced(c.Bucket)), transport: transport,
+		// Presigning asks nobody, so it has no spans.
+		presign: s3.NewPresignClient(s3.New(options), s3.WithPresignExpires(c.URLTTL), func(o *s3.PresignOptions) { o.Presigner = signer }),
 	}, nil
 }
 

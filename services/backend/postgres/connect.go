@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	"scalable-backend/services/backend"
 )
@@ -62,6 +64,10 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
 		return nil
+	}
+	if o.Tracer != nil {
+		// The statements are texts of ours; their parameters stay out, as otelpgx has it unless told otherwise.
+		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(o.Tracer), otelpgx.WithMeterProvider(noop.NewMeterProvider()))
 	}
 	config.MaxConns = int32(o.MaxConns)
 	config.MaxConnLifetime = 30 * time.Minute

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"scalable-backend/services/backend"
 	"scalable-backend/services/backend/config"
@@ -22,6 +23,7 @@ import (
 	"scalable-backend/services/backend/metrics"
 	"scalable-backend/services/backend/objectstore"
 	"scalable-backend/services/backend/postgres"
+	"scalable-backend/services/internal/tracing"
 )
 
 // adminTokenID is the id of the first token, the same in every deployment.
@@ -55,6 +57,15 @@ func Run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: c.LogLevel})).With("service", "backend", "stack", c.Stack)
 	s := &server{config: c, log: logger, emitter: metrics.NewEmitter(out, c.MetricsNamespace, c.Stack), requests: &metrics.RequestMetrics{}}
 	logger.Info("starting", "version", Version())
+	tracer, stopTraces := tracing.Start(tracing.Options{
+		Service: "backend", Version: Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: logger,
+	})
+	s.tracer = tracer
+	defer func() {
+		if err := stopTraces(context.WithoutCancel(ctx)); err != nil {
+			logger.Warn("spans were lost", "error", err)
+		}
+	}()
 	if err := s.open(ctx, variables); err != nil {
 		return err
 	}
@@ -68,6 +79,7 @@ type server struct {
 	log      *slog.Logger
 	emitter  *metrics.Emitter
 	requests *metrics.RequestMetrics
+	tracer   trace.TracerProvider // nil without traces
 
 	store   *postgres.Store
 	objects *objectstore.Store
@@ -107,7 +119,7 @@ func (s *server) makeAPI(token string) (err error) {
 	s.api, err = httpapi.New(httpapi.Config{
 		// All backends of a deployment know the admin token, so its hash-derived keys are theirs in common.
 		Service: s.service, Secret: []byte(token), Stage: s.config.Stage, RateLimit: s.config.RateLimit,
-		Version: Version(), Observe: s.requests.Observe, Logger: s.log,
+		Version: Version(), Observe: s.requests.Observe, Tracer: s.tracer, Logger: s.log,
 	})
 	return err
 }
@@ -129,7 +141,7 @@ func prepare(ctx context.Context, store *postgres.Store, token string) error {
 func (s *server) openStore(ctx context.Context, cloud *cloud, token string) (*postgres.Store, error) {
 	c := s.config
 	options := postgres.Options{
-		URL: c.DatabaseURL, MaxConns: c.DatabaseMaxConns, LeaseTTL: c.LeaseTTL, SweepInterval: c.SweepInterval, Logger: s.log,
+		URL: c.DatabaseURL, MaxConns: c.DatabaseMaxConns, LeaseTTL: c.LeaseTTL, SweepInterval: c.SweepInterval, Tracer: s.tracer, Logger: s.log,
 	}
 	if c.DatabaseSecretARN != "" {
 		options.Credentials, options.CAFile = cloud.databaseSecret(), c.DatabaseCAFile

@@ -102,7 +102,7 @@ func (c *Check) That(ok bool, format string, args ...any) {
 }
 
 // Within wants a number or a duration from low to high. What did not parse has been reported already.
-func Within[T int | time.Duration](c *Check, key string, value, low, high T) {
+func Within[T int | float64 | time.Duration](c *Check, key string, value, low, high T) {
 	if _, reported := c.malformed[key]; !reported {
 		c.That(low <= value && value <= high, "%s: want %v to %v, got %v", key, low, high, value)
 	}
