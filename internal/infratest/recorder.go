@@ -27,6 +27,13 @@ type recorder struct {
 	objects  map[string]pulumi.Resource // the program's own objects, by type::name
 	made     map[string]bool            // children that stand in for those of a remote component
 	outputs  int                        // how often outputs were registered
+	watched  []watched
+}
+
+// watched is an output of a component, and what is closed when it has its value.
+type watched struct {
+	name string
+	done chan struct{}
 }
 
 // observe is a stack transformation that changes nothing: it is how the recorder gets at the program's component objects.
@@ -173,7 +180,10 @@ func (r *recorder) watch(key, path string, v reflect.Value) {
 			r.problems = append(r.problems, fmt.Sprintf("%s: output %s is never assigned", key, path))
 			return
 		}
+		done := make(chan struct{})
+		r.watched = append(r.watched, watched{key + ": output " + path, done})
 		v.Interface().(pulumi.Output).ApplyT(func(value any) any {
+			defer close(done)
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.graph.outputs[key][path] = value
@@ -195,8 +205,23 @@ func (r *recorder) watch(key, path string, v reflect.Value) {
 	}
 }
 
+// settle waits for the outputs that are watched. The run itself waits for those alone that come from a resource, not for one
+// that was a constant from the start.
+func (r *recorder) settle() {
+	late := time.After(patience)
+	for _, w := range r.watched {
+		select {
+		case <-w.done:
+		case <-late:
+			r.problems = append(r.problems, w.name+" did not resolve")
+			return
+		}
+	}
+}
+
 // check returns what is wrong with the whole run.
 func (r *recorder) check() []string {
+	r.settle()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.SortFunc(r.graph.Resources, func(a, b Resource) int { return strings.Compare(a.Key(), b.Key()) })
@@ -215,6 +240,9 @@ func (r *recorder) check() []string {
 	return r.problems
 }
 
+// patience bounds the wait for an output.
+const patience = 10 * time.Second
+
 // await waits for an output. An output that never resolves is a mistake of the program, so it gives up.
 func await(output pulumi.Output) (any, error) {
 	values := make(chan any, 1)
@@ -225,7 +253,7 @@ func await(output pulumi.Output) (any, error) {
 	select {
 	case v := <-values:
 		return v, nil
-	case <-time.After(10 * time.Second):
-		return nil, fmt.Errorf("the output did not resolve within 10 s: its resource failed, or it waits for itself")
+	case <-time.After(patience):
+		return nil, fmt.Errorf("the output did not resolve in time: its resource failed, or it waits for itself")
 	}
 }
