@@ -1,7 +1,10 @@
 package faults
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -14,25 +17,61 @@ import (
 // An agent is killed at a random moment of a download; its successor on the same volume takes the file over from the journal.
 func TestAgentKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t)
-	s.env["BACKEND_LEASE_TTL"] = shortTTL
-	s3 := s.proxyS3()
-	s.backend(nil)
-	o := s.upload(4*part + 12345)
-	s.slow(s3, 512)
-	job := s.submit(o, "f")
-	dir := t.TempDir()
-	agent := s.agent(dir, nil)
-	s.moving(job.Id)
-	time.Sleep(rand.N(5 * time.Second)) // anywhere: the download takes at least twice as long
-	agent.kill()
-	s.afresh(s3)
-	successor := s.agent(dir, nil)
-	s.succeeded(job.Id)
-	ended := successor.await("lease ended", 1)
-	delivered(t, dir, "f", o)
-	s.expired(job.Id)
-	require.InDelta(t, len(o.body), ended["fetched"].(float64)+ended["resumed"].(float64), 0, "no byte of a whole piece comes twice")
+	for name, c := range map[string]struct {
+		rate      int // on each of two connections; a piece is a part
+		journaled bool
+		within    time.Duration // the download takes at least twice as long
+	}{
+		"before a piece is whole":     {512, false, 5 * time.Second},
+		"after a piece is journalled": {1 << 10, true, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t)
+			s.env["BACKEND_LEASE_TTL"] = shortTTL
+			s3 := s.proxyS3()
+			s.backend(nil)
+			o := s.upload(4*part + 12345)
+			s.slow(s3, c.rate)
+			job := s.submit(o, "f")
+			dir := t.TempDir()
+			agent := s.agent(dir, nil)
+			s.moving(job.Id)
+			if c.journaled {
+				require.Eventually(t, func() bool { return journaled(t, dir) }, patience, 20*time.Millisecond)
+			}
+			time.Sleep(rand.N(c.within))
+			agent.kill()
+			noted := journaled(t, dir)
+			s.afresh(s3)
+			successor := s.agent(dir, nil)
+			s.succeeded(job.Id)
+			ended := successor.await("lease ended", 1)
+			delivered(t, dir, "f", o)
+			s.expired(job.Id)
+			resumed := ended["resumed"].(float64)
+			if noted {
+				require.GreaterOrEqual(t, resumed, float64(part), "what the journal holds is not fetched again")
+			}
+			require.InDelta(t, len(o.body), ended["fetched"].(float64)+resumed, 0, "no byte of a whole piece comes twice")
+		})
+	}
+}
+
+// journaled tells whether a journal in an agent's directory holds a piece.
+func journaled(t *testing.T, dir string) bool {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "files", ".partial", "*.journal"))
+	require.NoError(t, err)
+	for _, name := range found {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		whole := text[:bytes.LastIndexByte(text, '\n')+1]
+		if bytes.Contains(whole, []byte(`"done":`)) {
+			return true
+		}
+	}
+	return false
 }
 
 // An agent sleeps past the end of its lease. Another one does the job; the first, awake again, publishes and reports nothing.

@@ -45,7 +45,7 @@ var table = []group{
 	{"Agent host", []fault{
 		{"SIGTERM", []string{proc + "TestAgentTerminatedGivesBack", rn + "TestRunReleasesOnStop", dl + "TestStopLetsPiecesInFlightEnd", dl + "TestResumeAfterStop"}},
 		{"SIGKILL anywhere", []string{proc + "TestAgentKilledAnywhere", dl + "TestResumeAfterKill"}},
-		{"disk full", []string{proc + "TestFetchToAFullDisk", proc + "TestAgentOnAFullDiskLeasesNothing", dl + "TestDiskFull", dl + "TestDiskFullWithoutLease", rn + "TestNoSpaceStopsLeasing"}},
+		{"disk full", []string{proc + "TestFetchToAFullDisk", proc + "TestAgentOnAFullDiskLeasesNothing", dl + "TestDiskFull", dl + "TestDiskFullWithoutLease", dl + "TestDiskTooSmallFetchesNothing", rn + "TestNoSpaceStopsLeasing"}},
 		{"EIO on fsync", []string{dl + "TestFailedSyncIsNotTriedAgain"}},
 		{"torn journal", []string{dl + "TestResumeTornJournal", dl + "TestResumeForeignJournal"}},
 		{"clock jump", []string{rn + "TestClockJump"}},

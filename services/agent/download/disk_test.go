@@ -15,6 +15,7 @@ type badDisk struct {
 	file
 	write          func(offset int64) error
 	sync, dataSync func() error
+	reserve        func(size int64) error
 }
 
 func (d badDisk) WriteAt(p []byte, offset int64) (int, error) {
@@ -38,6 +39,13 @@ func (d badDisk) datasync() error {
 		return d.dataSync()
 	}
 	return d.file.datasync()
+}
+
+func (d badDisk) allocate(size int64) error {
+	if d.reserve != nil {
+		return d.reserve(size)
+	}
+	return d.file.allocate(size)
 }
 
 func (b *bundle) on(d badDisk) {
@@ -87,6 +95,24 @@ func TestDiskFull(t *testing.T) {
 			require.Empty(t, b.leftovers(), "it would hold the space that others need")
 		})
 	}
+}
+
+// A large file for which there is no space is not begun: it would fetch for long what it must throw away, and take the space
+// from others meanwhile.
+func TestDiskTooSmallFetchesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, newOrigin(t, mib))
+	var asked []int64
+	b.on(badDisk{reserve: func(size int64) error {
+		asked = append(asked, size)
+		return ErrNoSpace
+	}})
+	_, err := b.fetch()
+	require.ErrorIs(t, err, ErrNoSpace)
+	require.Equal(t, []int64{mib}, asked)
+	require.Empty(t, b.origin.seen(), "not a byte is asked for")
+	b.notPublished()
+	require.Empty(t, b.leftovers())
 }
 
 // Who has lost the lease leaves even a full disk to its successor.

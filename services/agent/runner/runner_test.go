@@ -86,7 +86,7 @@ func TestRunOutcomeIsRepeated(t *testing.T) {
 	s := fakeapi.New(t)
 	s.AddJob(s.AddFile("x", body(10), part), "x")
 	var mu sync.Mutex
-	lost := 2
+	lost := 7 // more than the client's own tries
 	s.Hook = func(op string, w http.ResponseWriter, _ *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -99,6 +99,9 @@ func TestRunOutcomeIsRepeated(t *testing.T) {
 	b := start(t, s)
 	b.states(map[api.JobState]int{api.JobStateSucceeded: 1})
 	require.Len(t, b.outcomes(api.OutcomeStatusSucceeded), 1)
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	require.Equal(t, 1, s.Jobs[0].Grants, "in the one lease, not in a second one once it had expired")
 }
 
 func TestRunReleasesOnStop(t *testing.T) {

@@ -124,13 +124,13 @@ func waiting(b *bundle, ctx context.Context) <-chan reply {
 	return answers
 }
 
-// agentSeen waits until the long poll has looked at the queue once.
-func (b *bundle) agentSeen() {
+// agentsSeen waits until so many agents, the one of the long poll among them, have looked at the queue.
+func (b *bundle) agentsSeen(n int64) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
 		stats, err := b.store.Stats(b.t.Context())
 		require.NoError(b.t, err)
-		return stats.AgentsSeen > 0
+		return stats.AgentsSeen >= n
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
@@ -139,7 +139,7 @@ func TestLongPollWakesForWork(t *testing.T) {
 	b := setup(t)
 	file := b.ready("f", nil)
 	answers := waiting(b, t.Context())
-	b.agentSeen()
+	b.agentsSeen(1)
 	began := time.Now()
 	b.submit(file)
 	var list api.LeaseList
@@ -164,11 +164,12 @@ func TestDrainEndsLongPolls(t *testing.T) {
 	agent := uuid.NewString()
 	l := b.lease(agent, 0)[0]
 	answers := waiting(b, t.Context())
-	b.agentSeen()
+	b.agentsSeen(2)
 	b.call(200, "GET", "/readyz", nil, nil)
+	began := time.Now()
 	b.service.Drain()
-	got := <-answers
-	require.Contains(t, []int{200, 503}, got.status) // 503 if it came after the drain
+	require.Equal(t, 200, (<-answers).status)
+	require.Less(t, time.Since(began), 10*time.Second, "the poll has 20 s and does not use them up")
 	b.call(503, "GET", "/readyz", nil, nil)
 	b.call(200, "GET", "/healthz", nil, nil)
 	b.call(503, "POST", "/v1/leases", api.LeaseRequest{AgentId: uuid.NewString(), Max: 1}, nil)

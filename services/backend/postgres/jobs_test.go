@@ -145,15 +145,20 @@ func TestRetryQueuesADeadOrCancelledJobAnew(t *testing.T) {
 	l := b.lease(c, func(j *backend.NewJob) { j.MaxAttempts = 1 })
 	_, err := b.RetryJob(t.Context(), l.Job.ID)
 	requireCode(t, backend.Conflict, err) // leased
+	b.heartbeat(c, l)
+	b.exec(`UPDATE jobs SET releases = $2 WHERE id = $1`, l.Job.ID, maxReleases)
 	dead, err := b.finish(l, backend.Outcome{Status: backend.Failed, Problem: &backend.JobProblem{Title: "disk full"}})
 	require.NoError(t, err)
 	require.Equal(t, backend.JobDead, dead.State)
+	require.Positive(t, dead.BytesDone)
 
 	job, err := b.RetryJob(t.Context(), l.Job.ID)
 	require.NoError(t, err)
 	require.Equal(t, backend.JobQueued, job.State)
 	require.Zero(t, job.Failures)
 	require.Nil(t, job.Problem)
+	require.Zero(t, job.BytesDone, "nothing of the new attempt is there")
+	require.Zero(t, scalar[int](b, `SELECT releases FROM jobs WHERE id = $1`, l.Job.ID), "all releases are free again")
 	require.Equal(t, 1, job.Grants, "grants never decrease")
 	_, err = b.RetryJob(t.Context(), l.Job.ID)
 	requireCode(t, backend.Conflict, err) // queued

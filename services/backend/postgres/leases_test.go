@@ -30,6 +30,20 @@ func TestJobsAreGrantedByPriorityThenAge(t *testing.T) {
 	require.Equal(t, []uuid.UUID{high.ID, first.ID, second.ID, low.ID}, got)
 }
 
+// One claim of all jobs shows the order of its answer; claims of one each show which of them is taken.
+func TestEachClaimTakesTheBestJob(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	low := b.submit(1, func(j *backend.NewJob) { j.Priority = -5 })[0]
+	first, second := b.submit(1)[0], b.submit(1)[0]
+	high := b.submit(1, func(j *backend.NewJob) { j.Priority = 5 })[0]
+	for _, want := range []backend.Job{high, first, second, low} {
+		got := b.claim(agent(1))
+		require.Len(t, got, 1)
+		require.Equal(t, want.ID, got[0].Job.ID)
+	}
+}
+
 func TestAJobIsNotGrantedBeforeItIsDue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

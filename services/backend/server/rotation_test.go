@@ -48,7 +48,7 @@ func (s *secretsManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.reads.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	secret, err := json.Marshal(map[string]any{"engine": "postgres", "host": s.host, "port": json.Number(s.port), "dbname": s.database, "username": "rotated", "password": s.password})
+	secret, err := json.Marshal(map[string]any{"engine": "postgres", "host": s.host, "port": json.Number(s.port), "dbname": s.database, "username": s.database, "password": s.password})
 	if err == nil {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		err = json.NewEncoder(w).Encode(map[string]string{"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", "SecretString": string(secret)})
@@ -72,9 +72,10 @@ func TestPasswordRotation(t *testing.T) {
 		_, err := admin.Exec(ctx, sql)
 		require.NoError(t, err, sql)
 	}
-	exec("CREATE ROLE rotated LOGIN PASSWORD 'zero'")
-	exec("GRANT ALL ON SCHEMA public TO rotated")
-	exec("GRANT ALL ON DATABASE " + u.Path[1:] + " TO rotated")
+	role := u.Path[1:] // roles are the server's, not the database's: named like the database it is this test's own
+	exec("CREATE ROLE " + role + " LOGIN PASSWORD 'zero'")
+	exec("GRANT ALL ON SCHEMA public TO " + role)
+	exec("GRANT ALL ON DATABASE " + role + " TO " + role)
 	secrets := &secretsManager{host: "127.0.0.1", port: u.Port(), database: u.Path[1:], password: "zero"}
 	endpoint := httptest.NewServer(secrets)
 	defer endpoint.Close()
@@ -105,7 +106,7 @@ func TestPasswordRotation(t *testing.T) {
 		})
 	}
 	connections := func() (n int) {
-		require.NoError(t, admin.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rotated'").Scan(&n))
+		require.NoError(t, admin.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", role).Scan(&n))
 		return n
 	}
 	// grow holds every request at a lock, so that the ones that come need connections of their own.
@@ -123,14 +124,14 @@ func TestPasswordRotation(t *testing.T) {
 		require.Eventually(t, func() bool { return connections() >= to }, 3*time.Second, 5*time.Millisecond, "connections with the new password")
 	}
 	grow(func() {})
-	exec("ALTER ROLE rotated PASSWORD 'one'") // the database first
+	exec("ALTER ROLE " + role + " PASSWORD 'one'") // the database first
 	reads := secrets.reads.Load()
 	grow(func() {
 		require.Eventually(t, func() bool { return secrets.reads.Load() > reads }, 2*time.Second, time.Millisecond, "a refusal has the secret read")
 		secrets.set("one")
 	})
 	secrets.set("two") // the secret first
-	exec("ALTER ROLE rotated PASSWORD 'two'")
+	exec("ALTER ROLE " + role + " PASSWORD 'two'")
 	grow(func() {})
 	require.NotZero(t, requests.Load())
 	t.Logf("%d requests, %d reads of the secret, %d connections", requests.Load(), secrets.reads.Load(), connections())

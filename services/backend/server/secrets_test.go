@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,9 +81,27 @@ func TestDatabaseSecret(t *testing.T) {
 	got, err = cache.Credentials(t.Context())
 	require.NoError(t, err, "old credentials are better than none")
 	require.Equal(t, "two", got.Password)
+	require.EqualValues(t, 3, s.reads.Load(), "it was tried")
 	cache.Invalidate(got)
 	_, err = cache.Credentials(t.Context())
 	require.ErrorContains(t, err, "throttled")
+}
+
+// A database that moved refuses nobody: only the age of the secret has it read again.
+func TestOldSecretIsReadAgain(t *testing.T) {
+	t.Parallel()
+	var reads int
+	cache := newSecretCache(50*time.Millisecond, func(context.Context) (postgres.Credentials, error) {
+		reads++
+		return postgres.Credentials{Host: fmt.Sprintf("db-%d", reads)}, nil
+	})
+	first, err := cache.Credentials(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "db-1", first.Host)
+	require.Eventually(t, func() bool {
+		got, err := cache.Credentials(t.Context())
+		return err == nil && got.Host == "db-2"
+	}, 10*time.Second, 5*time.Millisecond)
 }
 
 func TestSecretsThatAreNone(t *testing.T) {
