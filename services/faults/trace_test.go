@@ -120,6 +120,7 @@ func TestCollectorHangs(t *testing.T) {
 		p.signal(syscall.SIGTERM)
 		require.Zero(t, p.ended())
 		require.Less(t, time.Since(began), 20*time.Second)
-		require.NotEmpty(t, p.said("spans were lost"))
+		// The last upload ends by its own limit or by the one of the end, whichever is first: the log tells in either case.
+		require.NotEmpty(t, slices.Concat(p.said("spans were lost"), p.said("traces are not delivered")))
 	}
 }
