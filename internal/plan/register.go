@@ -158,28 +158,29 @@ func (m *monitor) graph() *Graph {
 		Project: m.env.Project, Stack: m.env.Stack, Resources: []Resource{}, Warnings: slices.Clone(m.warnings),
 		Outputs: shape.JSON(m.outputs, shape.HideSecrets), revealed: shape.JSON(m.outputs, shape.RevealSecrets),
 	}
+	names := names{}
 	for _, key := range slices.Sorted(maps.Keys(m.registered)) {
-		g.Resources = append(g.Resources, m.registered[key].resource())
+		g.Resources = append(g.Resources, m.registered[key].resource(names))
 	}
 	slices.SortFunc(g.Resources, compare)
 	return g
 }
 
-func (r *registration) resource() Resource {
+func (r *registration) resource(names names) Resource {
 	o := r.options
 	res := Resource{
-		Type: r.typ, Name: r.name, Parent: shape.Key(r.parent), Custom: r.custom, Remote: r.remote,
+		Type: r.typ, Name: r.name, Parent: names.key(r.parent), Custom: r.custom, Remote: r.remote,
 		Inputs: shape.JSON(r.inputs, shape.HideSecrets), revealed: shape.JSON(r.inputs, shape.RevealSecrets),
 		Protect: o.GetProtect(), RetainOnDelete: o.GetRetainOnDelete(), DeleteBeforeReplace: o.GetDeleteBeforeReplace(),
 		IgnoreChanges: sorted(o.GetIgnoreChanges()), ReplaceOnChanges: sorted(o.GetReplaceOnChanges()),
-		ImportID: o.GetImport(), DependsOn: keys(o.GetDependsOn()), PropertyDependencies: map[string][]string{},
+		ImportID: o.GetImport(), DependsOn: names.keys(o.GetDependsOn()), PropertyDependencies: map[string][]string{},
 		ID: r.state.id, State: shape.JSON(r.state.outputs, shape.HideSecrets),
 	}
 	if r.outputs != nil {
 		res.Outputs = shape.JSON(r.outputs, shape.HideSecrets)
 	}
 	for property, urns := range r.dependencies {
-		if list := keys(urns); len(list) > 0 {
+		if list := names.keys(urns); len(list) > 0 {
 			res.PropertyDependencies[property] = list
 		}
 	}
@@ -192,11 +193,23 @@ func sorted(list []string) []string {
 	return list
 }
 
+// names remembers the type::name of URNs: a graph holds each URN many times, and to take one apart is slow.
+type names map[string]string
+
+func (n names) key(urn string) string {
+	key, ok := n[urn]
+	if !ok {
+		key = shape.Key(urn)
+		n[urn] = key
+	}
+	return key
+}
+
 // keys turns URNs into sorted type::name.
-func keys(urns []string) []string {
+func (n names) keys(urns []string) []string {
 	list := make([]string, 0, len(urns))
 	for _, urn := range urns {
-		if key := shape.Key(urn); key != "" {
+		if key := n.key(urn); key != "" {
 			list = append(list, key)
 		}
 	}
