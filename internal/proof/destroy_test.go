@@ -71,6 +71,7 @@ func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {
 // dev leaves nothing but what belongs to the region, whatever it has switched on, and from its first update on: a destroy
 // goes by the state, so what it needs must have been an input before.
 func TestDevLeavesNothing(t *testing.T) {
+	t.Parallel()
 	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil), "a NAT instance": {"network.nat": "instance"}} {
 		t.Run(name, func(t *testing.T) {
 			g := plannedWith(t, "dev", settings)
@@ -90,6 +91,7 @@ func TestDevLeavesNothing(t *testing.T) {
 // prod refuses: each thing that holds data is protected by itself, and so is each key. The data key stays even when a destroy
 // has been made to go through: the final snapshot and the backups are encrypted with it.
 func TestProdRefusesToBeDestroyed(t *testing.T) {
+	t.Parallel()
 	for _, settings := range []map[string]string{nil, everything(nil)} {
 		g := plannedWith(t, "prod", settings)
 		protected, retained := kept(g)

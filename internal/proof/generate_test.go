@@ -200,6 +200,7 @@ var documentedKey = regexp.MustCompile("(?m)^\\| `([a-z]+)\\.([a-zA-Z]+)` \\|")
 
 // The generator knows every key that there is, and gives each more than one value.
 func TestGeneratedConfigurationsUseEveryKey(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(root, "docs/configuration.md"))
 	require.NoError(t, err)
 	keys := documentedKey.FindAllStringSubmatch(string(page), -1)

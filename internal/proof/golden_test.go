@@ -13,6 +13,7 @@ import (
 
 // The committed stacks register what was reviewed: a change of the program shows in testdata, or it fails here.
 func TestGoldenGraphs(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		t.Run(stack, func(t *testing.T) {
 			name := "testdata/" + stack + ".json"

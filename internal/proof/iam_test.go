@@ -11,7 +11,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"scalable-backend/internal/authz"
-	"scalable-backend/internal/plan"
 )
 
 // everyPolicy turns on what is off by default and brings policies of its own.
@@ -25,18 +24,10 @@ func worlds(t *testing.T) map[string]*world {
 	all := map[string]*world{}
 	for _, stack := range []string{"dev", "prod"} {
 		all[stack] = worldOf(t, planned(t, stack))
-		g, ok := fullPlans[stack]
-		if !ok {
-			g = plannedWith(t, stack, everyPolicy)
-			fullPlans[stack] = g
-		}
-		all[stack+" with everything"] = worldOf(t, g)
+		all[stack+" with everything"] = worldOf(t, plannedWith(t, stack, everyPolicy))
 	}
 	return all
 }
-
-// fullPlans are the plans with everything on, by stack. The tests that use them run one after the other.
-var fullPlans = map[string]*plan.Graph{}
 
 // calls are all that the stack's own parts and AWS's services make.
 func (w *world) calls() []call {
@@ -50,6 +41,7 @@ func (c call) String() string {
 }
 
 func TestCallsAreAllowed(t *testing.T) {
+	t.Parallel()
 	for name, w := range worlds(t) {
 		calls := w.calls()
 		for _, c := range calls {
@@ -62,6 +54,7 @@ func TestCallsAreAllowed(t *testing.T) {
 }
 
 func TestCallsAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, w := range worlds(t) {
 		calls := w.refusals(w.parties())
 		for _, c := range calls {
@@ -75,6 +68,7 @@ func TestCallsAreRefused(t *testing.T) {
 
 // An operation that no code calls any more needs no permissions.
 func TestPermissionsAreOfCallsThatAreMade(t *testing.T) {
+	t.Parallel()
 	var known []string
 	for operation := range sdkNeeds {
 		known = append(known, operation)
@@ -85,6 +79,7 @@ func TestPermissionsAreOfCallsThatAreMade(t *testing.T) {
 
 // No resource holds a policy in a place that is not read, and every policy in the plan can be read.
 func TestEveryPolicyIsRead(t *testing.T) {
+	t.Parallel()
 	for name, w := range worlds(t) {
 		read := map[string]bool{}
 		for _, d := range w.documents {
@@ -165,6 +160,7 @@ func sid(d authz.Document, statement int) string {
 
 // Every wildcard in a statement that allows is waived for a reason, and every waiver is needed.
 func TestWildcardsAreWaived(t *testing.T) {
+	t.Parallel()
 	waived, used := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Wildcards {
 		require.Greater(t, len(x.Reason), 20, "%s %s: a reason", x.Policy, x.Statement)
@@ -200,6 +196,7 @@ func TestWildcardsAreWaived(t *testing.T) {
 
 // Every policy that AWS writes is waived: it may widen without notice.
 func TestManagedPoliciesAreWaived(t *testing.T) {
+	t.Parallel()
 	waived, used := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Managed {
 		require.Greater(t, len(x.Reason), 20, x.Policy)
@@ -217,6 +214,7 @@ func TestManagedPoliciesAreWaived(t *testing.T) {
 
 // Nothing is granted that no call needs: each principal, action and resource of a statement that allows.
 func TestNothingMoreIsGranted(t *testing.T) {
+	t.Parallel()
 	waived, idle := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Unused {
 		require.Greater(t, len(x.Reason), 20, x.Policy)

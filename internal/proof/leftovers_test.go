@@ -56,6 +56,7 @@ func groupOfARN(arn string) string { return arn[strings.Index(arn, ":log-group:"
 // in the runbook: RDSOSMetrics, which enhanced monitoring shares, and /aws/apigateway/welcome, which the account's API
 // Gateway logging role gets.
 func TestLogGroupsThatAWSWouldCreate(t *testing.T) {
+	t.Parallel()
 	for stack, more := range map[string]map[string]string{"dev": nil, "prod": nil, "dev, everything": everything(nil), "prod, everything": everything(nil)} {
 		t.Run(stack, func(t *testing.T) {
 			name, _, _ := strings.Cut(stack, ",")
@@ -105,6 +106,7 @@ func after(g *plan.Graph, key, earlier string) bool {
 // Nobody but API Gateway's role for the region may create a log group: lines that are late when a stack is destroyed do not
 // bring its groups back.
 func TestNoRoleCreatesLogGroups(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		g := plannedWith(t, stack, everything(nil))
 		for _, r := range g.OfType("aws:iam/policy:Policy") {

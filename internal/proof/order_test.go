@@ -81,6 +81,7 @@ var orderChecks = []check[*ordering]{
 }
 
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	everyConfiguration(t, func(_ *testing.T, g *plan.Graph, _ network.Options) *ordering { return order(g) }, orderChecks)
 }
 

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"testing"
@@ -13,28 +14,34 @@ import (
 // root is the directory of the program.
 const root = "../.."
 
-// planned is the graph of a committed stack file, planned once for each stack. It is shared: tests only read it.
-func planned(t *testing.T, stack string) *plan.Graph {
-	t.Helper()
-	graphs.Lock()
-	defer graphs.Unlock()
-	if g, ok := graphs.byStack[stack]; ok {
-		return g
-	}
-	g := plannedWith(t, stack, nil)
-	graphs.byStack[stack] = g
-	return g
+// plans are the graphs that tests share, each planned once. Tests only read them.
+var plans sync.Map // what is planned, to *sharedPlan
+
+type sharedPlan struct {
+	once  sync.Once
+	graph *plan.Graph
+	err   error
 }
 
-var graphs = struct {
-	sync.Mutex
-	byStack map[string]*plan.Graph
-}{byStack: map[string]*plan.Graph{}}
+// shared is the graph of a configuration, which key names.
+func shared(t *testing.T, key string, o plan.Options) (*plan.Graph, error) {
+	t.Helper()
+	value, _ := plans.LoadOrStore(key, &sharedPlan{})
+	p := value.(*sharedPlan)
+	p.once.Do(func() { p.graph, p.err = plan.Run(t.Context(), o) })
+	return p.graph, p.err
+}
+
+// planned is the graph of a committed stack file.
+func planned(t *testing.T, stack string) *plan.Graph {
+	t.Helper()
+	return plannedWith(t, stack, nil)
+}
 
 // plannedWith is the graph of a committed stack file with some keys set otherwise, e.g. {"network.azCount": "3"}.
 func plannedWith(t *testing.T, stack string, overrides map[string]string) *plan.Graph {
 	t.Helper()
-	g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: stack, ConfigOverrides: maps.Clone(overrides)})
+	g, err := shared(t, fmt.Sprint(stack, overrides), plan.Options{Dir: root, Stack: stack, ConfigOverrides: maps.Clone(overrides)})
 	require.NoError(t, err)
 	return g
 }

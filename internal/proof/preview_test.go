@@ -47,6 +47,7 @@ func steps(d *plan.Diff) []string {
 // Each change does to the stack what is listed, and nothing else; nothing is replaced that is protected, and no
 // replacement leaves a gap.
 func TestUpdatesChangeWhatTheyShould(t *testing.T) {
+	t.Parallel()
 	for name, c := range updates() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +64,7 @@ func TestUpdatesChangeWhatTheyShould(t *testing.T) {
 // A minor version is nobody's to set: RDS moves to it by itself, no input of the program names one, and so no update sees
 // that it happened.
 func TestMinorVersionsAreNotInThePlan(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		for _, r := range planned(t, stack).OfType("aws:rds/instance:Instance") {
 			if version, ok := r.Get("engineVersion"); ok { // a replica has its source's
@@ -78,6 +80,7 @@ func TestMinorVersionsAreNotInThePlan(t *testing.T) {
 
 // Tags reach nearly every resource. They replace nothing, and what is protected takes them as well.
 func TestTagsReplaceNothing(t *testing.T) {
+	t.Parallel()
 	d := update(t, "prod", nil, map[string]string{"stack.tags.team": "payments"})
 	require.Empty(t, d.Keys(plan.Create, plan.Delete, plan.Replace))
 	require.Greater(t, len(d.Keys(plan.Update)), 100)
@@ -85,6 +88,7 @@ func TestTagsReplaceNothing(t *testing.T) {
 
 // What the newest image of Amazon Linux is changes without us: it moves no instance, until the stack names an image.
 func TestNewerMachineImagesAreIgnored(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		template := only(t, planned(t, stack), "aws:ec2/launchTemplate:LaunchTemplate")
 		require.Contains(t, template.IgnoreChanges, "imageId")
@@ -124,6 +128,7 @@ var switches = map[string]struct {
 // A first preview knows no outputs. It registers the same resources under the same names all the same, with every option:
 // nothing that decides what there is may come from an output. Turning an option on or off replaces nothing protected.
 func TestOptions(t *testing.T) {
+	t.Parallel()
 	for name, o := range switches {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

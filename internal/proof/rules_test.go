@@ -26,6 +26,7 @@ func ledger(t *testing.T) *rules.Ledger {
 
 // Every rule holds in the committed stacks or is waived, and no waiver is there for nothing.
 func TestRules(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{rules.Dev, rules.Prod} {
 		t.Run(stack, func(t *testing.T) {
 			waivers := ledger(t)
@@ -62,6 +63,7 @@ func generatorSettings(t *testing.T) (seed uint64, n int) {
 // Whatever an owner may configure, the rules hold, or are waived as the owner's choice. A rule that has never been about
 // anything, or a waiver that was never needed, proves nothing.
 func TestRulesInGeneratedConfigurations(t *testing.T) {
+	t.Parallel()
 	seed, n := generatorSettings(t)
 	t.Logf("seed %d; again with RULES_SEED=%d, one of them with -run '%s/all/%s'", seed, seed, t.Name(), "configuration-<n>$")
 	var mu sync.Mutex
@@ -103,6 +105,7 @@ func TestRulesInGeneratedConfigurations(t *testing.T) {
 
 // The page is what the rules say today. Renew it with: go test ./internal/proof -run TestSecurityPage -update-security
 func TestSecurityPage(t *testing.T) {
+	t.Parallel()
 	waivers, err := rules.Waivers()
 	require.NoError(t, err)
 	want := rules.Page(planned(t, rules.Dev), planned(t, rules.Prod), waivers)

@@ -21,6 +21,7 @@ func named(g *plan.Graph, token, prefix string) []plan.Resource {
 
 // The stacks hold every part of the system, in the numbers that their configuration asks for.
 func TestStacksHoldEveryPart(t *testing.T) {
+	t.Parallel()
 	for stack, want := range map[string]struct {
 		zones, gateways, endpoints, listeners int
 	}{
@@ -75,6 +76,7 @@ func TestStacksHoldEveryPart(t *testing.T) {
 }
 
 func TestEveryResourceBelongsToATier(t *testing.T) {
+	t.Parallel()
 	g := planned(t, "prod")
 	var tiers []string
 	for _, r := range g.Tiers() {
@@ -85,6 +87,7 @@ func TestEveryResourceBelongsToATier(t *testing.T) {
 }
 
 func TestOutputs(t *testing.T) {
+	t.Parallel()
 	want := []string{
 		"adminTokenSecretArn", "agentRepositoryUrl", "apiUrl", "autoScalingGroupName", "backendRepositoryUrl", "bucketName", "clusterName",
 		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "serviceName",
@@ -99,6 +102,7 @@ func TestOutputs(t *testing.T) {
 }
 
 func TestPlansAreStable(t *testing.T) {
+	t.Parallel()
 	again, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod"})
 	require.NoError(t, err)
 	var a, b bytes.Buffer
@@ -109,6 +113,7 @@ func TestPlansAreStable(t *testing.T) {
 
 // A first preview, which knows no outputs, registers the same resources.
 func TestUnknownOutputsChangeNoNames(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: stack, Unknown: true})
 		require.NoError(t, err)
@@ -118,6 +123,7 @@ func TestUnknownOutputsChangeNoNames(t *testing.T) {
 
 // `pulumi new` gives the project another name; nothing may depend on ours.
 func TestRenamedProjectPlans(t *testing.T) {
+	t.Parallel()
 	g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", Project: "another-name"})
 	require.NoError(t, err)
 	require.Equal(t, keys(planned(t, "dev")), keys(g))
@@ -126,6 +132,7 @@ func TestRenamedProjectPlans(t *testing.T) {
 
 // An update refuses documentation values; a plan of the same stack only warns.
 func TestUpdateRefusesDocumentationValues(t *testing.T) {
+	t.Parallel()
 	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod", Update: true})
 	for _, key := range []string{"aws:allowedAccountIds", "compute.certificateArn", "monitoring.alertEmails"} {
 		require.ErrorContains(t, err, key)
@@ -137,6 +144,7 @@ func TestUpdateRefusesDocumentationValues(t *testing.T) {
 
 // Five mistakes of five kinds are five problems in one error, and nothing is registered.
 func TestFiveMistakesAreFiveProblems(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "Pulumi.bad.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(`config:
   aws:region: us-east-1

@@ -34,6 +34,7 @@ var trafficChecks = []check[traffic]{
 }
 
 func TestTraffic(t *testing.T) {
+	t.Parallel()
 	everyConfiguration(t, func(t *testing.T, g *plan.Graph, o network.Options) traffic {
 		return traffic{g, readNetwork(t, g), o}
 	}, trafficChecks)
@@ -260,6 +261,7 @@ func byState(t *testing.T, g *plan.Graph, token, output string, value any) plan.
 
 // API Gateway gets to the private load balancer, on the port that its integrations name.
 func TestGatewayReachesTheBackend(t *testing.T) {
+	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		links, err := readNetwork(t, g).PrivateLink()

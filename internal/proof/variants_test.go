@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,61 +60,47 @@ var variants = func() map[string]variant {
 	return all
 }()
 
-// plan is the graph of a variant, planned once and shared.
+// plan is the graph of a variant.
 func (v variant) plan(t *testing.T) *plan.Graph {
 	t.Helper()
-	if v.overrides == nil && v.endpoints == "" {
-		return planned(t, v.stack)
+	if v.endpoints == "" {
+		return plannedWith(t, v.stack, v.overrides)
 	}
-	key := fmt.Sprint(v.stack, v.endpoints, v.overrides)
-	graphs.Lock()
-	defer graphs.Unlock()
-	if g, ok := graphs.byStack[key]; ok {
-		return g
-	}
-	o := plan.Options{Dir: root, Stack: v.stack, ConfigOverrides: maps.Clone(v.overrides)}
-	if v.endpoints != "" {
-		text, err := os.ReadFile(filepath.Join(root, "Pulumi."+v.stack+".yaml"))
-		require.NoError(t, err)
-		const have = "[ecr.api, ecr.dkr, logs, secretsmanager]"
-		require.Contains(t, string(text), have)
-		o.StackFile = filepath.Join(t.TempDir(), "stack.yaml")
-		require.NoError(t, os.WriteFile(o.StackFile, []byte(strings.Replace(string(text), have, v.endpoints, 1)), 0o600))
-	}
-	g, err := plan.Run(t.Context(), o)
+	text, err := os.ReadFile(filepath.Join(root, "Pulumi."+v.stack+".yaml"))
 	require.NoError(t, err)
-	graphs.byStack[key] = g
+	const have = "[ecr.api, ecr.dkr, logs, secretsmanager]"
+	require.Contains(t, string(text), have)
+	return plannedFile(t, v.stack, strings.Replace(string(text), have, v.endpoints, 1))
+}
+
+// plannedFile is the graph of a stack file with this text.
+func plannedFile(t *testing.T, stack, text string) *plan.Graph {
+	t.Helper()
+	g, err := shared(t, stack+text, fileOptions(t, stack, text))
+	require.NoError(t, err, "stack %s\n%s", stack, text)
 	return g
 }
 
-// sharing is how many of the generated graphs more than one test looks at.
+func fileOptions(t *testing.T, stack, text string) plan.Options {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "stack.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return plan.Options{Dir: root, Stack: stack, StackFile: file}
+}
+
+// sharing is how many of the generated graphs more than one test looks at. The others are not kept.
 func sharing(n int) int { return n / 4 }
 
-// generated is the graph of a made-up configuration. The ones that tests share are planned once.
+// generated is the graph of a made-up configuration.
 func generated(t *testing.T, seed uint64, number int) (configuration, *plan.Graph) {
 	t.Helper()
 	c := generate(seed, number)
-	made := &generatedGraph{}
 	if _, n := generatorSettings(t); number < sharing(n) {
-		value, _ := generatedGraphs.LoadOrStore(fmt.Sprint(seed, " ", number), made)
-		made = value.(*generatedGraph)
+		return c, plannedFile(t, c.stack, c.text)
 	}
-	made.once.Do(func() {
-		file := filepath.Join(t.TempDir(), "stack.yaml")
-		if made.err = os.WriteFile(file, []byte(c.text), 0o600); made.err == nil {
-			made.graph, made.err = plan.Run(t.Context(), plan.Options{Dir: root, Stack: c.stack, StackFile: file})
-		}
-	})
-	require.NoError(t, made.err, "stack %s\n%s", c.stack, c.text)
-	return c, made.graph
-}
-
-var generatedGraphs sync.Map // seed and number to *generatedGraph
-
-type generatedGraph struct {
-	once  sync.Once
-	graph *plan.Graph
-	err   error
+	g, err := plan.Run(t.Context(), fileOptions(t, c.stack, c.text))
+	require.NoError(t, err, "stack %s\n%s", c.stack, c.text)
+	return c, g
 }
 
 // options are what the flow table is to be asked for a made-up configuration.
@@ -166,7 +151,10 @@ func everyConfiguration[T any](t *testing.T, made func(*testing.T, *plan.Graph, 
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(variants)) {
-		t.Run(name, func(t *testing.T) { run(t, variants[name].plan(t), variants[name].options) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, variants[name].plan(t), variants[name].options)
+		})
 	}
 	seed, n := generatorSettings(t)
 	t.Run("generated", func(t *testing.T) {
