@@ -26,16 +26,18 @@ const (
 )
 
 func main() {
-	pulumi.Run(func(ctx *pulumi.Context) error {
-		cfg, err := loadConfig(ctx)
-		if err != nil {
-			return err
-		}
-		if err := refusePlaceholders(ctx, cfg); err != nil {
-			return err
-		}
-		return deploy(ctx, cfg)
-	})
+	pulumi.Run(program)
+}
+
+func program(ctx *pulumi.Context) error {
+	cfg, err := loadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	if err := refusePlaceholders(ctx, cfg); err != nil {
+		return err
+	}
+	return deploy(ctx, cfg)
 }
 
 // refusePlaceholders warns of documentation values in a preview and refuses them in an update.

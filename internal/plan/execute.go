@@ -9,64 +9,115 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// info is what the CLI tells a program.
+func info(dir, address string, o Options, s *settings) pulumi.RunInfo {
+	return pulumi.RunInfo{
+		Project: s.project, Stack: o.Stack, Organization: "organization", RootDirectory: dir,
+		Config: s.values, ConfigSecretKeys: s.secrets, DryRun: !o.Update, Parallel: 16, MonitorAddr: address, EngineAddr: address,
+	}
+}
+
 // execute runs the program to its end.
-func execute(ctx context.Context, program, dir, address string, o Options, s *settings, m *monitor) error {
-	environment, err := environment(dir, address, o, s)
-	if err != nil {
-		return err
+func execute(ctx context.Context, o Options, s *settings, told pulumi.RunInfo, m *monitor) error {
+	var stderr bytes.Buffer
+	var err error
+	if o.Program != nil {
+		err = inline(ctx, o.Program, told)
+	} else {
+		program, failed := build(ctx, filepath.Join(told.RootDirectory, s.main))
+		if failed != nil {
+			return failed
+		}
+		err = start(ctx, program, told, o.Stderr, &stderr)
 	}
-	out := o.Stderr
-	if out == nil {
-		out = io.Discard
-	}
-	var own bytes.Buffer
-	command := exec.CommandContext(ctx, program)
-	command.Dir, command.Env = dir, environment
-	command.Stdout, command.Stderr = out, io.MultiWriter(&own, out)
-	err = command.Run()
 	if errs := m.errors(); err != nil || len(errs) > 0 {
-		return failure(ctx, err, errs, own.String())
+		return failure(ctx, err, errs, stderr.String())
 	}
 	return nil
 }
 
+// inline calls the program, and logs its error as it would itself.
+func inline(ctx context.Context, program pulumi.RunFunc, told pulumi.RunInfo) error {
+	p, err := pulumi.NewContext(ctx, told)
+	if err != nil {
+		return fmt.Errorf("starting the program: %w", err)
+	}
+	defer p.Close() //nolint:errcheck // its connections to this process
+	if err := pulumi.RunWithContext(p, program); err != nil {
+		return p.Log.Error(err.Error(), nil)
+	}
+	return nil
+}
+
+// start starts the program and waits for its end.
+func start(ctx context.Context, program string, told pulumi.RunInfo, out io.Writer, stderr *bytes.Buffer) error {
+	environment, err := environment(told)
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		out = io.Discard
+	}
+	command := exec.CommandContext(ctx, program)
+	command.Dir, command.Env = told.RootDirectory, environment
+	command.Stdout, command.Stderr = out, io.MultiWriter(stderr, out)
+	return command.Run()
+}
+
 // environment is the process's own without what could make a plan differ from one machine to the next, and with what the
 // CLI hands a program.
-func environment(dir, address string, o Options, s *settings) ([]string, error) {
-	values, err := json.Marshal(s.values)
+func environment(told pulumi.RunInfo) ([]string, error) {
+	values, err := json.Marshal(told.Config)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
 	}
-	secrets, err := json.Marshal(s.secrets)
+	secrets, err := json.Marshal(told.ConfigSecretKeys)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
 	}
 	// The program runs for a fraction of a second and is gone: collecting its garbage takes longer than the rest. Whoever sets
 	// GOGC has it their way, as the last of two entries counts.
-	env := []string{"GOGC=off"}
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "PULUMI_") && !strings.HasPrefix(entry, "AWS_") {
-			env = append(env, entry)
-		}
-	}
+	env := append([]string{"GOGC=off"}, slices.DeleteFunc(os.Environ(), ofTheMachine)...)
 	return append(env,
-		pulumi.EnvProject+"="+s.project,
-		pulumi.EnvStack+"="+o.Stack,
-		pulumi.EnvOrganization+"=organization",
-		pulumi.EnvPulumiRootDirectory+"="+dir,
+		pulumi.EnvProject+"="+told.Project,
+		pulumi.EnvStack+"="+told.Stack,
+		pulumi.EnvOrganization+"="+told.Organization,
+		pulumi.EnvPulumiRootDirectory+"="+told.RootDirectory,
 		pulumi.EnvConfig+"="+string(values),
 		pulumi.EnvConfigSecretKeys+"="+string(secrets),
-		pulumi.EnvDryRun+"="+strconv.FormatBool(!o.Update),
-		pulumi.EnvParallel+"=16",
-		pulumi.EnvMonitor+"="+address,
-		pulumi.EnvEngine+"="+address,
+		pulumi.EnvDryRun+"="+strconv.FormatBool(told.DryRun),
+		pulumi.EnvParallel+"="+strconv.Itoa(int(told.Parallel)),
+		pulumi.EnvMonitor+"="+told.MonitorAddr,
+		pulumi.EnvEngine+"="+told.EngineAddr,
 	), nil
+}
+
+// ofTheMachine are variables that make a plan differ from one machine to the next.
+func ofTheMachine(entry string) bool {
+	return strings.HasPrefix(entry, "PULUMI_") || strings.HasPrefix(entry, "AWS_")
+}
+
+// ForgetMachine takes the variables from this process's environment that make a plan differ from one machine to the next.
+// A program that is started never sees them; one that runs in this process would.
+func ForgetMachine() error {
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if !ofTheMachine(entry) {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("forgetting %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // failure makes one error of what the program said: what it logged as an error and what it wrote before it died.

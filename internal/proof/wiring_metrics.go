@@ -193,8 +193,7 @@ func hostSeries(t *testing.T, g *plan.Graph) []series {
 }
 
 // Every alarm, every chart and the scaling look at what is emitted, under the very dimensions, and nothing is emitted in vain.
-func TestOwnMetricsAreEmittedAndWatched(t *testing.T) {
-	t.Parallel()
+func (Suite) OwnMetricsAreEmittedAndWatched(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		key := func(s series) string { return fmt.Sprint(s.namespace, " ", s.name, " ", s.dimensions) }
@@ -258,8 +257,7 @@ func (w *world) dimensionValues() map[string][]string {
 }
 
 // Every series of AWS's own is one of a planned resource: a misspelt dimension would be an alarm that is silent for ever.
-func TestAWSMetricsAreOfPlannedResources(t *testing.T) {
-	t.Parallel()
+func (Suite) AWSMetricsAreOfPlannedResources(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		w := worldOf(t, planned(t, stack))
 		known := w.dimensionValues()

@@ -84,8 +84,7 @@ func tiersReachNeeds(t *testing.T, c traffic) { require.Empty(t, unmet(t, c.Grap
 
 // Stolen credentials cannot carry data out through S3: buckets of others are out of reach, and the ones that AWS serves
 // packages from take nothing.
-func TestForeignBucketsAreOutOfReach(t *testing.T) {
-	t.Parallel()
+func (Suite) ForeignBucketsAreOutOfReach(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		n := readNetwork(t, planned(t, stack))
 		for _, token := range []string{fleetType, agentsType} {
@@ -105,8 +104,7 @@ func TestForeignBucketsAreOutOfReach(t *testing.T) {
 }
 
 // A NAT instance installs what it needs before anything goes through it.
-func TestNATInstanceReachesItsPackages(t *testing.T) {
-	t.Parallel()
+func (Suite) NATInstanceReachesItsPackages(t *testing.T) {
 	n := readNetwork(t, plannedWith(t, "dev", map[string]string{"network.nat": "instance"}))
 	way, err := n.S3(host(t, n, "aws:ec2/instance:Instance"), "s3:GetObject", "arn:aws:s3:::al2023-repos-us-east-1-de612dc2/core/repodata")
 	require.NoError(t, err)

@@ -38,8 +38,7 @@ func lines(t *testing.T, n *reach.Network) []string {
 }
 
 // The same, written down: the flow table itself cannot grow unnoticed.
-func TestTrafficOfTheStacks(t *testing.T) {
-	t.Parallel()
+func (Suite) TrafficOfTheStacks(t *testing.T) {
 	for _, c := range []struct {
 		variant string
 		want    []string

@@ -199,8 +199,7 @@ func (d draw) monitoring(c configuration, option func() bool) map[string]any {
 var documentedKey = regexp.MustCompile("(?m)^\\| `([a-z]+)\\.([a-zA-Z]+)` \\|")
 
 // The generator knows every key that there is, and gives each more than one value.
-func TestGeneratedConfigurationsUseEveryKey(t *testing.T) {
-	t.Parallel()
+func (Suite) GeneratedConfigurationsUseEveryKey(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/configuration.md"))
 	require.NoError(t, err)
 	keys := documentedKey.FindAllStringSubmatch(string(page), -1)

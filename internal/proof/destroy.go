@@ -70,8 +70,7 @@ func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {
 
 // dev leaves nothing but what belongs to the region, whatever it has switched on, and from its first update on: a destroy
 // goes by the state, so what it needs must have been an input before.
-func TestDevLeavesNothing(t *testing.T) {
-	t.Parallel()
+func (Suite) DevLeavesNothing(t *testing.T) {
 	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil), "a NAT instance": {"network.nat": "instance"}} {
 		t.Run(name, func(t *testing.T) {
 			g := plannedWith(t, "dev", settings)
@@ -90,8 +89,7 @@ func TestDevLeavesNothing(t *testing.T) {
 
 // prod refuses: each thing that holds data is protected by itself, and so is each key. The data key stays even when a destroy
 // has been made to go through: the final snapshot and the backups are encrypted with it.
-func TestProdRefusesToBeDestroyed(t *testing.T) {
-	t.Parallel()
+func (Suite) ProdRefusesToBeDestroyed(t *testing.T) {
 	for _, settings := range []map[string]string{nil, everything(nil)} {
 		g := plannedWith(t, "prod", settings)
 		protected, retained := kept(g)
@@ -105,7 +103,7 @@ func TestProdRefusesToBeDestroyed(t *testing.T) {
 		require.Equal(t, input(t, instance, "identifier").(string)+"-final", input(t, instance, "finalSnapshotIdentifier"))
 	}
 	// A production stack cannot be made disposable by its configuration, so the steps in the runbook do without.
-	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod", ConfigOverrides: map[string]string{"database.deletionProtection": "false"}})
+	_, err := plan.Run(t.Context(), configured("prod", setting("database.deletionProtection", "false")))
 	require.ErrorContains(t, err, "database.deletionProtection")
 	text, err := os.ReadFile(root + "/docs/runbook.md")
 	require.NoError(t, err)

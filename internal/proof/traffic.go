@@ -33,8 +33,7 @@ var trafficChecks = []check[traffic]{
 	{"tiers reach what they need", tiersReachNeeds},
 }
 
-func TestTraffic(t *testing.T) {
-	t.Parallel()
+func (Suite) Traffic(t *testing.T) {
 	everyConfiguration(t, func(t *testing.T, g *plan.Graph, o network.Options) traffic {
 		return traffic{g, readNetwork(t, g), o}
 	}, trafficChecks)
@@ -260,8 +259,7 @@ func byState(t *testing.T, g *plan.Graph, token, output string, value any) plan.
 }
 
 // API Gateway gets to the private load balancer, on the port that its integrations name.
-func TestGatewayReachesTheBackend(t *testing.T) {
-	t.Parallel()
+func (Suite) GatewayReachesTheBackend(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		links, err := readNetwork(t, g).PrivateLink()

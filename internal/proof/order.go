@@ -80,8 +80,7 @@ var orderChecks = []check[*ordering]{
 	{"groups are ready", groupsAreReady},
 }
 
-func TestOrder(t *testing.T) {
-	t.Parallel()
+func (Suite) Order(t *testing.T) {
 	everyConfiguration(t, func(_ *testing.T, g *plan.Graph, _ network.Options) *ordering { return order(g) }, orderChecks)
 }
 

@@ -97,7 +97,7 @@ func (w *world) protected(r plan.Resource) string {
 // attach gives every role the policies that are attached to it, AWS's own among them.
 func (w *world) attach(identities map[string]authz.Document) {
 	t := w.t
-	text, err := os.ReadFile("testdata/managed_policies.json")
+	text, err := os.ReadFile(root + "/internal/proof/testdata/managed_policies.json")
 	require.NoError(t, err)
 	var managed map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(text, &managed))

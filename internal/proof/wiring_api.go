@@ -70,8 +70,7 @@ type documentedOperation struct {
 var generatedRoute = regexp.MustCompile(`m\.HandleFunc\(http\.Method(\w+)\+" "\+options\.BaseURL\+"([^"]*)", wrapper\.(\w+)\)`)
 
 // The document, the server's routes and the gateway's methods are the same operations, door by door.
-func TestGatewayServerAndDocumentAgree(t *testing.T) {
-	t.Parallel()
+func (Suite) GatewayServerAndDocumentAgree(t *testing.T) {
 	operations := documented(t)
 	generated, err := os.ReadFile(filepath.Join(root, "services", "backend", "httpapi", "server.gen.go"))
 	require.NoError(t, err)
@@ -103,8 +102,7 @@ func TestGatewayServerAndDocumentAgree(t *testing.T) {
 }
 
 // What the agent calls is there, and no permission that names it names another operation too.
-func TestAgentsMethodsAreTheirOwn(t *testing.T) {
-	t.Parallel()
+func (Suite) AgentsMethodsAreTheirOwn(t *testing.T) {
 	w := worldOf(t, planned(t, "prod"))
 	p := w.parties()
 	var allowed []string
@@ -118,8 +116,7 @@ func TestAgentsMethodsAreTheirOwn(t *testing.T) {
 }
 
 // Every method leads to the backend's gateway port on the same path, with the caller in the header that the backend trusts.
-func TestGatewayLeadsToTheBackend(t *testing.T) {
-	t.Parallel()
+func (Suite) GatewayLeadsToTheBackend(t *testing.T) {
 	header, ok := sourceConstants(t, "backend/httpapi")["callerHeader"]
 	require.True(t, ok)
 	for _, stack := range []string{"dev", "prod"} {

@@ -32,8 +32,7 @@ const spotNotice = 2 * time.Minute
 
 // An instance that goes finishes what it has begun: the load balancers leave it the time of the longest request, and whoever
 // ends its backend leaves it longer than the load balancers do, so no request is cut and none is sent to a closed port.
-func TestDrainTimesNest(t *testing.T) {
-	t.Parallel()
+func (Suite) DrainTimesNest(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		text, err := base64.StdEncoding.DecodeString(input(t, only(t, g, "aws:ec2/launchTemplate:LaunchTemplate"), "userData").(string))

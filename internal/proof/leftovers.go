@@ -55,8 +55,7 @@ func groupOfARN(arn string) string { return arn[strings.Index(arn, ":log-group:"
 // encryption, there before the writer, and gone with the stack. What is left to AWS belongs to the account's region and is
 // in the runbook: RDSOSMetrics, which enhanced monitoring shares, and /aws/apigateway/welcome, which the account's API
 // Gateway logging role gets.
-func TestLogGroupsThatAWSWouldCreate(t *testing.T) {
-	t.Parallel()
+func (Suite) LogGroupsThatAWSWouldCreate(t *testing.T) {
 	for stack, more := range map[string]map[string]string{"dev": nil, "prod": nil, "dev, everything": everything(nil), "prod, everything": everything(nil)} {
 		t.Run(stack, func(t *testing.T) {
 			name, _, _ := strings.Cut(stack, ",")
@@ -105,8 +104,7 @@ func after(g *plan.Graph, key, earlier string) bool {
 
 // Nobody but API Gateway's role for the region may create a log group: lines that are late when a stack is destroyed do not
 // bring its groups back.
-func TestNoRoleCreatesLogGroups(t *testing.T) {
-	t.Parallel()
+func (Suite) NoRoleCreatesLogGroups(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := plannedWith(t, stack, everything(nil))
 		for _, r := range g.OfType("aws:iam/policy:Policy") {

@@ -12,8 +12,7 @@ import (
 )
 
 // The committed stacks register what was reviewed: a change of the program shows in testdata, or it fails here.
-func TestGoldenGraphs(t *testing.T) {
-	t.Parallel()
+func (Suite) GoldenGraphs(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		t.Run(stack, func(t *testing.T) {
 			name := "testdata/" + stack + ".json"
@@ -27,7 +26,7 @@ func TestGoldenGraphs(t *testing.T) {
 			}
 			before, err := plan.ReadGraph(bytes.NewReader(golden))
 			require.NoError(t, err, name)
-			_, diff, err := plan.Compare(t.Context(), before, plan.Options{Dir: root, Stack: stack})
+			_, diff, err := plan.Compare(t.Context(), before, configured(stack, nil))
 			require.NoError(t, err)
 			var text bytes.Buffer
 			require.NoError(t, diff.WriteText(&text))

@@ -155,8 +155,7 @@ func associated(o *ordering, r plan.Resource) []plan.Resource {
 }
 
 // In a stack with everything switched on, no rule is about nothing: it would hold for ever.
-func TestOrderRulesAreAboutSomething(t *testing.T) {
-	t.Parallel()
+func (Suite) OrderRulesAreAboutSomething(t *testing.T) {
 	everything := variant{stack: "dev", overrides: map[string]string{
 		"network.nat": "instance", "fargate.persistentStorage": "true", "network.interfaceEndpoints[0]": "ssm", "compute.allowedCidrs[0]": "203.0.113.0/24",
 		"monitoring.waf": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",

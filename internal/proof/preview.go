@@ -19,7 +19,7 @@ func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
 	if len(from) > 0 {
 		before = plannedWith(t, stack, from)
 	}
-	_, diff, err := plan.Compare(t.Context(), before, plan.Options{Dir: root, Stack: stack, ConfigOverrides: maps.Clone(to)})
+	_, diff, err := plan.Compare(t.Context(), before, configured(stack, to))
 	require.NoError(t, err)
 	return diff
 }
@@ -46,8 +46,7 @@ func steps(d *plan.Diff) []string {
 
 // Each change does to the stack what is listed, and nothing else; nothing is replaced that is protected, and no
 // replacement leaves a gap.
-func TestUpdatesChangeWhatTheyShould(t *testing.T) {
-	t.Parallel()
+func (Suite) UpdatesChangeWhatTheyShould(t *testing.T) {
 	for name, c := range updates() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,8 +62,7 @@ func TestUpdatesChangeWhatTheyShould(t *testing.T) {
 
 // A minor version is nobody's to set: RDS moves to it by itself, no input of the program names one, and so no update sees
 // that it happened.
-func TestMinorVersionsAreNotInThePlan(t *testing.T) {
-	t.Parallel()
+func (Suite) MinorVersionsAreNotInThePlan(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		for _, r := range planned(t, stack).OfType("aws:rds/instance:Instance") {
 			if version, ok := r.Get("engineVersion"); ok { // a replica has its source's
@@ -74,21 +72,19 @@ func TestMinorVersionsAreNotInThePlan(t *testing.T) {
 		}
 		require.True(t, update(t, stack, nil, nil).Empty(), "an update of what is there already")
 	}
-	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod", ConfigOverrides: map[string]string{"database.engineVersion": "17.6"}})
+	_, err := plan.Run(t.Context(), configured("prod", setting("database.engineVersion", "17.6")))
 	require.ErrorContains(t, err, "database.engineVersion")
 }
 
 // Tags reach nearly every resource. They replace nothing, and what is protected takes them as well.
-func TestTagsReplaceNothing(t *testing.T) {
-	t.Parallel()
+func (Suite) TagsReplaceNothing(t *testing.T) {
 	d := update(t, "prod", nil, map[string]string{"stack.tags.team": "payments"})
 	require.Empty(t, d.Keys(plan.Create, plan.Delete, plan.Replace))
 	require.Greater(t, len(d.Keys(plan.Update)), 100)
 }
 
 // What the newest image of Amazon Linux is changes without us: it moves no instance, until the stack names an image.
-func TestNewerMachineImagesAreIgnored(t *testing.T) {
-	t.Parallel()
+func (Suite) NewerMachineImagesAreIgnored(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		template := only(t, planned(t, stack), "aws:ec2/launchTemplate:LaunchTemplate")
 		require.Contains(t, template.IgnoreChanges, "imageId")
@@ -127,12 +123,11 @@ var switches = map[string]struct {
 
 // A first preview knows no outputs. It registers the same resources under the same names all the same, with every option:
 // nothing that decides what there is may come from an output. Turning an option on or off replaces nothing protected.
-func TestOptions(t *testing.T) {
-	t.Parallel()
+func (Suite) Options(t *testing.T) {
 	for name, o := range switches {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := plan.Options{Dir: root, Stack: o.stack, ConfigOverrides: o.overrides}
+			at := configured(o.stack, o.overrides)
 			shaped, on, err := plan.Compare(t.Context(), planned(t, o.stack), at)
 			require.NoError(t, err)
 			require.NotEmpty(t, steps(on), "the option does nothing")

@@ -16,8 +16,7 @@ import (
 )
 
 // The backend's own parser accepts what the instances hand to it, and reads the planned stack from it.
-func TestBackendReadsThePlannedEnvironment(t *testing.T) {
-	t.Parallel()
+func (Suite) BackendReadsThePlannedEnvironment(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		text, err := base64.StdEncoding.DecodeString(input(t, only(t, g, "aws:ec2/launchTemplate:LaunchTemplate"), "userData").(string))
@@ -44,8 +43,7 @@ func TestBackendReadsThePlannedEnvironment(t *testing.T) {
 }
 
 // The agent's own parser accepts what the task definition hands to it.
-func TestAgentReadsThePlannedEnvironment(t *testing.T) {
-	t.Parallel()
+func (Suite) AgentReadsThePlannedEnvironment(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		task := only(t, g, "aws:ecs/taskDefinition:TaskDefinition")
@@ -67,8 +65,7 @@ func TestAgentReadsThePlannedEnvironment(t *testing.T) {
 }
 
 // Scaling reads the metrics that the backend emits, under the dimension that it gives them.
-func TestScalingReadsTheBackendsMetrics(t *testing.T) {
-	t.Parallel()
+func (Suite) ScalingReadsTheBackendsMetrics(t *testing.T) {
 	policy := only(t, planned(t, "prod"), "aws:appautoscaling/policy:Policy")
 	text, err := json.Marshal(policy.RevealedInputs())
 	require.NoError(t, err)
@@ -78,8 +75,7 @@ func TestScalingReadsTheBackendsMetrics(t *testing.T) {
 }
 
 // The load balancer writes its access log where the log bucket's policy lets it.
-func TestAccessLogPrefix(t *testing.T) {
-	t.Parallel()
+func (Suite) AccessLogPrefix(t *testing.T) {
 	for _, lb := range planned(t, "prod").OfType("aws:lb/loadBalancer:LoadBalancer") {
 		if prefix, ok := lb.Revealed("accessLogs", "prefix"); ok {
 			require.Equal(t, storage.LoadBalancerLogPrefix, prefix)

@@ -2,7 +2,6 @@ package proof
 
 import (
 	"fmt"
-	"maps"
 	"sync"
 	"testing"
 
@@ -10,9 +9,6 @@ import (
 
 	"scalable-backend/internal/plan"
 )
-
-// root is the directory of the program.
-const root = "../.."
 
 // plans are the graphs that tests share, each planned once. Tests only read them.
 var plans sync.Map // what is planned, to *sharedPlan
@@ -41,7 +37,7 @@ func planned(t *testing.T, stack string) *plan.Graph {
 // plannedWith is the graph of a committed stack file with some keys set otherwise, e.g. {"network.azCount": "3"}.
 func plannedWith(t *testing.T, stack string, overrides map[string]string) *plan.Graph {
 	t.Helper()
-	g, err := shared(t, fmt.Sprint(stack, overrides), plan.Options{Dir: root, Stack: stack, ConfigOverrides: maps.Clone(overrides)})
+	g, err := shared(t, fmt.Sprint(stack, overrides), configured(stack, overrides))
 	require.NoError(t, err)
 	return g
 }

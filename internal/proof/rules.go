@@ -25,8 +25,7 @@ func ledger(t *testing.T) *rules.Ledger {
 }
 
 // Every rule holds in the committed stacks or is waived, and no waiver is there for nothing.
-func TestRules(t *testing.T) {
-	t.Parallel()
+func (Suite) Rules(t *testing.T) {
 	for _, stack := range []string{rules.Dev, rules.Prod} {
 		t.Run(stack, func(t *testing.T) {
 			waivers := ledger(t)
@@ -62,8 +61,7 @@ func generatorSettings(t *testing.T) (seed uint64, n int) {
 
 // Whatever an owner may configure, the rules hold, or are waived as the owner's choice. A rule that has never been about
 // anything, or a waiver that was never needed, proves nothing.
-func TestRulesInGeneratedConfigurations(t *testing.T) {
-	t.Parallel()
+func (Suite) RulesInGeneratedConfigurations(t *testing.T) {
 	seed, n := generatorSettings(t)
 	t.Logf("seed %d; again with RULES_SEED=%d, one of them with -run '%s/all/%s'", seed, seed, t.Name(), "configuration-<n>$")
 	var mu sync.Mutex
@@ -103,9 +101,8 @@ func TestRulesInGeneratedConfigurations(t *testing.T) {
 	}
 }
 
-// The page is what the rules say today. Renew it with: go test ./internal/proof -run TestSecurityPage -update-security
-func TestSecurityPage(t *testing.T) {
-	t.Parallel()
+// The page is what the rules say today. Renew it with: go test . -run TestProof/SecurityPage -update-security
+func (Suite) SecurityPage(t *testing.T) {
 	waivers, err := rules.Waivers()
 	require.NoError(t, err)
 	want := rules.Page(planned(t, rules.Dev), planned(t, rules.Prod), waivers)
@@ -116,7 +113,7 @@ func TestSecurityPage(t *testing.T) {
 	}
 	have, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, want, string(have), "docs/security.md is out of date: renew it with go test ./internal/proof -run TestSecurityPage -update-security")
+	require.Equal(t, want, string(have), "docs/security.md is out of date: renew it with go test . -run TestProof/SecurityPage -update-security")
 }
 
 var updateSecurity = flag.Bool("update-security", false, "write docs/security.md again")

@@ -47,8 +47,7 @@ func agentSettings(t *testing.T, g *plan.Graph) agentconfig.Config {
 
 // Each door is one port from its listener through its target group to the backend's socket, and is checked on a path that
 // answers without a caller.
-func TestPortsAndHealthPaths(t *testing.T) {
-	t.Parallel()
+func (Suite) PortsAndHealthPaths(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		w := worldOf(t, planned(t, stack))
 		c := backendSettings(t, w.g)
@@ -76,8 +75,7 @@ func TestPortsAndHealthPaths(t *testing.T) {
 }
 
 // The secrets hold the keys that the backend reads from them, in the types that it expects.
-func TestSecretsHoldWhatTheBackendReads(t *testing.T) {
-	t.Parallel()
+func (Suite) SecretsHoldWhatTheBackendReads(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		w := worldOf(t, planned(t, stack))
 		c := backendSettings(t, w.g)
@@ -107,8 +105,7 @@ func TestSecretsHoldWhatTheBackendReads(t *testing.T) {
 }
 
 // Whatever writes a log, and whatever shows one, names a group of the plan: the right one.
-func TestLogGroups(t *testing.T) {
-	t.Parallel()
+func (Suite) LogGroups(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		w := worldOf(t, planned(t, stack))
 		names := map[string]string{} // logical to physical
@@ -154,8 +151,7 @@ func asSeconds(t *testing.T, value any) time.Duration {
 }
 
 // Each time leaves room for the one that it contains.
-func TestTimesNest(t *testing.T) {
-	t.Parallel()
+func (Suite) TimesNest(t *testing.T) {
 	var document struct {
 		Components struct {
 			Schemas map[string]struct {
@@ -233,8 +229,7 @@ func instruction(t *testing.T, dockerfile, name string) string {
 }
 
 // The agent can write where it has to, as the user that it runs as, on either kind of volume.
-func TestAgentOwnsItsVolumes(t *testing.T) {
-	t.Parallel()
+func (Suite) AgentOwnsItsVolumes(t *testing.T) {
 	g := plannedWith(t, "prod", map[string]string{"fargate.persistentStorage": "true"})
 	container, c := agentContainer(t, g), agentSettings(t, g)
 	file := dockerfile(t, g, "images-agent")
@@ -262,8 +257,7 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 }
 
 // The images are what the instances and tasks expect of them.
-func TestImagesFitTheirContainers(t *testing.T) {
-	t.Parallel()
+func (Suite) ImagesFitTheirContainers(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		script, c := userData(t, g), backendSettings(t, g)
@@ -279,8 +273,7 @@ func TestImagesFitTheirContainers(t *testing.T) {
 }
 
 // Agents download from the bucket's own host and from nowhere else.
-func TestAgentsDownloadFromTheBucket(t *testing.T) {
-	t.Parallel()
+func (Suite) AgentsDownloadFromTheBucket(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
 		c, b := agentSettings(t, g), backendSettings(t, g)

@@ -85,7 +85,9 @@ func fileOptions(t *testing.T, stack, text string) plan.Options {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stack.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	return plan.Options{Dir: root, Stack: stack, StackFile: file}
+	o := configured(stack, nil)
+	o.StackFile = file
+	return o
 }
 
 // sharing is how many of the generated graphs more than one test looks at. The others are not kept.

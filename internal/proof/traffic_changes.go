@@ -20,8 +20,7 @@ const (
 )
 
 // Each change opens or closes something, and is noticed: by a line more or less, or because nobody could answer for it.
-func TestTrafficNoticesChanges(t *testing.T) {
-	t.Parallel()
+func (Suite) TrafficNoticesChanges(t *testing.T) {
 	want := lines(t, readNetwork(t, planned(t, "prod")))
 	for _, c := range []struct {
 		notice string
@@ -104,8 +103,7 @@ func difference(a, b []string) []string {
 }
 
 // Each change cuts a tier off from a service.
-func TestNeedsNoticeChanges(t *testing.T) {
-	t.Parallel()
+func (Suite) NeedsNoticeChanges(t *testing.T) {
 	for _, c := range []struct {
 		notice string
 		change func(*plan.Graph)

@@ -70,8 +70,7 @@ var untagged = map[string]bool{
 
 // The tags that an organisation demands are on everything that takes tags, whatever the stack has switched on: what an Auto
 // Scaling group launches, the volumes of instances, and what the agents' service starts included.
-func TestExtraTagsAreEverywhere(t *testing.T) {
-	t.Parallel()
+func (Suite) ExtraTagsAreEverywhere(t *testing.T) {
 	const key, value = "cost-centre", "4711"
 	for stack, more := range map[string]map[string]string{"dev": {"network.nat": "instance"}, "prod": nil} {
 		t.Run(stack, func(t *testing.T) {
@@ -109,8 +108,7 @@ func TestExtraTagsAreEverywhere(t *testing.T) {
 const groupType = "aws:autoscaling/group:Group"
 
 // A permissions boundary bounds every role, whatever the stack has switched on; without one no role has any.
-func TestBoundaryIsOnEveryRole(t *testing.T) {
-	t.Parallel()
+func (Suite) BoundaryIsOnEveryRole(t *testing.T) {
 	const boundary = "arn:aws:iam::123456789012:policy/boundary"
 	roles := func(g *plan.Graph) (names []string) {
 		for _, r := range g.OfType("aws:iam/role:Role") {
@@ -134,8 +132,7 @@ func TestBoundaryIsOnEveryRole(t *testing.T) {
 }
 
 // In another partition every ARN and every name of a service is that partition's.
-func TestPartitions(t *testing.T) {
-	t.Parallel()
+func (Suite) Partitions(t *testing.T) {
 	for _, c := range []struct{ region, partition, logs, kms string }{
 		{"us-gov-west-1", "aws-us-gov", "logs.us-gov-west-1.amazonaws.com", "s3.us-gov-west-1.amazonaws.com"},
 		{"cn-north-1", "aws-cn", "logs.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn"},

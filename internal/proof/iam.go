@@ -40,8 +40,7 @@ func (c call) String() string {
 	return fmt.Sprintf("%s: %s %s on %s %v", c.why, c.who, c.action, c.resource, c.context)
 }
 
-func TestCallsAreAllowed(t *testing.T) {
-	t.Parallel()
+func (Suite) CallsAreAllowed(t *testing.T) {
 	for name, w := range worlds(t) {
 		calls := w.calls()
 		for _, c := range calls {
@@ -53,8 +52,7 @@ func TestCallsAreAllowed(t *testing.T) {
 	}
 }
 
-func TestCallsAreRefused(t *testing.T) {
-	t.Parallel()
+func (Suite) CallsAreRefused(t *testing.T) {
 	for name, w := range worlds(t) {
 		calls := w.refusals(w.parties())
 		for _, c := range calls {
@@ -67,8 +65,7 @@ func TestCallsAreRefused(t *testing.T) {
 }
 
 // An operation that no code calls any more needs no permissions.
-func TestPermissionsAreOfCallsThatAreMade(t *testing.T) {
-	t.Parallel()
+func (Suite) PermissionsAreOfCallsThatAreMade(t *testing.T) {
 	var known []string
 	for operation := range sdkNeeds {
 		known = append(known, operation)
@@ -78,8 +75,7 @@ func TestPermissionsAreOfCallsThatAreMade(t *testing.T) {
 }
 
 // No resource holds a policy in a place that is not read, and every policy in the plan can be read.
-func TestEveryPolicyIsRead(t *testing.T) {
-	t.Parallel()
+func (Suite) EveryPolicyIsRead(t *testing.T) {
 	for name, w := range worlds(t) {
 		read := map[string]bool{}
 		for _, d := range w.documents {
@@ -136,7 +132,7 @@ type wildcardWaiver struct {
 
 func readWaivers(t *testing.T) waivers {
 	t.Helper()
-	file, err := os.Open("testdata/iam_waivers.yaml")
+	file, err := os.Open(root + "/internal/proof/testdata/iam_waivers.yaml")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, file.Close()) }()
 	decoder := yaml.NewDecoder(file)
@@ -159,8 +155,7 @@ func sid(d authz.Document, statement int) string {
 }
 
 // Every wildcard in a statement that allows is waived for a reason, and every waiver is needed.
-func TestWildcardsAreWaived(t *testing.T) {
-	t.Parallel()
+func (Suite) WildcardsAreWaived(t *testing.T) {
 	waived, used := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Wildcards {
 		require.Greater(t, len(x.Reason), 20, "%s %s: a reason", x.Policy, x.Statement)
@@ -195,8 +190,7 @@ func TestWildcardsAreWaived(t *testing.T) {
 }
 
 // Every policy that AWS writes is waived: it may widen without notice.
-func TestManagedPoliciesAreWaived(t *testing.T) {
-	t.Parallel()
+func (Suite) ManagedPoliciesAreWaived(t *testing.T) {
 	waived, used := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Managed {
 		require.Greater(t, len(x.Reason), 20, x.Policy)
@@ -213,8 +207,7 @@ func TestManagedPoliciesAreWaived(t *testing.T) {
 }
 
 // Nothing is granted that no call needs: each principal, action and resource of a statement that allows.
-func TestNothingMoreIsGranted(t *testing.T) {
-	t.Parallel()
+func (Suite) NothingMoreIsGranted(t *testing.T) {
 	waived, idle := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Unused {
 		require.Greater(t, len(x.Reason), 20, x.Policy)

@@ -20,8 +20,7 @@ func named(g *plan.Graph, token, prefix string) []plan.Resource {
 }
 
 // The stacks hold every part of the system, in the numbers that their configuration asks for.
-func TestStacksHoldEveryPart(t *testing.T) {
-	t.Parallel()
+func (Suite) StacksHoldEveryPart(t *testing.T) {
 	for stack, want := range map[string]struct {
 		zones, gateways, endpoints, listeners int
 	}{
@@ -75,8 +74,7 @@ func TestStacksHoldEveryPart(t *testing.T) {
 	}
 }
 
-func TestEveryResourceBelongsToATier(t *testing.T) {
-	t.Parallel()
+func (Suite) EveryResourceBelongsToATier(t *testing.T) {
 	g := planned(t, "prod")
 	var tiers []string
 	for _, r := range g.Tiers() {
@@ -86,8 +84,7 @@ func TestEveryResourceBelongsToATier(t *testing.T) {
 	require.ElementsMatch(t, []string{"alerts", "storage", "network", "database", "images", "compute", "api", "fargate", "monitoring"}, tiers)
 }
 
-func TestOutputs(t *testing.T) {
-	t.Parallel()
+func (Suite) Outputs(t *testing.T) {
 	want := []string{
 		"adminTokenSecretArn", "agentRepositoryUrl", "apiUrl", "autoScalingGroupName", "backendRepositoryUrl", "bucketName", "clusterName",
 		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "serviceName",
@@ -95,56 +92,66 @@ func TestOutputs(t *testing.T) {
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "dev").Outputs)))
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "prod").Outputs)))
 
-	g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", ConfigOverrides: map[string]string{"fargate.persistentStorage": "true"}})
-	require.NoError(t, err)
+	g := plannedWith(t, "dev", setting("fargate.persistentStorage", "true"))
 	require.Contains(t, g.Outputs, "fileSystemId")
 	require.Contains(t, g.Outputs, "accessPointId")
 }
 
-func TestPlansAreStable(t *testing.T) {
-	t.Parallel()
-	again, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod"})
-	require.NoError(t, err)
-	var a, b bytes.Buffer
-	require.NoError(t, planned(t, "prod").WriteJSON(&a))
-	require.NoError(t, again.WriteJSON(&b))
-	require.Equal(t, a.String(), b.String())
+// Nothing is left to chance, or to how the program is run: in this process, where it has run before, or by itself, as the CLI
+// runs it.
+func (Suite) EveryPlanIsTheSame(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		inline, started := configured(stack, nil), configured(stack, nil)
+		started.Program = nil
+		for _, o := range []plan.Options{inline, started} {
+			again, err := plan.Run(t.Context(), o)
+			require.NoError(t, err)
+			var a, b bytes.Buffer
+			require.NoError(t, planned(t, stack).WriteJSON(&a))
+			require.NoError(t, again.WriteJSON(&b))
+			require.Equal(t, a.String(), b.String())
+			require.Equal(t, planned(t, stack).Warnings, again.Warnings)
+		}
+	}
 }
 
 // A first preview, which knows no outputs, registers the same resources.
-func TestUnknownOutputsChangeNoNames(t *testing.T) {
-	t.Parallel()
+func (Suite) UnknownOutputsChangeNoNames(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
-		g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: stack, Unknown: true})
+		o := configured(stack, nil)
+		o.Unknown = true
+		g, err := plan.Run(t.Context(), o)
 		require.NoError(t, err)
 		require.Equal(t, keys(planned(t, stack)), keys(g), stack)
 	}
 }
 
 // `pulumi new` gives the project another name; nothing may depend on ours.
-func TestRenamedProjectPlans(t *testing.T) {
-	t.Parallel()
-	g, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", Project: "another-name"})
+func (Suite) RenamedProjectPlans(t *testing.T) {
+	o := configured("dev", nil)
+	o.Project = "another-name"
+	g, err := plan.Run(t.Context(), o)
 	require.NoError(t, err)
 	require.Equal(t, keys(planned(t, "dev")), keys(g))
 	require.Equal(t, "another-name", g.Project)
 }
 
 // An update refuses documentation values; a plan of the same stack only warns.
-func TestUpdateRefusesDocumentationValues(t *testing.T) {
-	t.Parallel()
-	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "prod", Update: true})
+func (Suite) UpdateRefusesDocumentationValues(t *testing.T) {
+	update := configured("prod", nil)
+	update.Update = true
+	_, err := plan.Run(t.Context(), update)
 	for _, key := range []string{"aws:allowedAccountIds", "compute.certificateArn", "monitoring.alertEmails"} {
 		require.ErrorContains(t, err, key)
 		require.Contains(t, strings.Join(planned(t, "prod").Warnings, "\n"), key)
 	}
-	_, err = plan.Run(t.Context(), plan.Options{Dir: root, Stack: "dev", Update: true})
+	update.Stack = "dev"
+	_, err = plan.Run(t.Context(), update)
 	require.NoError(t, err)
 }
 
 // Five mistakes of five kinds are five problems in one error, and nothing is registered.
-func TestFiveMistakesAreFiveProblems(t *testing.T) {
-	t.Parallel()
+func (Suite) FiveMistakesAreFiveProblems(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "Pulumi.bad.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(`config:
   aws:region: us-east-1
@@ -159,7 +166,9 @@ func TestFiveMistakesAreFiveProblems(t *testing.T) {
   database:
     backupRetentionDays: 99
 `), 0o600))
-	_, err := plan.Run(t.Context(), plan.Options{Dir: root, Stack: "bad", StackFile: file})
+	o := configured("bad", nil)
+	o.StackFile = file
+	_, err := plan.Run(t.Context(), o)
 	for _, key := range []string{"network.cidr", "compute.maxsize", "compute.cpuTarget", "fargate.memory", "database.backupRetentionDays"} {
 		require.ErrorContains(t, err, key)
 	}
