@@ -44,19 +44,6 @@ func execute(ctx context.Context, o Options, s *settings, told pulumi.RunInfo, m
 	return nil
 }
 
-// inline calls the program, and logs its error as it would itself.
-func inline(ctx context.Context, program pulumi.RunFunc, told pulumi.RunInfo) error {
-	p, err := pulumi.NewContext(ctx, told)
-	if err != nil {
-		return fmt.Errorf("starting the program: %w", err)
-	}
-	defer p.Close() //nolint:errcheck // its connections to this process
-	if err := pulumi.RunWithContext(p, program); err != nil {
-		return p.Log.Error(err.Error(), nil)
-	}
-	return nil
-}
-
 // start starts the program and waits for its end.
 func start(ctx context.Context, program string, told pulumi.RunInfo, out io.Writer, stderr *bytes.Buffer) error {
 	environment, err := environment(told)
@@ -103,21 +90,6 @@ func environment(told pulumi.RunInfo) ([]string, error) {
 // ofTheMachine are variables that make a plan differ from one machine to the next.
 func ofTheMachine(entry string) bool {
 	return strings.HasPrefix(entry, "PULUMI_") || strings.HasPrefix(entry, "AWS_")
-}
-
-// ForgetMachine takes the variables from this process's environment that make a plan differ from one machine to the next.
-// A program that is started never sees them; one that runs in this process would.
-func ForgetMachine() error {
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if !ofTheMachine(entry) {
-			continue
-		}
-		if err := os.Unsetenv(name); err != nil {
-			return fmt.Errorf("forgetting %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 // failure makes one error of what the program said: what it logged as an error and what it wrote before it died.

@@ -2,6 +2,9 @@ package proof
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -9,6 +12,11 @@ import (
 
 	"scalable-backend/internal/plan"
 )
+
+// configured are the options to plan a committed stack with some keys set otherwise.
+func configured(stack string, overrides map[string]string) plan.Options {
+	return plan.Options{Dir: root, Program: program, Stack: stack, ConfigOverrides: maps.Clone(overrides)}
+}
 
 // plans are the graphs that tests share, each planned once. Tests only read them.
 var plans sync.Map // what is planned, to *sharedPlan
@@ -40,6 +48,24 @@ func plannedWith(t *testing.T, stack string, overrides map[string]string) *plan.
 	g, err := shared(t, fmt.Sprint(stack, overrides), configured(stack, overrides))
 	require.NoError(t, err)
 	return g
+}
+
+// plannedFile is the graph of a stack file with this text.
+func plannedFile(t *testing.T, stack, text string) *plan.Graph {
+	t.Helper()
+	g, err := shared(t, stack+text, fileOptions(t, stack, text))
+	require.NoError(t, err, "stack %s\n%s", stack, text)
+	return g
+}
+
+// fileOptions are the options to plan a stack file with this text.
+func fileOptions(t *testing.T, stack, text string) plan.Options {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "stack.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	o := configured(stack, nil)
+	o.StackFile = file
+	return o
 }
 
 // keys are the type::name of all resources, in the graph's order.

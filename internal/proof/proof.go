@@ -4,13 +4,10 @@
 package proof
 
 import (
-	"maps"
 	"reflect"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"scalable-backend/internal/plan"
 )
 
 // Suite has the tests: each of its methods is one.
@@ -32,9 +29,4 @@ func Run(t *testing.T, p pulumi.RunFunc) {
 			test(t)
 		})
 	}
-}
-
-// configured are the options to plan a committed stack with some keys set otherwise.
-func configured(stack string, overrides map[string]string) plan.Options {
-	return plan.Options{Dir: root, Program: program, Stack: stack, ConfigOverrides: maps.Clone(overrides)}
 }

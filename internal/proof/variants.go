@@ -73,23 +73,6 @@ func (v variant) plan(t *testing.T) *plan.Graph {
 	return plannedFile(t, v.stack, strings.Replace(string(text), have, v.endpoints, 1))
 }
 
-// plannedFile is the graph of a stack file with this text.
-func plannedFile(t *testing.T, stack, text string) *plan.Graph {
-	t.Helper()
-	g, err := shared(t, stack+text, fileOptions(t, stack, text))
-	require.NoError(t, err, "stack %s\n%s", stack, text)
-	return g
-}
-
-func fileOptions(t *testing.T, stack, text string) plan.Options {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "stack.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	o := configured(stack, nil)
-	o.StackFile = file
-	return o
-}
-
 // sharing is how many of the generated graphs more than one test looks at. The others are not kept.
 func sharing(n int) int { return n / 4 }
 
