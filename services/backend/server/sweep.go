@@ -25,12 +25,13 @@ func (s *server) sweep(ctx context.Context) {
 			died, held := s.sweepOnce(ctx)
 			swept, dead = swept || held, dead+died
 		case at := <-emissions.C:
-			if swept {
-				s.emitQueue(ctx, at, dead)
+			if swept || dead > 0 {
+				dead = s.emitQueue(ctx, at, dead)
 			}
-			swept, dead = false, 0
+			swept = false
 			s.emitRequests(at)
 		case <-ctx.Done():
+			s.emitDead(time.Now(), dead)
 			s.emitRequests(time.Now())
 			return
 		}
@@ -50,8 +51,9 @@ func (s *server) sweepOnce(ctx context.Context) (dead int, held bool) {
 	return result.Dead, held
 }
 
-// emitQueue writes the queue's metrics. They are written by whoever swept lately; statistic Maximum makes one of several.
-func (s *server) emitQueue(ctx context.Context, at time.Time, dead int) {
+// emitQueue writes the queue's metrics, and returns the deaths that it could not write. They are written by whoever swept
+// lately; statistic Maximum makes one of several.
+func (s *server) emitQueue(ctx context.Context, at time.Time, dead int) (left int) {
 	ctx, cancel := context.WithTimeout(ctx, choreTimeout)
 	defer cancel()
 	stats, err := s.store.Stats(ctx)
@@ -62,8 +64,22 @@ func (s *server) emitQueue(ctx context.Context, at time.Time, dead int) {
 			metrics.Metric{Name: metrics.AgentsSeen, Unit: metrics.Count, Value: float64(stats.AgentsSeen)},
 			metrics.Metric{Name: metrics.JobsDead, Unit: metrics.Count, Value: float64(dead)})
 	}
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() == nil {
 		s.log.Error("writing the queue's metrics", "error", err)
+	}
+	return dead
+}
+
+// emitDead writes the deaths that this process knows of and the database will not tell again.
+func (s *server) emitDead(at time.Time, dead int) {
+	if dead == 0 {
+		return
+	}
+	if err := s.emitter.Emit(at, nil, metrics.Metric{Name: metrics.JobsDead, Unit: metrics.Count, Value: float64(dead)}); err != nil {
+		s.log.Error("writing the queue's metrics", "error", err, "dead", dead)
 	}
 }
 
