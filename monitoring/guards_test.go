@@ -62,9 +62,12 @@ func TestWAF(t *testing.T) {
 		assert.Equal(t, float64(i), acl.Number(t, "rules", i, "priority"))
 		overrides, _ := acl.Get("rules", i, "statement", "managedRuleGroupStatement", "ruleActionOverrides")
 		if name == "AWSManagedRulesCommonRuleSet" {
-			assert.Equal(t, []any{map[string]any{
-				"name": "SizeRestrictions_BODY", "actionToUse": map[string]any{"count": map[string]any{}},
-			}}, overrides)
+			counted := map[string]any{"count": map[string]any{}}
+			assert.Equal(t, []any{
+				map[string]any{"name": "SizeRestrictions_BODY", "actionToUse": counted},
+				map[string]any{"name": "SizeRestrictions_QUERYSTRING", "actionToUse": counted},
+				map[string]any{"name": "RestrictedExtensions_QUERYARGUMENTS", "actionToUse": counted},
+			}, overrides)
 		} else {
 			assert.Nil(t, overrides)
 		}

@@ -64,12 +64,16 @@ type managedRules struct {
 	countRules []string
 }
 
-// ruleGroups: the body-size rule counts, because a request of 1,000 jobs is larger than its 8 KB; so does the list of
-// anonymous addresses, which holds hosting providers and with them the clients of other clouds.
+// ruleGroups: what the API takes is counted where the core rules would refuse it (AWS WAF Developer Guide, "Baseline rule
+// groups"): a request of 1,000 jobs is larger than 8 KB, the query for a file by its name may be longer than 2 KB, and the
+// name may end as a system's files do, in .log or .ini. So is the list of anonymous addresses, which holds hosting providers
+// and with them the clients of other clouds.
 var ruleGroups = []managedRules{
 	{name: "AWSManagedRulesAmazonIpReputationList"},
 	{name: "AWSManagedRulesAnonymousIpList", count: true},
-	{name: "AWSManagedRulesCommonRuleSet", countRules: []string{"SizeRestrictions_BODY"}},
+	{name: "AWSManagedRulesCommonRuleSet", countRules: []string{
+		"SizeRestrictions_BODY", "SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS",
+	}},
 	{name: "AWSManagedRulesKnownBadInputsRuleSet"},
 }
 

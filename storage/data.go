@@ -7,7 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Deleted and overwritten files can be brought back for this long.
+// What something other than the backend has deleted or overwritten can be brought back for this long. The backend deletes a
+// version by its name, for good.
 const noncurrentDays = 30
 
 // Parts of an upload that nobody completed are paid for until they are aborted.

@@ -176,10 +176,12 @@ func guardCases() map[string][]example {
 		delete(r["statement"].(map[string]any)["managedRuleGroupStatement"].(map[string]any), "ruleActionOverrides")
 	}
 	return map[string][]example{
-		"web-acl-rules":     {rule("AWSManagedRulesCommonRuleSet", override("count"))},
-		"web-acl-log4j":     {rule("AWSManagedRulesKnownBadInputsRuleSet", override("count"))},
-		"web-acl-anonymous": {rule("AWSManagedRulesAnonymousIpList", override("none"))},
-		"web-acl-body-size": {rule("AWSManagedRulesCommonRuleSet", strict)},
+		"web-acl-rules":      {rule("AWSManagedRulesCommonRuleSet", override("count"))},
+		"web-acl-log4j":      {rule("AWSManagedRulesKnownBadInputsRuleSet", override("count"))},
+		"web-acl-anonymous":  {rule("AWSManagedRulesAnonymousIpList", override("none"))},
+		"web-acl-body-size":  {rule("AWSManagedRulesCommonRuleSet", strict)},
+		"web-acl-query-size": {rule("AWSManagedRulesCommonRuleSet", strict)},
+		"web-acl-extensions": {rule("AWSManagedRulesCommonRuleSet", strict)},
 		"web-acl-rate": {
 			rule("RateLimit", func(r map[string]any) { r["action"] = map[string]any{"count": map[string]any{}} }),
 			rule("RateLimit", func(r map[string]any) { delete(r, "statement") }),

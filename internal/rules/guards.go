@@ -20,20 +20,11 @@ func guardRules() []Rule {
 		{"web-acl-anonymous", nil, "Hosting and anonymous addresses are counted, not refused: AWS's own are among them", Everywhere,
 			acl, managedGroup("AWSManagedRulesAnonymousIpList", "count")},
 		{"web-acl-body-size", nil, "Large bodies are counted, not refused: a thousand jobs are more than WAF's 8 KB", Everywhere,
-			acl, that(func(_ *World, r plan.Resource) string {
-				for _, rule := range list(r, "rules") {
-					if at(rule, "name") != "AWSManagedRulesCommonRuleSet" {
-						continue
-					}
-					overrides, _ := at(rule, "statement", "managedRuleGroupStatement", "ruleActionOverrides").([]any)
-					for _, o := range overrides {
-						if at(o, "name") == "SizeRestrictions_BODY" && at(o, "actionToUse", "count") != nil {
-							return ""
-						}
-					}
-				}
-				return "bodies of more than 8 KB are refused"
-			})},
+			acl, counted("SizeRestrictions_BODY")},
+		{"web-acl-query-size", nil, "Long queries are counted, not refused: a file's name may be longer than WAF's 2 KB", Everywhere,
+			acl, counted("SizeRestrictions_QUERYSTRING")},
+		{"web-acl-extensions", nil, "Names that end in .log or .ini are counted, not refused: files are looked up by name", Everywhere,
+			acl, counted("RestrictedExtensions_QUERYARGUMENTS")},
 		{"web-acl-rate", nil, "The web ACL refuses an address that sends too much", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if n, _ := number(at(rule, "statement", "rateBasedStatement", "limit")); n > 0 && at(rule, "action", "block") != nil {
@@ -86,6 +77,24 @@ func managedGroup(name, action string) Check {
 			return ""
 		}
 		return name + " is missing"
+	})
+}
+
+// counted wants one of the core rules, which block, to count.
+func counted(name string) Check {
+	return that(func(_ *World, r plan.Resource) string {
+		for _, rule := range list(r, "rules") {
+			if at(rule, "name") != "AWSManagedRulesCommonRuleSet" {
+				continue
+			}
+			overrides, _ := at(rule, "statement", "managedRuleGroupStatement", "ruleActionOverrides").([]any)
+			for _, o := range overrides {
+				if at(o, "name") == name && at(o, "actionToUse", "count") != nil {
+					return ""
+				}
+			}
+		}
+		return name + " refuses"
 	})
 }
 
