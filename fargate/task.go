@@ -45,7 +45,9 @@ func (t *tier) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGroup) 
 		TaskRoleArn:          r.task.Arn,
 		Volumes:              ecs.TaskDefinitionVolumeArray{t.dataVolume(f), ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(tempVolume)}},
 		ContainerDefinitions: t.containers(logs),
-		Tags:                 t.tags("agent"),
+		// ECS rolls a bad deployment back to the revision before, and to Pulumi that looks like success: it must still be there.
+		SkipDestroy: pulumi.Bool(!t.args.Stack.Disposable),
+		Tags:        t.tags("agent"),
 	}, t.child)
 	if err != nil {
 		return nil, fmt.Errorf("creating task definition: %w", err)

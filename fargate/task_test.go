@@ -25,6 +25,8 @@ func TestTaskDefinition(t *testing.T) {
 	require.NotEqual(t, td.String(t, "executionRoleArn"), td.String(t, "taskRoleArn"))
 	require.Equal(t, g.Outputs(t, component)["TaskRoleARN"], td.String(t, "taskRoleArn"))
 	require.Equal(t, []any{map[string]any{"name": "data"}, map[string]any{"name": "tmp"}}, value(t, td, "volumes"))
+	require.Equal(t, true, value(t, td, "skipDestroy"), "a rollback returns to it")
+	require.Equal(t, false, value(t, run(t, dev()).Only(t, task), "skipDestroy"))
 }
 
 func TestContainer(t *testing.T) {

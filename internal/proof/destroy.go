@@ -47,6 +47,7 @@ var endings = []struct {
 	{token: "aws:lb/loadBalancer:LoadBalancer", property: "enableDeletionProtection", thrown: false, lasting: true},
 	{token: "aws:autoscaling/group:Group", property: "forceDelete", thrown: true, lasting: false},
 	{token: "aws:ecs/service:Service", property: "forceDelete", thrown: true, lasting: false},
+	{token: "aws:ecs/taskDefinition:TaskDefinition", property: "skipDestroy", thrown: false, lasting: true},
 }
 
 func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {

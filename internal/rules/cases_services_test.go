@@ -57,6 +57,7 @@ func containerCases() map[string][]example {
 		"deployment-rolls-back": {
 			service(false, "deploymentCircuitBreaker", "rollback"), service(false, "waitForSteadyState"),
 		},
+		"revisions-stay":               {breaks(agent, set(ecsTask, agent, false, "skipDestroy"))},
 		"on-demand-base":               {service(0, "capacityProviderStrategies", 0, "base")},
 		"strategy-without-launch-type": {service("FARGATE", "launchType"), service(false, "forceNewDeployment")},
 		"stop-timeout":                 {edited(`"stopTimeout":120`, `"stopTimeout":30`)},

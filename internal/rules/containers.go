@@ -89,6 +89,8 @@ func containerRules() []Rule {
 		{"deployment-rolls-back", ids("REL08-BP04"), "A bad deployment is stopped and taken back", Everywhere,
 			service, all(is(true, "deploymentCircuitBreaker", "enable"), is(true, "deploymentCircuitBreaker", "rollback"),
 				is(true, "waitForSteadyState"))},
+		{"revisions-stay", ids("REL08-BP04"), "The revision that a rollback returns to is not deregistered", Production,
+			task, is(true, "skipDestroy")},
 		{"on-demand-base", nil, "One task or more never runs on Spot, which has no fallback", Production,
 			service, that(func(_ *World, r plan.Resource) string {
 				for _, s := range list(r, "capacityProviderStrategies") {
