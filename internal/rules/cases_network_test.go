@@ -79,6 +79,8 @@ func networkCases() map[string][]example {
 		"s3-endpoint-policy": {
 			breaks("network-s3", drop(vpcEndpoint, "network-s3", "policy")),
 			breaks("network-s3", replace(vpcEndpoint, "network-s3", "policy", "starport", "airport")),
+			breaks("network-s3", replace(vpcEndpoint, "network-s3", "policy", "arn:aws:s3:::storage-data/*", "arn:aws:s3:::*")),
+			breaks("network-s3", replace(vpcEndpoint, "network-s3", "policy", `"arn:aws:s3:::aws-ssm-us-east-1/*",`, ``)),
 			breaks("network-s3", set(vpcEndpoint, "network-s3", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}`, "policy")),
 		},
 

@@ -121,28 +121,33 @@ func endpointPolicy(w *World, r plan.Resource) string {
 	if err != nil {
 		return err.Error()
 	}
+	region := w.region(r)
+	needed := []string{
+		"prod-" + region + "-starport-layer-bucket", "al2023-repos-" + region + "-de612dc2", "al2023-" + region,
+		"aws-ssm-" + region, "amazon-ssm-" + region, "patch-baseline-snapshot-" + region, "amazoncloudwatch-agent-" + region,
+	}
+	known := slices.Clone(needed)
+	for _, b := range w.To(r, "policy", bucket) {
+		known = append(known, b.Name) // a planned bucket is called as its resource
+	}
 	read := map[string]bool{}
 	for _, s := range d.Statement {
 		if s.Effect != allow {
 			continue
 		}
 		for _, resource := range s.Resource {
-			if resource == "*" {
-				return "it lets every bucket through"
+			name, _, _ := strings.Cut(resource[strings.LastIndex(resource, ":")+1:], "/")
+			if !slices.Contains(known, name) {
+				return "it lets " + resource + " through"
 			}
 			if len(s.Condition) == 0 && s.Action.matches("s3:GetObject") {
-				name, _, _ := strings.Cut(resource[strings.LastIndex(resource, ":")+1:], "/")
 				read[name] = true
 			}
 		}
 	}
-	region := w.region(r)
-	for _, want := range []string{
-		"prod-" + region + "-starport-layer-bucket", "al2023-repos-" + region + "-de612dc2", "al2023-" + region,
-		"amazon-ssm-" + region, "amazoncloudwatch-agent-" + region,
-	} {
-		if !read[want] {
-			return "it stops " + want
+	for _, name := range needed {
+		if !read[name] {
+			return "it stops " + name
 		}
 	}
 	return ""
