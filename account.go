@@ -31,11 +31,17 @@ func locate(ctx *pulumi.Context, cfg Config) (stack.Info, []string, error) {
 	return info, zones, err
 }
 
+// partialZones lack what a stack needs: those of us-west-1 and ap-northeast-1 Fargate (Amazon ECS Developer Guide, "Supported
+// Regions for Amazon ECS on AWS Fargate"), the oldest of us-east-1 most current instance types (EKS takes no subnet there
+// either: Amazon EKS User Guide, "Networking requirements for VPC and subnets"). An id names the same zone in every account.
+var partialZones = []string{"use1-az3", "usw1-az2", "apne1-az3"}
+
 // zoneNames returns the first n zones of the region by name. Local and wavelength zones, which are opted into, are left out:
 // they lack NAT gateways, load balancers or RDS.
 func zoneNames(ctx *pulumi.Context, n int) ([]string, error) {
 	found, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
-		State: pulumi.StringRef("available"),
+		State:          pulumi.StringRef("available"),
+		ExcludeZoneIds: partialZones,
 		Filters: []aws.GetAvailabilityZonesFilter{
 			{Name: "opt-in-status", Values: []string{"opt-in-not-required"}},
 		},
@@ -45,7 +51,7 @@ func zoneNames(ctx *pulumi.Context, n int) ([]string, error) {
 	}
 	names := slices.Sorted(slices.Values(found.Names))
 	if len(names) < n {
-		return nil, fmt.Errorf("network.azCount is %d, and the region has %d zones: %v", n, len(names), names)
+		return nil, fmt.Errorf("network.azCount is %d, and the region has %d zones with all that a stack needs: %v", n, len(names), names)
 	}
 	return names[:n], nil
 }
