@@ -17,7 +17,8 @@ demo: setup build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FI
 
 test: test-infra test-services ## Run all tests of both modules
 
-test-infra: ## Run the tests of the Pulumi program
+# A directory that appears later would make Go run tests again that have looked into this one.
+test-infra: | $(BIN) ## Run the tests of the Pulumi program
 	$(GO) test -timeout 20m ./...
 
 test-services: setup $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
@@ -67,8 +68,10 @@ pulumi-cli:
 bench: ## Compare with other download tools and queues (not there yet)
 	@echo 'bench: still missing: the comparison of the agent with curl, aria2 and rclone, and of the queue with River and pgbench.' >&2; exit 1
 
-build: ## Build backend, agent and demo for this machine
-	@mkdir -p $(BIN)
+$(BIN):
+	@mkdir -p $@
+
+build: | $(BIN) ## Build backend, agent and demo for this machine
 	cd services && $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
 
 # The servers that tests and demo run besides PostgreSQL. Tests that are run by hand build them in the same place.
