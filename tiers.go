@@ -83,6 +83,7 @@ func (s *system) addImages(ctx *pulumi.Context) (err error) {
 	s.images, err = images.New(ctx, "images", &images.Args{
 		Stack:        s.at,
 		Architecture: s.cfg.Compute.Architecture,
+		DataKeyARN:   s.storage.DataKeyARN,
 		Backend:      s.cfg.Images.Backend,
 		Agent:        s.cfg.Images.Agent,
 	})

@@ -23,7 +23,8 @@ const (
 // Args decides what runs on the instances and in the tasks.
 type Args struct {
 	Stack        stack.Info
-	Architecture string // of the machines that run the images: "arm64" or "x86_64"
+	Architecture string             // of the machines that run the images: "arm64" or "x86_64"
+	DataKeyARN   pulumi.StringInput // encrypts the images; a repository keeps its key for good
 	// Backend and Agent are digest URIs in this stack's own repositories, deployed as they are. Empty builds the image.
 	Backend, Agent string
 	// Context is the directory that Docker builds from, relative to the Pulumi project. Its text is part of the name that
@@ -86,7 +87,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, service, uri string) (*image, error) {
 	child := name + "-" + service
 	physical := RepositoryName(args.Stack.Project, args.Stack.Stack, service)
-	repository, err := ecr.NewRepository(ctx, child, repositoryArgs(args.Stack, child, physical), pulumi.Parent(component))
+	repository, err := ecr.NewRepository(ctx, child, repositoryArgs(args, child, physical), pulumi.Parent(component))
 	if err != nil {
 		return nil, fmt.Errorf("creating repository of the %s image: %w", service, err)
 	}
@@ -117,21 +118,25 @@ func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, s
 	return result, nil
 }
 
-func repositoryArgs(info stack.Info, name, physical string) *ecr.RepositoryArgs {
+func repositoryArgs(args *Args, name, physical string) *ecr.RepositoryArgs {
 	return &ecr.RepositoryArgs{
 		// A fixed name: configuration must be able to tell this stack's repository from another's before it exists.
 		Name:        pulumi.String(physical),
-		ForceDelete: pulumi.Bool(info.Disposable),
+		ForceDelete: pulumi.Bool(args.Stack.Disposable),
 		// awsx tags every build of an image alike, so the tag must move. Deployment is by digest, which cannot.
 		ImageTagMutability: pulumi.String("MUTABLE"),
 		ImageScanningConfiguration: &awsecr.RepositoryImageScanningConfigurationArgs{
 			ScanOnPush: pulumi.Bool(true),
 		},
-		// With the key that AWS manages for ECR. Set from the beginning: a later change would replace the repository.
+		// Whoever pulls needs no right to the key: ECR decrypts by a grant that it makes with the repository (Amazon ECR User
+		// Guide, "Encryption at rest"). Set from the beginning: another key would replace the repository.
 		EncryptionConfigurations: awsecr.RepositoryEncryptionConfigurationArray{
-			&awsecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("KMS")},
+			&awsecr.RepositoryEncryptionConfigurationArgs{
+				EncryptionType: pulumi.String("KMS"),
+				KmsKey:         args.DataKeyARN.ToStringOutput().ToStringPtrOutput(),
+			},
 		},
 		LifecyclePolicy: lifecyclePolicy(),
-		Tags:            info.Tags("images", name),
+		Tags:            args.Stack.Tags("images", name),
 	}
 }

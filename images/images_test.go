@@ -20,8 +20,11 @@ func ownURI(service string) string {
 	return "123456789012.dkr.ecr.eu-central-1.amazonaws.com/scalable-backend/test/" + service + digest
 }
 
+const dataKey = "arn:aws:kms:eu-central-1:123456789012:key/data"
+
 func deploy(t *testing.T, args *Args) *infratest.Graph {
 	t.Helper()
+	args.DataKeyARN = pulumi.String(dataKey)
 	return infratest.Run(t, func(ctx *pulumi.Context) error {
 		_, err := New(ctx, "images", args)
 		return err
@@ -40,6 +43,7 @@ func TestBuildsBothImages(t *testing.T) {
 		require.True(t, repository.Bool(t, "imageScanningConfiguration", "scanOnPush"))
 		require.Equal(t, "MUTABLE", repository.String(t, "imageTagMutability"))
 		require.Equal(t, "KMS", repository.String(t, "encryptionConfigurations", 0, "encryptionType"))
+		require.Equal(t, dataKey, repository.String(t, "encryptionConfigurations", 0, "kmsKey"))
 		require.False(t, repository.Bool(t, "forceDelete"))
 		for key, want := range map[string]string{
 			"project": "scalable-backend", "stack": "test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
@@ -128,12 +132,16 @@ func TestRejectsArguments(t *testing.T) {
 	for want, args := range map[string]Args{
 		"images.Args.Architecture: want arm64 or x86_64, got \"\"":                {},
 		"images.Args.Architecture: want arm64 or x86_64, got \"riscv\"":           {Architecture: "riscv"},
+		"images.Args.DataKeyARN: want a value, got none":                          {Architecture: "x86_64"},
 		"images.Args.Context: want a path inside the project, got \"/x\"":         {Architecture: "arm64", Context: "/x"},
 		"images.Args.Context: want a path inside the project, got \"./..\"":       {Architecture: "arm64", Context: "./.."},
 		"images.Args.Agent: an image of repository scalable-backend/test/backend": {Architecture: "arm64", Agent: ownURI(Backend)},
 		"images.Args.Backend: not a digest URI":                                   {Architecture: "arm64", Backend: "nginx:latest"},
 	} {
 		args.Stack = infratest.Stack()
+		if args.Architecture != "x86_64" {
+			args.DataKeyARN = pulumi.String(dataKey)
+		}
 		err := infratest.RunError(t, func(ctx *pulumi.Context) error {
 			_, err := New(ctx, "images", &args)
 			return err

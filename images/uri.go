@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -64,6 +65,9 @@ func CheckURI(uri, region string, accounts []string, repository string) error {
 func (a *Args) validate() error {
 	if _, ok := platforms[a.Architecture]; !ok {
 		return fmt.Errorf("images.Args.Architecture: want arm64 or x86_64, got %q", a.Architecture)
+	}
+	if a.DataKeyARN == nil {
+		return errors.New("images.Args.DataKeyARN: want a value, got none")
 	}
 	// Absolute paths would put this machine's folders into the image's name, and ".." would leave the project.
 	if strings.HasPrefix(a.Context, "/") || slices.Contains(strings.Split(a.Context, "/"), "..") {

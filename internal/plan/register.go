@@ -114,7 +114,7 @@ func (m *monitor) shapeRemote(ctx context.Context, urn string, r *registration) 
 	for _, child := range children {
 		childURN, s, err := m.register(ctx, &registration{
 			typ: child.Type, name: child.Name, parent: urn, custom: true, inputs: child.Inputs,
-			options: &pulumirpc.TransformResourceOptions{},
+			options: &pulumirpc.TransformResourceOptions{}, dependencies: passedOn(r.dependencies, child.Inputs),
 		}, nil)
 		if err != nil {
 			return state{}, err
@@ -125,6 +125,17 @@ func (m *monitor) shapeRemote(ctx context.Context, urn string, r *registration) 
 		}
 	}
 	return state{outputs: outputs}, nil
+}
+
+// passedOn returns the dependencies of the inputs that a remote component hands to a child under the same name.
+func passedOn(dependencies map[string][]string, inputs resource.PropertyMap) map[string][]string {
+	passed := map[string][]string{}
+	for property, urns := range dependencies {
+		if _, ok := inputs[resource.PropertyKey(property)]; ok {
+			passed[property] = urns
+		}
+	}
+	return passed
 }
 
 // RegisterResourceOutputs keeps a component's outputs; those of the stack are the graph's.

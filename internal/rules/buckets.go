@@ -14,7 +14,9 @@ func bucketRules() []Rule {
 				is(true, "ignorePublicAcls"), is(true, "restrictPublicBuckets")))},
 		{"bucket-tls", ids("S-S10 S3.5 R-S3BucketSSLRequestsOnly"), "One policy refuses requests without TLS, for the bucket and its objects", Everywhere,
 			buckets, that(bucketTLS)},
-		{"bucket-owner", ids("S3.12 C2_65"), "Access lists are off", Everywhere,
+		{"bucket-closed", ids("S3.6 C_70 C_93"), "The policy lets services and the stack's own roles in, nobody else, and shuts nobody out for good", Everywhere,
+			buckets, satellite(bucketPolicy, "bucket", that(bucketClosed))},
+		{"bucket-owner", ids("S3.12 C2_65 C_20 C_57 T0092"), "Access lists are off", Everywhere,
 			buckets, all(satellite(bucketOwnership, "bucket", is("BucketOwnerEnforced", "rule", "objectOwnership")),
 				that(func(w *World, r plan.Resource) string {
 					if len(w.From(bucketACL, "bucket", r)) > 0 || !empty(get(r, "acl")) {
@@ -22,7 +24,9 @@ func bucketRules() []Rule {
 					}
 					return ""
 				}))},
-		{"bucket-key", ids("S3.17 C_145 C_19 T0132"), "Objects are encrypted with the stack's key, by a bucket key", Everywhere,
+		{"bucket-encrypted", ids("C_19 T0088"), "Objects are encrypted", Everywhere,
+			buckets, satellite(bucketEncryption, "bucket", has("rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"))},
+		{"bucket-key", ids("S3.17 C_145 T0132"), "Objects are encrypted with the stack's key, by a bucket key", Everywhere,
 			buckets, satellite(bucketEncryption, "bucket", all(is("aws:kms", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"),
 				is(true, "rules", 0, "bucketKeyEnabled"), refers("rules", kmsKey)))},
 		{"bucket-versioning", ids("S3.14 C_21 T0090"), "Old versions of objects are kept", Everywhere,
@@ -62,6 +66,33 @@ func bucketTLS(w *World, r plan.Resource) string {
 		}
 	}
 	return "its policy takes requests without TLS"
+}
+
+// bucketClosed: a bucket names AWS's services and roles of this stack, if any; other roles have their rights from elsewhere.
+func bucketClosed(w *World, r plan.Resource) string {
+	d, err := document(r, "policy")
+	if err != nil {
+		return err.Error()
+	}
+	for _, s := range d.Statement {
+		switch {
+		case s.Effect == allow && !insiders(s.Principal, len(w.To(r, "policy", iamRole)) > 0):
+			return fmt.Sprintf("%s lets in %v", s.Sid, s.Principal)
+		case s.Effect == deny && len(s.Condition) == 0:
+			return s.Sid + " refuses without a condition"
+		}
+	}
+	return ""
+}
+
+// insiders are services, and roles in a policy that refers to some.
+func insiders(p principal, roles bool) bool {
+	for kind := range p {
+		if kind != "Service" && (kind != "AWS" || p.everyone() || !roles) {
+			return false
+		}
+	}
+	return len(p) > 0
 }
 
 func lifecycle(_ *World, r plan.Resource) string {

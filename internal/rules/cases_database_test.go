@@ -89,6 +89,15 @@ func bucketCases() map[string][]example {
 			breaks(data, remove(bucketPolicy, data)),
 			breaks(data, add(bucketPolicy, "second", nil, of(bucketPolicy, "bucket"))),
 		},
+		"bucket-closed": {
+			breaks(data, replace(bucketPolicy, data, "policy", `"Effect":"Deny"`, `"Effect":"Allow"`)),
+			breaks(data, replace(bucketPolicy, data, "policy", `"Condition"`, `"Comment"`)),
+			breaks("storage-logs", replace(bucketPolicy, "storage-logs", "policy", `"Service":`, `"AWS":`)),
+		},
+		"bucket-encrypted": {
+			breaks("storage-logs", remove(bucketEncryption, "storage-logs")),
+			breaks(data, drop(bucketEncryption, data, "rules", 0, "applyServerSideEncryptionByDefault")),
+		},
 		"bucket-owner": {
 			breaks(data, set(bucketOwnership, data, "ObjectWriter", "rule", "objectOwnership")),
 			breaks(data, add(bucketACL, "acl", nil, of(bucketACL, "bucket"))),

@@ -52,6 +52,10 @@ func networkCases() map[string][]example {
 			breaks("network-vpc", remove(defaultSecurityGroup, "network-default")),
 			breaks("network-vpc", set(defaultSecurityGroup, "network-default", []any{map[string]any{"protocol": "-1"}}, "ingress")),
 		},
+		"address-in-use": {
+			breaks("network-nat-a-address", remove(natGateway, "network-nat-a")),
+			{subject: "network-nat-address", dev: true, change: remove(instance, "network-nat")},
+		},
 		"no-network-acls":   {breaks("network-vpc", add(networkACL, "acl", nil, nil))},
 		"no-internet-route": {breaks("network-backend-routes-a-default", set(route, "network-backend-routes-a-default", "igw-1", "gatewayId"))},
 		"database-isolated": {

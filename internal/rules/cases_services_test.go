@@ -69,7 +69,10 @@ func containerCases() map[string][]example {
 			breaks(image, remove(ecrLifecycle, image)),
 			breaks(image, set(ecrLifecycle, image, 1, "policy", "rules", 0, "maximumNumberOfImages")),
 		},
-		"image-encryption": {breaks(image, drop(ecrRepository, image, "encryptionConfigurations"))},
+		"image-encryption": {
+			breaks(image, drop(ecrRepository, image, "encryptionConfigurations")),
+			breaks(image, drop(ecrRepository, image, "encryptionConfigurations", 0, "kmsKey")),
+		},
 		"repository-private": {breaks(image, add(ecrPolicy, "public", map[string]any{
 			"policy": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}]}`}, nil))},
 		"images-retained": {breaks(image, with(dockerImage, image, func(r *plan.Resource) { r.RetainOnDelete = false }))},
@@ -92,6 +95,7 @@ func logCases() map[string][]example {
 	const policy, key = "alerts-policy", "alerts-key"
 	return map[string][]example{
 		"key-rotation": {breaks("storage-data", set(kmsKey, "storage-data", false, "enableKeyRotation"))},
+		"key-enabled":  {breaks("storage-data", set(kmsKey, "storage-data", false, "isEnabled"))},
 		"key-policy": {
 			breaks("storage-data", drop(kmsKey, "storage-data", "policy")),
 			breaks("storage-data", replace(kmsKey, "storage-data", "policy", "arn:aws:iam::123456789012:root", "*")),
@@ -130,12 +134,20 @@ func logCases() map[string][]example {
 func permissionCases() map[string][]example {
 	const service, role = "compute-service", "compute-instance"
 	return map[string][]example{
-		"no-wildcards":        {breaks("compute-service#Bucket", replaceIn(service, `"s3:ListBucket"`, `"s3:List*"`))},
-		"no-broad-actions":    {breaks(service, replaceIn(service, `"s3:ListBucket"`, `"s3:*"`)), breaks(service, replaceIn(service, `"s3:ListBucket"`, `"*"`))},
-		"no-any-resource":     {breaks(service, replaceIn(service, `"Resource":["arn:aws:s3:::storage-data"]`, `"Resource":["*"]`))},
+		"no-wildcards":     {breaks("compute-service#Bucket", replaceIn(service, `"s3:ListBucket"`, `"s3:List*"`))},
+		"no-broad-actions": {breaks(service, replaceIn(service, `"s3:ListBucket"`, `"s3:*"`)), breaks(service, replaceIn(service, `"s3:ListBucket"`, `"*"`))},
+		"no-any-resource":  {breaks(service, replaceIn(service, `"Resource":["arn:aws:s3:::storage-data"]`, `"Resource":["*"]`))},
+		"no-escalation": {
+			breaks(service, replaceIn(service, `"Resource":["arn:aws:s3:::storage-data"]`, `"Resource":["*"]`)),
+			breaks("compute-host", replaceIn("compute-host", "ecr:GetAuthorizationToken", "iam:CreateAccessKey")),
+		},
 		"no-any-key":          {breaks(service, replaceIn(service, `"Resource":["arn:aws:kms:us-east-1:123456789012:key/`, `"Resource":["arn:aws:kms:us-east-1:123456789012:key/*","`))},
 		"pass-role":           {breaks(service, replaceIn(service, `"s3:GetObject"`, `"iam:PassRole"`))},
 		"no-managed-policies": {breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/AdministratorAccess", "policyArn"))},
+		"no-administrator": {
+			breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/AdministratorAccess", "policyArn")),
+			breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/IAMFullAccess", "policyArn")),
+		},
 		"no-inline-policies": {
 			breaks(role, set(iamRole, role, []any{map[string]any{"policy": "{}"}}, "inlinePolicies")),
 			breaks(role, add(iamRolePolicy, "inline", nil, map[string]string{"role": iamRole + "::" + role})),
@@ -187,6 +199,7 @@ func guardCases() map[string][]example {
 			rule("RateLimit", func(r map[string]any) { r["action"] = map[string]any{"count": map[string]any{}} }),
 			rule("RateLimit", func(r map[string]any) { delete(r, "statement") }),
 		},
+		"web-acl-acts":    {rule("AWSManagedRulesCommonRuleSet", func(r map[string]any) { delete(r, "overrideAction") })},
 		"web-acl-metrics": {rule("AWSManagedRulesCommonRuleSet", unmeasured)},
 		"web-acl-log": {
 			breaks(acl, remove(webACLLogging, "monitoring-web-acl-logging")),

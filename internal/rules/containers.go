@@ -153,8 +153,9 @@ func imageRules() []Rule {
 		{"immutable-tags", ids("ECR.2 C_51 T0031"), "Tags of images cannot move", Everywhere, repository, is("IMMUTABLE", "imageTagMutability")},
 		{"image-lifecycle", ids("ECR.3"), "Old images are removed, and those that a rollback needs are not", Everywhere,
 			repository, that(keepsImages)},
-		{"image-encryption", ids("C_136 T0033"), "Images are encrypted with a key of KMS", Everywhere,
-			repository, is("KMS", "encryptionConfigurations", 0, "encryptionType")},
+		{"image-encryption", ids("C_136 T0033 ECR.5"), "Images are encrypted with the stack's key", Everywhere,
+			repository, all(is("KMS", "encryptionConfigurations", 0, "encryptionType"),
+				has("encryptionConfigurations", 0, "kmsKey"), refers("encryptionConfigurations", kmsKey))},
 		{"repository-private", ids("S-ECR1 C_32 T0032"), "No repository is public", Everywhere,
 			repository, func(w *World, r plan.Resource) (problems []Problem) {
 				for _, p := range w.Type(ecrPolicy) {

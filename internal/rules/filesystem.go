@@ -12,7 +12,7 @@ func fileSystemRules() []Rule {
 			of(accessPoint), all(has("rootDirectory", "path"), isNot("/", "rootDirectory", "path"))},
 		{"access-point-user", ids("EFS.4 C_330"), "An access point acts as one ordinary user", Everywhere,
 			of(accessPoint), all(atLeast(1, "posixUser", "uid"), atLeast(1, "posixUser", "gid"))},
-		{"file-system-tls", ids("C_97"), "Files travel encrypted, and the task's role opens them", Everywhere,
+		{"file-system-tls", ids("C_97 T0035"), "Files travel encrypted, and the task's role opens them", Everywhere,
 			volume, that(func(_ *World, r plan.Resource) string {
 				for _, v := range efsVolumes(r) {
 					if at(v, "transitEncryption") != "ENABLED" || at(v, "authorizationConfig", "iam") != "ENABLED" ||

@@ -33,6 +33,14 @@ func guardRules() []Rule {
 			}
 			return "it does not"
 		})},
+		{"web-acl-acts", ids("C_342"), "Every rule of the web ACL does something", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+			for _, rule := range list(r, "rules") {
+				if empty(at(rule, "action")) && empty(at(rule, "overrideAction")) {
+					return show(at(rule, "name")) + " does not"
+				}
+			}
+			return ""
+		})},
 		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL is measured", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {

@@ -13,17 +13,17 @@ import (
 func instanceRules() []Rule {
 	machines := of(launchTemplate, instance)
 	return []Rule{
-		{"imds-v2", ids("R-EC2IMDSv2Enabled EC2.8 EC2.170 C_79 T0130"), "The metadata service wants session tokens", Everywhere,
+		{"imds-v2", ids("R-EC2IMDSv2Enabled EC2.8 EC2.170 C_79 T0130 T0028"), "The metadata service wants session tokens", Everywhere,
 			machines, all(is("required", "metadataOptions", "httpTokens"), is("enabled", "metadataOptions", "httpEndpoint"))},
 		{"imds-hop-limit", ids("C_341"), "The metadata service answers the host only", Everywhere,
 			machines, is(1, "metadataOptions", "httpPutResponseHopLimit")},
 		{"no-public-address", ids("EC2.25 EC2.9 C_88 T0009 G-ec2-instance-no-public-ip"), "Instances have no public address", Everywhere,
 			machines, that(publicAddress)},
-		{"volumes-encrypted", ids("S-EC26 EC2.3 EC2.181 C_8 T0008 G-encrypted-volumes"), "Volumes are encrypted", Everywhere,
+		{"volumes-encrypted", ids("S-EC26 EC2.3 EC2.181 C_8 T0008 T0131 G-encrypted-volumes"), "Volumes are encrypted", Everywhere,
 			machines, that(volumesEncrypted)},
 		{"detailed-monitoring", ids("S-EC28 C_126 G-ec2-instance-detailed-monitoring-enabled"), "Instances are measured every minute", Production,
 			of(launchTemplate), is(true, "monitoring", "enabled")},
-		{"user-data-without-secrets", ids("C_46 T0129 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,
+		{"user-data-without-secrets", ids("C_46 T0129 T0029 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,
 			machines, that(userDataSecrets)},
 		{"session-manager", ids("SSM.1"), "Systems Manager reaches the instances", Everywhere, of(launchTemplate), that(managed)},
 		{"no-key-pair", nil, "No instance has a key pair", Everywhere, machines, hasNo("keyName")},

@@ -22,7 +22,7 @@ func policyRules() []Rule {
 				}
 				return ""
 			})},
-		{"no-broad-actions", ids("IAM.21 C_62 C_63"), "No policy allows a whole service", Everywhere,
+		{"no-broad-actions", ids("IAM.1 IAM.21 C_62 C_63 C2_40 T0345"), "No policy allows a whole service", Everywhere,
 			policies, eachStatement(func(s statement) string {
 				for _, v := range s.Action {
 					if v == "*" || strings.HasSuffix(v, ":*") {
@@ -41,6 +41,8 @@ func policyRules() []Rule {
 				}
 				return ""
 			})},
+		{"no-escalation", ids("C_286 C_287 C_288 C_289"), "No policy reads data or hands out rights on every resource", Everywhere,
+			policies, eachStatement(escalates)},
 		{"no-any-key", ids("KMS.1 KMS.2"), "No policy decrypts with every key", Everywhere,
 			policies, eachStatement(func(s statement) string {
 				if (s.Action.matches("kms:Decrypt") || s.Action.matches("kms:ReEncryptFrom")) &&
@@ -69,6 +71,16 @@ func roleRules() []Rule {
 				}
 				return problems
 			}},
+		{"no-administrator", ids("C_274 C2_56"), "No role has one of AWS's policies for administrators", Everywhere,
+			roles, that(func(w *World, r plan.Resource) string {
+				_, managed := w.attached(r)
+				for _, arn := range managed {
+					if strings.HasSuffix(arn, "Access") || strings.Contains(arn, "Administrator") {
+						return "it has " + arn
+					}
+				}
+				return ""
+			})},
 		{"no-inline-policies", ids("R-IAMNoInlinePolicy"), "No policy is inside a role", Everywhere,
 			roles, all(hasNo("inlinePolicies"), that(func(w *World, r plan.Resource) string {
 				if len(w.From(iamRolePolicy, "role", r)) > 0 {
@@ -83,7 +95,7 @@ func roleRules() []Rule {
 				}
 				return ""
 			}))},
-		{"role-for-services", ids("C_60"), "Only services that are named may assume a role", Everywhere,
+		{"role-for-services", ids("C_60 C_61 C_393"), "Only services that are named may assume a role", Everywhere,
 			roles, that(func(_ *World, r plan.Resource) string {
 				d, err := document(r, "assumeRolePolicy")
 				if err != nil {
@@ -127,6 +139,23 @@ func roleRules() []Rule {
 				return ""
 			})},
 	}
+}
+
+// harmless are the actions that policies may allow on every resource, because AWS cannot limit them to one: they write
+// measurements, traces and sessions, or let a registry be logged in to. Everything else is data, or power.
+var harmless = values{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
+	"xray:GetSampling*", "ssmmessages:*", "ec2messages:*", "ssm:UpdateInstanceInformation"}
+
+func escalates(s statement) string {
+	if !slices.Contains(s.Resource, "*") {
+		return ""
+	}
+	for _, action := range s.Action {
+		if !harmless.matches(action) {
+			return "it allows " + action + " on every resource"
+		}
+	}
+	return ""
 }
 
 // eachStatement checks what a policy allows, statement by statement.
