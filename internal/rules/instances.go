@@ -25,7 +25,7 @@ func instanceRules() []Rule {
 			of(launchTemplate), is(true, "monitoring", "enabled")},
 		{"user-data-without-secrets", ids("C_46 T0129 T0029 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,
 			machines, that(userDataSecrets)},
-		{"session-manager", ids("SSM.1"), "Systems Manager reaches the instances", Everywhere, of(launchTemplate), that(managed)},
+		{"session-manager", ids("SSM.1 C2_41"), "Systems Manager reaches the instances", Everywhere, machines, that(managed)},
 		{"no-key-pair", nil, "No instance has a key pair", Everywhere, machines, hasNo("keyName")},
 		{"instances-tagged", nil, "Instances and their volumes carry the stack's tags", Everywhere, of(launchTemplate), that(tagged)},
 		{"backend-by-digest", ids("REL08-BP04"), "Instances run an image by its digest", Everywhere, of(launchTemplate),
