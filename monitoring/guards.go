@@ -1,7 +1,6 @@
 package monitoring
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -17,19 +16,6 @@ const (
 // protections are GuardDuty's features for what the stack has: its bucket and its database. Runtime monitoring is left
 // out: it adds endpoints and a security group to the VPC that this program does not own and cannot destroy.
 var protections = []struct{ suffix, name string }{{"s3", "S3_DATA_EVENTS"}, {"rds", "RDS_LOGIN_EVENTS"}}
-
-// findingPattern selects findings of medium severity and above.
-type findingPattern struct {
-	Source     []string `json:"source"`
-	DetailType []string `json:"detail-type"`
-	Detail     struct {
-		Severity []numeric `json:"severity"`
-	} `json:"detail"`
-}
-
-type numeric struct {
-	Numeric []any `json:"numeric"`
-}
 
 // guardDuty switches the detector of account and region on and sends its findings to the topic.
 func (b *builder) guardDuty() error {
@@ -49,20 +35,16 @@ func (b *builder) guardDuty() error {
 			return fmt.Errorf("enabling GuardDuty %s: %w", p.name, err)
 		}
 	}
-	pattern := findingPattern{Source: []string{"aws.guardduty"}, DetailType: []string{"GuardDuty Finding"}}
-	pattern.Detail.Severity = []numeric{{Numeric: []any{">=", 4}}}
-	text, err := json.Marshal(pattern)
+	pattern, err := eventPattern{
+		Source: []string{"aws.guardduty"}, DetailType: []string{"GuardDuty Finding"},
+		Detail: map[string][]any{"severity": {map[string]any{"numeric": []any{">=", 4}}}},
+	}.text()
 	if err != nil {
-		return fmt.Errorf("encoding finding pattern: %w", err)
+		return fmt.Errorf("encoding pattern of findings: %w", err)
 	}
-	child = b.child("findings")
-	rule, err := cloudwatch.NewEventRule(b.ctx, child, &cloudwatch.EventRuleArgs{
-		Description:  pulumi.String("GuardDuty findings of medium severity and above. Runbook: " + Runbook + "findings"),
-		EventPattern: pulumi.String(string(text)),
-		Tags:         b.tags(child),
-	}, b.parent)
+	rule, err := b.eventRule("findings", "GuardDuty findings of medium severity and above.", pulumi.String(pattern))
 	if err != nil {
-		return fmt.Errorf("creating rule for findings: %w", err)
+		return err
 	}
 	if _, err := cloudwatch.NewEventTarget(b.ctx, b.child("findings-topic"), &cloudwatch.EventTargetArgs{
 		Rule: rule.Name, Arn: b.args.TopicARN,

@@ -22,7 +22,7 @@ const (
 
 // base are the resources without any guard.
 func base(more map[string]int) map[string]int {
-	counts := map[string]int{alarmType: 20, dashboardType: 1, budgetType: 1}
+	counts := map[string]int{alarmType: 22, ruleType: 2, dashboardType: 1, budgetType: 1}
 	for token, n := range more {
 		counts[token] = n
 	}
@@ -93,10 +93,10 @@ func TestGuardDuty(t *testing.T) {
 	args := testArgs()
 	args.GuardDuty = true
 	g := record(t, args)
-	g.RequireCounts(t, base(map[string]int{detectorToken: 1, featureToken: 2, ruleType: 1, targetType: 1}))
+	g.RequireCounts(t, base(map[string]int{detectorToken: 1, featureToken: 2, ruleType: 3, targetType: 1}))
 	assert.True(t, g.Only(t, detectorToken).Bool(t, "enable"))
 	assert.JSONEq(t, `{"source":["aws.guardduty"],"detail-type":["GuardDuty Finding"],"detail":{"severity":[{"numeric":[">=",4]}]}}`,
-		g.Only(t, ruleType).String(t, "eventPattern"))
+		g.Find(t, ruleType, "monitoring-findings").String(t, "eventPattern"))
 	assert.Equal(t, topicARN, g.Only(t, targetType).String(t, "arn"))
 	for _, f := range g.OfType(featureToken) {
 		assert.Equal(t, "ENABLED", f.String(t, "status"))

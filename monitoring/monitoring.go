@@ -6,6 +6,7 @@ package monitoring
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -149,7 +150,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	b := &builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(m)}
 
-	table := alarms(args)
+	releases, err := b.rolloutAlarms()
+	if err != nil {
+		return nil, err
+	}
+	table := slices.Concat(alarms(args), releases)
 	arns, err := b.alarms(table)
 	if err != nil {
 		return nil, err

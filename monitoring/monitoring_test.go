@@ -66,7 +66,7 @@ func record(t *testing.T, args *Args) *infratest.Graph {
 
 func TestAlarms(t *testing.T) {
 	g := record(t, testArgs())
-	g.RequireCounts(t, map[string]int{alarmType: 20, dashboardType: 1, budgetType: 1})
+	g.RequireCounts(t, map[string]int{alarmType: 22, ruleType: 2, dashboardType: 1, budgetType: 1})
 	want := map[string]string{ // metric, dimensions, statistic, comparison, threshold, periods, silence
 		"load-balancer-errors":      "AWS/ApplicationELB HTTPCode_ELB_5XX_Count LoadBalancer=app/public/1 Sum >= 5 60x5 notBreaching",
 		"load-balancer-latency":     "AWS/ApplicationELB TargetResponseTime LoadBalancer=app/public/1 p99 > 2 60x10 notBreaching",
@@ -88,6 +88,8 @@ func TestAlarms(t *testing.T) {
 		"bucket-errors":             "AWS/S3 5xxErrors BucketName=data,FilterId=EntireBucket Average > 0.05 300x3 notBreaching",
 		"nat-ports-0":               "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-a Sum > 0 300x1 notBreaching",
 		"nat-ports-1":               "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-b Sum > 0 300x1 notBreaching",
+		"agents-deployment":         "AWS/Events MatchedEvents RuleName=monitoring-agents-deployment Sum >= 1 300x1 notBreaching",
+		"backend-refresh":           "AWS/Events MatchedEvents RuleName=monitoring-backend-refresh Sum >= 1 300x1 notBreaching",
 	}
 	got := map[string]string{}
 	for _, r := range g.OfType(alarmType) {
@@ -97,6 +99,17 @@ func TestAlarms(t *testing.T) {
 		assert.Regexp(t, `^[A-Z].*\. Runbook: docs/runbook\.md#[a-z0-9-]+$`, r.String(t, "alarmDescription"), r.Name)
 	}
 	assert.Equal(t, want, got)
+}
+
+// The events are those of this stack's service and group, and nobody needs leave to publish them.
+func TestRollouts(t *testing.T) {
+	g := record(t, testArgs())
+	pattern := func(name string) string { return g.Find(t, ruleType, name).String(t, "eventPattern") }
+	assert.JSONEq(t, `{"source":["aws.ecs"],"detail-type":["ECS Deployment State Change"],"detail":{"eventName":["SERVICE_DEPLOYMENT_FAILED"]},
+		"resources":["arn:aws:ecs:eu-central-1:123456789012:service/cluster/service"]}`, pattern("monitoring-agents-deployment"))
+	assert.JSONEq(t, `{"source":["aws.autoscaling"],"detail-type":["EC2 Auto Scaling Instance Refresh Failed"],
+		"detail":{"AutoScalingGroupName":["group"]}}`, pattern("monitoring-backend-refresh"))
+	g.RequireNone(t, "aws:cloudwatch/eventTarget:EventTarget")
 }
 
 func summary(t *testing.T, r infratest.Resource) string {
@@ -121,7 +134,7 @@ func TestThresholdsOfASmallStack(t *testing.T) {
 	args.DatabaseMemoryGiB, args.DatabaseStorageGiB, args.MaxTasks, args.NATGateways, args.NATGatewayIDs = 1, 20, 4, 0, nil
 	args.QueueAgeLimitSeconds = 60
 	g := record(t, args)
-	g.RequireCounts(t, map[string]int{alarmType: 18, dashboardType: 1, budgetType: 1})
+	g.RequireCounts(t, map[string]int{alarmType: 20, ruleType: 2, dashboardType: 1, budgetType: 1})
 	threshold := func(name string) float64 { return g.Find(t, alarmType, "monitoring-"+name).Number(t, "threshold") }
 	assert.Equal(t, 67.0, threshold("database-connections"))
 	assert.Equal(t, float64(gib), threshold("database-storage"))
@@ -134,7 +147,7 @@ func TestReplicaAlarms(t *testing.T) {
 	args := testArgs()
 	args.DatabaseReplicaIDs, args.DatabaseReplicas = pulumi.ToStringArray([]string{"db-1-replica-1", "db-1-replica-2"}), 2
 	g := record(t, args)
-	g.RequireCounts(t, map[string]int{alarmType: 30, dashboardType: 1, budgetType: 1})
+	g.RequireCounts(t, map[string]int{alarmType: 32, ruleType: 2, dashboardType: 1, budgetType: 1})
 	for i, id := range []string{"db-1-replica-1", "db-1-replica-2"} {
 		for _, what := range []string{"cpu", "connections", "storage", "memory"} {
 			r := g.Find(t, alarmType, fmt.Sprintf("monitoring-database-replica-%d-%s", i+1, what))
@@ -233,8 +246,8 @@ func TestDashboard(t *testing.T) {
 		require.LessOrEqual(t, w.X+w.Width, gridWidth)
 		switch w.Type {
 		case "alarm":
-			assert.Len(t, w.Properties.Alarms, 21)
-			assert.Equal(t, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:guard", w.Properties.Alarms[20])
+			assert.Len(t, w.Properties.Alarms, 23)
+			assert.Equal(t, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:guard", w.Properties.Alarms[22])
 		case "text":
 			titles = append(titles, w.Properties.Markdown)
 		case "metric":

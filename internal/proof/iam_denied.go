@@ -155,7 +155,7 @@ func (w *world) serviceRefusals(p parties) []call {
 	}
 	topic("s3.amazonaws.com", onBehalfOf(w.account, p.bucket), "no publisher")
 	if len(w.g.OfType("aws:cloudwatch/eventTarget:EventTarget")) == 0 {
-		topic("events.amazonaws.com", nil, "EventBridge without a rule")
+		topic("events.amazonaws.com", nil, "EventBridge, without a target here")
 	}
 	for _, context := range []map[string]string{onBehalfOf(otherAccount, p.bucket), onBehalfOf(w.account, "arn:aws:s3:::another")} {
 		calls = append(calls, call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/s3/x", context: context, why: "logs of another bucket"})

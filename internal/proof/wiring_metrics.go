@@ -253,6 +253,7 @@ func (w *world) dimensionValues() map[string][]string {
 	take("FilterId", "aws:s3/bucketMetric:BucketMetric", "name")
 	take("NatGatewayId", "aws:ec2/natGateway:NatGateway", "")
 	take("InstanceId", "aws:ec2/instance:Instance", "")
+	take("RuleName", "aws:cloudwatch/eventRule:EventRule", "name")
 	return values
 }
 
@@ -287,5 +288,21 @@ func (Suite) AWSMetricsAreOfPlannedResources(t *testing.T) {
 			}
 		}
 		require.Greater(t, n, 30)
+	}
+}
+
+// The events that alarms count name this stack's service and group: of others, and of a misspelt one, nobody hears.
+func (Suite) EventsAreOfPlannedResources(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		w := worldOf(t, planned(t, stack))
+		service, _ := w.shaped(only(t, w.g, "aws:ecs/service:Service"))
+		_, group := w.shaped(only(t, w.g, "aws:autoscaling/group:Group"))
+		pattern := func(name string) string {
+			r, ok := w.g.Find("aws:cloudwatch/eventRule:EventRule", name)
+			require.True(t, ok, name)
+			return input(t, r, "eventPattern").(string)
+		}
+		require.Contains(t, pattern("monitoring-agents-deployment"), `"`+service+`"`)
+		require.Contains(t, pattern("monitoring-backend-refresh"), `"`+group["name"].StringValue()+`"`)
 	}
 }

@@ -102,6 +102,11 @@ func instanceCases() map[string][]example {
 			breaks("network-nat-b", withoutAlarms(natGateway+"::network-nat-b")),
 			breaks("storage-data", withoutAlarms(bucketPolicy+"::storage-data", bucket+"::storage-data")),
 		},
+		"failed-release-tells": {
+			breaks("fargate-agent", remove(metricAlarm, "monitoring-agents-deployment")),
+			breaks("fargate-agent", replace(eventRule, "monitoring-agents-deployment", "eventPattern", "_FAILED", "_COMPLETED")),
+			breaks("compute-group", remove(eventRule, "monitoring-backend-refresh")),
+		},
 		"stack-tags": {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")), breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},
 		"storage-protected-singly": {
 			breaks("storage-data", with(kmsKey, "storage-data", func(r *plan.Resource) { r.Protect = false })),

@@ -65,7 +65,7 @@ func (w *World) publishers() []string {
 	if len(w.Type(rdsEvents)) > 0 {
 		services = append(services, "events.rds.amazonaws.com")
 	}
-	if len(w.Type(eventRule)) > 0 {
+	if len(w.Type(eventTarget)) > 0 {
 		services = append(services, "events.amazonaws.com")
 	}
 	return services

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/plan/shape"
@@ -32,6 +33,8 @@ func reliabilityRules() []Rule {
 			of(loadBalancer, scalingGroup, rdsInstance, ecsService, restAPI, bucket, natGateway).where(func(w *World, r plan.Resource) bool {
 				return r.Type != bucket || len(w.From(bucketLogging, "bucket", r)) > 0
 			}), that(alarmed)},
+		{"failed-release-tells", ids("REL08-BP04"), "An alarm tells of a release that AWS took back or gave up", Everywhere,
+			of(ecsService, scalingGroup), that(tellsOfFailedReleases)},
 		{"stack-tags", nil, "Whatever takes tags carries project, stack, tier and managed-by", Everywhere,
 			taggable, that(func(_ *World, r plan.Resource) string {
 				for _, tag := range stackTags {
@@ -74,6 +77,20 @@ func alarmed(w *World, r plan.Resource) string {
 		}
 	}
 	return "no alarm watches it"
+}
+
+// tellsOfFailedReleases wants a rule for events about the resource, whose matches an alarm counts.
+func tellsOfFailedReleases(w *World, r plan.Resource) string {
+	event := "SERVICE_DEPLOYMENT_FAILED"
+	if r.Type == scalingGroup {
+		event = "Instance Refresh Failed"
+	}
+	for _, rule := range w.From(eventRule, "eventPattern", r) {
+		if strings.Contains(text(rule, "eventPattern"), event) && len(w.From(metricAlarm, "dimensions", rule)) > 0 {
+			return ""
+		}
+	}
+	return "no alarm counts " + event
 }
 
 // taggable selects the types of AWS whose outputs have all their tags. What awsx makes inside itself gets its tags from it.

@@ -69,6 +69,7 @@ const (
 	topicPolicy           = "aws:sns/topicPolicy:TopicPolicy"
 	budget                = "aws:budgets/budget:Budget"
 	eventRule             = "aws:cloudwatch/eventRule:EventRule"
+	eventTarget           = "aws:cloudwatch/eventTarget:EventTarget"
 	webACL                = "aws:wafv2/webAcl:WebAcl"
 	webACLAssociation     = "aws:wafv2/webAclAssociation:WebAclAssociation"
 	webACLLogging         = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
