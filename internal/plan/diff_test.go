@@ -42,6 +42,7 @@ type object = map[string]any
 func TestDiffOfOneResource(t *testing.T) {
 	t.Parallel()
 	const subnet, balancer, group = "aws:ec2/subnet:Subnet", "aws:lb/loadBalancer:LoadBalancer", "aws:autoscaling/group:Group"
+	const service, ingress = "aws:ecs/service:Service", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 	cases := map[string]struct {
 		before, after Resource
 		want          string
@@ -97,6 +98,30 @@ func TestDiffOfOneResource(t *testing.T) {
 		"a subnet that an application load balancer loses": {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "application", "subnets": []any{"a", "b"}}},
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "application", "subnets": []any{"b"}}}, "update subnets",
+		},
+		"another subnet of a network load balancer": {
+			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"a"}}},
+			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"b"}}}, "replace subnets!",
+		},
+		"another strategy of a service, deployed": {
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"a"}, "forceNewDeployment": true}},
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}, "forceNewDeployment": true}}, "update capacityProviderStrategies",
+		},
+		"another strategy of a service, not deployed": {
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"a"}}},
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}}}, "replace capacityProviderStrategies!",
+		},
+		"the first strategy of a service, deployed": {
+			Resource{Type: service, Inputs: object{"forceNewDeployment": true}},
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}, "forceNewDeployment": true}}, "replace capacityProviderStrategies!",
+		},
+		"another range of a security-group rule": {
+			Resource{Type: ingress, Inputs: object{"cidrIpv4": "10.0.0.0/16"}},
+			Resource{Type: ingress, Inputs: object{"cidrIpv4": "10.1.0.0/16"}}, "update cidrIpv4",
+		},
+		"a group for the range of a security-group rule": {
+			Resource{Type: ingress, Inputs: object{"cidrIpv4": "10.0.0.0/16"}},
+			Resource{Type: ingress, Inputs: object{"referencedSecurityGroupId": "sg-1"}}, "replace cidrIpv4! referencedSecurityGroupId!",
 		},
 		"a first group of a network load balancer": {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network"}},

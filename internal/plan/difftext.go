@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -196,4 +197,11 @@ func (d *Diff) WriteJSON(w io.Writer) error {
 		return fmt.Errorf("encoding the diff: %w", err)
 	}
 	return nil
+}
+
+// missing tells whether some of the items are not among the others.
+func missing(items, others []any) bool {
+	return slices.ContainsFunc(items, func(item any) bool {
+		return !slices.ContainsFunc(others, func(other any) bool { return reflect.DeepEqual(item, other) })
+	})
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"reflect"
 	"strings"
 )
 
@@ -64,7 +63,7 @@ var replacing = map[string]string{
 	"aws:iam/policy:Policy":                             "name namePrefix path description",
 	"aws:iam/role:Role":                                 "name namePrefix path",
 	"aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role policyArn",
-	"aws:inspector2/enabler:Enabler":                    "accountIds",
+	"aws:inspector2/enabler:Enabler":                    "",
 	"aws:kms/alias:Alias":                               "name namePrefix",
 	"aws:kms/key:Key":                                   "customKeyStoreId customerMasterKeySpec keyUsage multiRegion xksKeyId",
 	"aws:lb/listener:Listener":                          "loadBalancerArn",
@@ -83,7 +82,7 @@ var replacing = map[string]string{
 	"aws:s3/bucketPolicy:BucketPolicy":                                                           "bucket",
 	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":                                     "bucket",
 	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": "bucket expectedBucketOwner",
-	"aws:s3/bucketV2:BucketV2":                                                                   "bucket bucketPrefix objectLockEnabled",
+	"aws:s3/bucketV2:BucketV2":                                                                   "bucket bucketPrefix objectLockEnabled objectLockConfiguration.objectLockEnabled",
 	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               "bucket expectedBucketOwner",
 	"aws:secretsmanager/secret:Secret":                                                           "name namePrefix",
 	"aws:secretsmanager/secretVersion:SecretVersion":                                             "secretId secretString secretBinary",
@@ -92,8 +91,8 @@ var replacing = map[string]string{
 	"aws:sns/topicSubscription:TopicSubscription":                                                "topic protocol endpoint",
 	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":                                    "securityGroupId",
 	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":                                  "securityGroupId",
-	"aws:wafv2/ipSet:IpSet":                                                                      "name scope ipAddressVersion",
-	"aws:wafv2/webAcl:WebAcl":                                                                    "name scope",
+	"aws:wafv2/ipSet:IpSet":                                                                      "name namePrefix scope ipAddressVersion",
+	"aws:wafv2/webAcl:WebAcl":                                                                    "name namePrefix scope",
 	"aws:wafv2/webAclAssociation:WebAclAssociation":                                              "resourceArn webAclArn",
 	"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration":                            "resourceArn logDestinationConfigs",
 
@@ -104,13 +103,13 @@ var replacing = map[string]string{
 
 // conditional holds the inputs whose change replaces some resources of a type only, or only some changes of which do.
 var conditional = map[string]func(before, after Resource) []string{
-	// A network load balancer takes further subnets, but gives none back; and its groups cannot go from none to some.
+	// A network load balancer takes further subnets; and its groups cannot go from none to some, nor back.
 	"aws:lb/loadBalancer:LoadBalancer": func(before, after Resource) []string {
 		if kind, _ := after.Get("loadBalancerType"); kind != "network" {
 			return nil
 		}
 		var paths []string
-		if missing(list(before, "subnets"), list(after, "subnets")) {
+		if len(list(after, "subnets")) <= len(list(before, "subnets")) {
 			paths = append(paths, "subnets")
 		}
 		if (len(list(before, "securityGroups")) == 0) != (len(list(after, "securityGroups")) == 0) {
@@ -118,21 +117,37 @@ var conditional = map[string]func(before, after Resource) []string{
 		}
 		return paths
 	},
-	// A service changes from a launch type to a strategy, or back, by forcing a new deployment.
+	// A service takes another strategy by a new deployment, if one is forced; but not its first, nor none.
 	"aws:ecs/service:Service": func(before, after Resource) []string {
 		forced, _ := after.Get("forceNewDeployment")
 		none := len(list(before, "capacityProviderStrategies")) == 0
-		if forced != true && none != (len(list(after, "capacityProviderStrategies")) == 0) {
+		if forced != true || none != (len(list(after, "capacityProviderStrategies")) == 0) {
 			return []string{"capacityProviderStrategies"}
 		}
 		return nil
 	},
+	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": otherKindOfPeer,
+	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":   otherKindOfPeer,
 	"aws:ec2/instance:Instance": func(_, after Resource) []string {
 		if on, _ := after.Get("userDataReplaceOnChange"); on == true {
 			return []string{"userData", "userDataBase64"}
 		}
 		return nil
 	},
+}
+
+// peers are the inputs that say who is at the other end of a security-group rule; it has one of them.
+var peers = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}
+
+// otherKindOfPeer: a rule takes another range, or another group, but not a group for a range.
+func otherKindOfPeer(before, after Resource) []string {
+	for _, peer := range peers {
+		_, was := before.Get(peer)
+		if _, is := after.Get(peer); was != is {
+			return peers
+		}
+	}
+	return nil
 }
 
 // namedOtherwise are types whose "name" input is not a name that AWS keeps unique for them.
@@ -170,20 +185,6 @@ func list(r Resource, property string) []any {
 	value, _ := r.Get(property)
 	items, _ := value.([]any)
 	return items
-}
-
-// missing tells whether some of the items are not among the others.
-func missing(items, others []any) bool {
-	for _, item := range items {
-		found := false
-		for _, other := range others {
-			found = found || reflect.DeepEqual(item, other)
-		}
-		if !found {
-			return true
-		}
-	}
-	return false
 }
 
 // covers tells whether a pattern of ignoreChanges, replaceOnChanges or the tables above takes in a path, or something
