@@ -23,7 +23,7 @@ func balancerRules() []Rule {
 		{"tls-policy", ids("ELB.17 C_103 C2_74 T0047"), "TLS 1.2 and 1.3 with forward secrecy only", Everywhere,
 			of(listener).with("HTTPS", "protocol"),
 			oneOf("sslPolicy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09")},
-		{"secure-listeners", ids("ELB.18"), "Listeners take HTTPS or TLS, or redirect to it", Everywhere,
+		{"secure-listeners", ids("ELB.18 R-ELBv2ACMCertificateRequired"), "Listeners take HTTPS or TLS, or redirect to it", Everywhere,
 			of(listener), that(func(w *World, r plan.Resource) string {
 				if p := text(r, "protocol"); p != "HTTPS" && p != "TLS" && redirects(w, r) != "" {
 					return "it takes " + p

@@ -15,6 +15,7 @@ func databaseCases() map[string][]example {
 		"database-deletion-protection": {breaks(db, rds(false, "deletionProtection"))},
 		"database-backups":             {breaks(db, drop(rdsInstance, db, "backupRetentionPeriod")), breaks(db, rds(0, "backupRetentionPeriod"))},
 		"database-week-of-backups":     {breaks(db, rds(6, "backupRetentionPeriod")), breaks(db, rds(true, "deleteAutomatedBackups"))},
+		"database-in-vpc":              {breaks(db, drop(rdsInstance, db, "dbSubnetGroupName"))},
 		"database-backup-plan":         {mends(db, add(backupSelection, "all", nil, map[string]string{"resources": rdsInstance + "::" + db}))},
 		"database-final-snapshot":      {breaks(db, rds(true, "skipFinalSnapshot")), breaks(db, drop(rdsInstance, db, "finalSnapshotIdentifier"))},
 		"database-iam":                 {breaks(db, drop(rdsInstance, db, "iamDatabaseAuthenticationEnabled"))},

@@ -48,9 +48,15 @@ func instanceCases() map[string][]example {
 			breaks(template, line("-----BEGIN RSA PRIVATE KEY-----")),
 			breaks(template, set(launchTemplate, template, map[string]any{"secret": true}, "userData")),
 		},
-		"session-manager":  {breaks(template, remove(rolePolicyAttachment, "compute-ssm")), breaks(template, drop(launchTemplate, template, "iamInstanceProfile"))},
-		"no-key-pair":      {breaks(template, set(launchTemplate, template, "mine", "keyName"))},
-		"instances-tagged": {breaks(template, drop(launchTemplate, template, "tagSpecifications", 1, "tags", "project")), breaks(template, drop(launchTemplate, template, "tagSpecifications"))},
+		"session-manager": {breaks(template, remove(rolePolicyAttachment, "compute-ssm")), breaks(template, drop(launchTemplate, template, "iamInstanceProfile"))},
+		"one-interface": {breaks(template, set(launchTemplate, template, []any{
+			map[string]any{"associatePublicIpAddress": false}, map[string]any{"associatePublicIpAddress": false}}, "networkInterfaces"))},
+		"instance-in-subnet":     {{subject: nat, dev: true, change: drop(instance, nat, "subnetId")}},
+		"instance-ebs-optimized": {{subject: nat, dev: true, change: set(instance, nat, false, "ebsOptimized")}},
+		"instance-termination":   {{subject: nat, dev: true, mends: true, change: set(instance, nat, true, "disableApiTermination")}},
+		"instance-backup":        {mends(template, add(backupSelection, "all", nil, map[string]string{"resources": launchTemplate + "::" + template}))},
+		"no-key-pair":            {breaks(template, set(launchTemplate, template, "mine", "keyName"))},
+		"instances-tagged":       {breaks(template, drop(launchTemplate, template, "tagSpecifications", 1, "tags", "project")), breaks(template, drop(launchTemplate, template, "tagSpecifications"))},
 		"backend-by-digest": {
 			breaks(template, script(func(s string) string { return digest.ReplaceAllString(s, ":v1") })),
 		},

@@ -84,6 +84,7 @@ func containerCases() map[string][]example {
 			breaks(agent, set(ecsTask, agent, "DISABLED", "volumes", 0, "efsVolumeConfiguration", "transitEncryption")),
 			breaks(agent, set(ecsTask, agent, "DISABLED", "volumes", 0, "efsVolumeConfiguration", "authorizationConfig", "iam")),
 		},
+		"file-system-backup": {mends("fargate-files", add(backupSelection, "all", nil, map[string]string{"resources": fileSystem + "::fargate-files"}))},
 		"file-system-policy": {
 			breaks("fargate-files", remove(fileSystemPolicy, "fargate-files")),
 			breaks("fargate-files", replace(fileSystemPolicy, "fargate-files", "policy", `"false"`, `"true"`)),

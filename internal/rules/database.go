@@ -15,13 +15,13 @@ func databaseRules() []Rule {
 	return []Rule{
 		{"database-encrypted", ids("S-RDS2 R-RDSStorageEncrypted RDS.3 C_16 T0080 G-rds-storage-encrypted"),
 			"Storage is encrypted with the stack's key", Everywhere, db, all(is(true, "storageEncrypted"), unless(isReplica, refers("kmsKeyId", kmsKey)))},
-		{"database-private", ids("RDS.2 R-RDSInstancePublicAccess C_17 T0180 G-rds-instance-public-access-check"),
+		{"database-private", ids("RDS.2 R-RDSInstancePublicAccess C_17 T0180 G-rds-instance-public-access"),
 			"The database has no public address", Everywhere, db, is(false, "publiclyAccessible")},
-		{"database-multi-az", ids("S-RDS3 RDS.5 C_157 G-rds-instance-multi-az-enabled"), "A standby waits in another zone", Production,
+		{"database-multi-az", ids("S-RDS3 RDS.5 C_157 G-rds-instance-multi-az-enabled R-RDSMultiAZSupport"), "A standby waits in another zone", Production,
 			primary, is(true, "multiAz")},
-		{"database-deletion-protection", ids("S-RDS10 RDS.8 C_293 T0177"), "The database is protected against deletion", Production,
+		{"database-deletion-protection", ids("S-RDS10 RDS.8 C_293 T0177 R-RDSInstanceDeletionProtectionEnabled"), "The database is protected against deletion", Production,
 			db, is(true, "deletionProtection")},
-		{"database-backups", ids("S-RDS13 C_133 T0077 G-rds-instance-backup-enabled"), "Backups are on", Everywhere,
+		{"database-backups", ids("S-RDS13 C_133 T0077 G-rds-instance-backup-enabled R-RDSInstanceBackupEnabled"), "Backups are on", Everywhere,
 			primary, atLeast(1, "backupRetentionPeriod")},
 		{"database-week-of-backups", ids("RDS.11"), "Backups of a week or more outlive the database", Production,
 			primary, all(atLeast(7, "backupRetentionPeriod"), is(false, "deleteAutomatedBackups"))},
@@ -47,7 +47,7 @@ func databaseRules() []Rule {
 			db, func(w *World, r plan.Resource) []Problem {
 				return append(parameter("log_statement", "ddl")(w, r), parameter("log_min_duration_statement", "")(w, r)...)
 			}},
-		{"database-enhanced-monitoring", ids("RDS.6 C_118"), "The operating system is monitored", Production,
+		{"database-enhanced-monitoring", ids("RDS.6 C_118 R-RDSEnhancedMonitoringEnabled"), "The operating system is monitored", Production,
 			db, all(atLeast(1, "monitoringInterval"), that(func(w *World, r plan.Resource) string {
 				for _, role := range w.To(r, "monitoringRoleArn", iamRole) {
 					if trusts(role, "monitoring.rds.amazonaws.com") {
@@ -61,6 +61,7 @@ func databaseRules() []Rule {
 			db, refers("performanceInsightsKmsKeyId", kmsKey)},
 		{"database-certificate", ids("C_211"), "The database's certificate is of a current authority", Everywhere,
 			db, is("rds-ca-rsa2048-g1", "caCertIdentifier")},
+		{"database-in-vpc", ids("RDS.18"), "The database is in subnets of this stack", Everywhere, primary, refers("dbSubnetGroupName", rdsSubnetGroup)},
 		{"database-port", ids("S-RDS11 RDS.23"), "The port is not PostgreSQL's default", Everywhere, db, isNot(5432, "port")},
 		{"database-user", ids("RDS.25"), "The master user has a name of its own", Everywhere,
 			primary, that(func(_ *World, r plan.Resource) string {

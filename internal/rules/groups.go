@@ -17,9 +17,9 @@ func groupRules() []Rule {
 		return ""
 	})
 	return []Rule{
-		{"no-admin-ports", ids("EC2.19 R-EC2RestrictedSSH C_24 C_25 C_277 T0107"), "No address range may reach ports of administration", Everywhere,
+		{"no-admin-ports", ids("EC2.19 R-EC2RestrictedSSH C_24 C_25 C_277 T0107 EC2.13 EC2.14"), "No address range may reach ports of administration", Everywhere,
 			of(ingressRule), that(adminPorts)},
-		{"authorized-ports", ids("EC2.18"), "The internet reaches no port but 80 and 443", Everywhere,
+		{"authorized-ports", ids("EC2.18 R-EC2RestrictedCommonPorts"), "The internet reaches no port but 80 and 443", Everywhere,
 			of(ingressRule), that(func(_ *World, r plan.Resource) string {
 				if from, to := ports(r); world(r) && (from != to || (from != 80 && from != 443)) {
 					return fmt.Sprintf("it opens %d-%d to the internet", from, to)

@@ -49,7 +49,7 @@ func guardRules() []Rule {
 			}
 			return ""
 		})},
-		{"web-acl-log", ids("WAF.11 C2_31"), "The web ACL logs, without credentials", Everywhere,
+		{"web-acl-log", ids("WAF.11 C2_31 R-WAFv2LoggingEnabled"), "The web ACL logs, without credentials", Everywhere,
 			acl, satellite(webACLLogging, "resourceArn", that(webACLLog))},
 		{"guardduty", ids("GuardDuty.1 C_238"), "GuardDuty watches the account", Production, account, present(detector)},
 		{"guardduty-on", ids("GuardDuty.1 C_238"), "GuardDuty, where the stack has it, is on", Everywhere, of(detector), isNot(false, "enable")},

@@ -38,7 +38,7 @@ func logRules() []Rule {
 			}
 			return ""
 		})},
-		{"topic-key", ids("SNS.1 T0095 T0136 C_26"), "The topic is encrypted with a key that its publishers may use", Everywhere, of(topic), that(topicKey)},
+		{"topic-key", ids("SNS.1 T0095 T0136 C_26 R-SNSEncryptedKMS"), "The topic is encrypted with a key that its publishers may use", Everywhere, of(topic), that(topicKey)},
 		{"topic-policy", ids("S-SNS3 SNS.4 C_169 C_385"), "The topic takes messages over TLS, from the account's own publishers", Everywhere,
 			of(topic), satellite(topicPolicy, "arn", topicAdmits)},
 		{"budget-notifies", nil, "Somebody hears before the budget is spent", Everywhere, of(budget), that(func(w *World, r plan.Resource) string {

@@ -22,11 +22,11 @@ func networkRules() []Rule {
 				}
 				return "iamRoleArn is no role that vpc-flow-logs.amazonaws.com may assume"
 			})},
-		{"subnet-no-public-addresses", ids("R-VPCSubnetAutoAssignPublicIpDisabled EC2.15 C_130 T0164"),
+		{"subnet-no-public-addresses", ids("R-VPCSubnetAutoAssignPublicIpDisabled EC2.15 C_130 T0164 EFS.6"),
 			"No subnet hands out public addresses", Everywhere, of(subnet), isNot(true, "mapPublicIpOnLaunch")},
 		{"default-group-empty", ids("R-VPCDefaultSecurityGroupClosed EC2.2 C2_12 T0173"), "The default security group lets nothing through",
 			Everywhere, of(vpc), satellite(defaultSecurityGroup, "vpcId", all(hasNo("ingress"), hasNo("egress")))},
-		{"no-network-acls", ids("S-VPC3 C2_1"), "No network ACLs beside the security groups", Everywhere,
+		{"no-network-acls", ids("S-VPC3 C2_1 EC2.16 EC2.21"), "No network ACLs beside the security groups", Everywhere,
 			of(vpc), that(func(w *World, _ plan.Resource) string {
 				if len(w.Type(networkACL)) > 0 {
 					return "there are network ACLs"

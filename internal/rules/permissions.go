@@ -22,7 +22,7 @@ func policyRules() []Rule {
 				}
 				return ""
 			})},
-		{"no-broad-actions", ids("IAM.1 IAM.21 C_62 C_63 C2_40 T0345"), "No policy allows a whole service", Everywhere,
+		{"no-broad-actions", ids("IAM.1 IAM.21 C_62 C_63 C2_40 T0345 R-IAMPolicyNoStatementsWithAdminAccess R-IAMPolicyNoStatementsWithFullAccess"), "No policy allows a whole service", Everywhere,
 			policies, eachStatement(func(s statement) string {
 				for _, v := range s.Action {
 					if v == "*" || strings.HasSuffix(v, ":*") {

@@ -6,7 +6,7 @@ func secretRules() []Rule {
 	return []Rule{
 		{"secret-key", ids("R-SecretsManagerUsingKMSKey C_149 T0098"), "Secrets are encrypted with the stack's key", Everywhere,
 			of(secret), refers("kmsKeyId", kmsKey)},
-		{"secret-rotation", ids("S-SMG4 SecretsManager.1 SecretsManager.4 C2_57 C_304"), "Secrets rotate by themselves", Production,
+		{"secret-rotation", ids("S-SMG4 SecretsManager.1 SecretsManager.4 C2_57 C_304 R-SecretsManagerRotationEnabled"), "Secrets rotate by themselves", Production,
 			of(secret), satellite(secretRotation, "secretId", anything)},
 		{"secret-value", nil, "Every secret has a value, and the graph does not show it", Everywhere,
 			of(secret), satellite(secretVersion, "secretId", is(true, "secretString", "secret"))},
