@@ -25,7 +25,7 @@ const rateLimit = 10_000
 func (b *builder) rateRule() (pulumi.Map, error) {
 	child := b.child("own-addresses")
 	own, err := b.register(ipSetToken, child, pulumi.Map{
-		"description":      pulumi.String("The stack's own agents"),
+		"description":      pulumi.String("Agents of this stack"),
 		"scope":            pulumi.String("REGIONAL"),
 		"ipAddressVersion": pulumi.String("IPV4"),
 		"addresses": b.args.OwnAddresses.ToStringArrayOutput().ApplyT(func(addresses []string) []string {

@@ -113,7 +113,14 @@ func instanceCases() map[string][]example {
 			breaks("fargate-agent", replace(eventRule, "monitoring-agents-deployment", "eventPattern", "_FAILED", "_COMPLETED")),
 			breaks("compute-group", remove(eventRule, "monitoring-backend-refresh")),
 		},
-		"stack-tags": {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")), breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},
+		"texts-are-taken": {
+			breaks("monitoring-own-addresses", set(ipSet, "monitoring-own-addresses", "The stack's own agents", "description")),
+			breaks("network-database", set(securityGroup, "network-database", "the stack's database", "description")),
+			breaks("monitoring-web-acl", set(webACL, "monitoring-web-acl", "Rate Limit", "rules", 0, "name")),
+			breaks("compute-instance", set(iamRole, "compute-instance", "instances – backend", "description")),
+		},
+		"tags-are-taken": {breaks("compute-alb", set(loadBalancer, "compute-alb", "payments & co", "tags", "team"))},
+		"stack-tags":     {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")), breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},
 		"storage-protected-singly": {
 			breaks("storage-data", with(kmsKey, "storage-data", func(r *plan.Resource) { r.Protect = false })),
 			breaks("database-instance", with("scalable-backend:database:Database", "database", func(r *plan.Resource) { r.Protect = true })),

@@ -97,6 +97,7 @@ func Sections() []Section {
 		{"Permissions", permissionRules()},
 		{"Account guards", guardRules()},
 		{"Reliability", reliabilityRules()},
+		{"Texts", textRules()},
 	}
 }
 

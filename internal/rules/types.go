@@ -71,6 +71,7 @@ const (
 	eventRule             = "aws:cloudwatch/eventRule:EventRule"
 	eventTarget           = "aws:cloudwatch/eventTarget:EventTarget"
 	webACL                = "aws:wafv2/webAcl:WebAcl"
+	ipSet                 = "aws:wafv2/ipSet:IpSet"
 	webACLAssociation     = "aws:wafv2/webAclAssociation:WebAclAssociation"
 	webACLLogging         = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
 	detector              = "aws:guardduty/detector:Detector"

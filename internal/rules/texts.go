@@ -1,0 +1,96 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"scalable-backend/internal/plan"
+)
+
+// texts are the inputs whose characters AWS checks only when a resource is made, as its API references say; * is any item.
+var texts = map[string][]textInput{
+	securityGroup:     {{"description", ec2Text}},
+	ingressRule:       {{"description", ec2Text}},
+	egressRule:        {{"description", ec2Text}},
+	iamRole:           {{"description", iamText}},
+	iamPolicy:         {{"description", iamText}},
+	rdsParameterGroup: {{"description", printable(255)}},
+	rdsSubnetGroup:    {{"description", printable(255)}},
+	kmsKey:            {{"description", printable(8192)}},
+	secret:            {{"description", printable(2048)}},
+	metricAlarm:       {{"alarmDescription", printable(1024)}},
+	eventRule:         {{"description", printable(512)}},
+	ecrLifecycle:      {{"policy.rules.*.description", printable(256)}},
+	ipSet:             {{"description", wafText}},
+	webACL:            {{"description", wafText}, {"rules.*.name", wafName}, {"rules.*.visibilityConfig.metricName", wafMetric}},
+}
+
+type textInput struct {
+	path    string
+	pattern *regexp.Regexp
+}
+
+var (
+	ec2Text   = regexp.MustCompile(`^[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
+	iamText   = regexp.MustCompile(`^[\t\n\r\x20-\x7E\x{A1}-\x{FF}]{1,1000}$`)
+	wafText   = regexp.MustCompile(`^[\w+=:#@/\-,.][\w+=:#@/\-,.\s]{1,254}[\w+=:#@/\-,.]$`)
+	wafName   = regexp.MustCompile(`^[\w\-]{1,128}$`)
+	wafMetric = regexp.MustCompile(`^[\w#:.\-/]{1,255}$`)
+	tagName   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+	tagValue  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+)
+
+func printable(most int) *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`^[\x20-\x7E]{1,%d}$`, min(most, 1000))) // Go's limit of a repetition; enough for all
+}
+
+func textRules() []Rule {
+	tokens := slices.Sorted(maps.Keys(texts))
+	return []Rule{
+		{"texts-are-taken", nil, "Names and descriptions are such as AWS takes", Everywhere, of(tokens...), that(func(_ *World, r plan.Resource) string {
+			for _, input := range texts[r.Type] {
+				for _, s := range textsAt(r.Inputs, strings.Split(input.path, ".")) {
+					if !input.pattern.MatchString(s) {
+						return fmt.Sprintf("%s %q is not %s", input.path, s, input.pattern)
+					}
+				}
+			}
+			return ""
+		})},
+		{"tags-are-taken", nil, "Tags are such as every service takes, and no more than fifty", Everywhere, taggable, that(func(_ *World, r plan.Resource) string {
+			tags, _ := get(r, "tags").(map[string]any)
+			for name, value := range tags {
+				if s, known := value.(string); !tagName.MatchString(name) || known && !tagValue.MatchString(s) {
+					return fmt.Sprintf("tag %q is %v", name, value)
+				}
+			}
+			if len(tags) > 50 {
+				return fmt.Sprintf("it has %d tags", len(tags))
+			}
+			return ""
+		})},
+	}
+}
+
+// textsAt are the texts at a path. What is absent or unknown is none.
+func textsAt(v any, path []string) []string {
+	if len(path) == 0 {
+		if s, ok := v.(string); ok {
+			return []string{s}
+		}
+		return nil
+	}
+	var found []string
+	switch v := v.(type) {
+	case map[string]any:
+		found = textsAt(v[path[0]], path[1:])
+	case []any:
+		for _, item := range v {
+			found = append(found, textsAt(item, path[1:])...)
+		}
+	}
+	return found
+}
