@@ -147,7 +147,9 @@ func configBucketStatements(bucket, role pulumi.StringOutput, account string) []
 		},
 		{
 			Sid: "Deliver", Effect: policy.Allow, Principals: recorder,
-			Actions: []string{"s3:PutObject"}, Resources: []pulumi.StringInput{objects("AWSLogs/" + account + "/Config/*")}, // names hold dates
+			// It names an access list with each object, the one that such a bucket takes ("Permissions for the IAM role assigned to
+			// AWS Config" in its Developer Guide).
+			Actions: []string{"s3:PutObject", "s3:PutObjectAcl"}, Resources: []pulumi.StringInput{objects("AWSLogs/" + account + "/Config/*")}, // names hold dates
 		},
 	}
 }

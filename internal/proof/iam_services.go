@@ -136,7 +136,10 @@ func (w *world) deliveries(p parties) []call {
 		calls = append(calls,
 			call{who: recorder, action: "s3:GetBucketAcl", resource: bucket, why: "AWS Config's check"},
 			call{who: recorder, action: "s3:ListBucket", resource: bucket, why: "AWS Config's check"},
-			call{who: recorder, action: "s3:PutObject", resource: bucket + "/AWSLogs/" + w.account + "/Config/" + w.region + "/x", why: "AWS Config's history"})
+		)
+		for _, action := range []string{"s3:PutObject", "s3:PutObjectAcl"} {
+			calls = append(calls, call{who: recorder, action: action, resource: bucket + "/AWSLogs/" + w.account + "/Config/" + w.region + "/x", why: "AWS Config's history"})
+		}
 	}
 	return calls
 }
