@@ -141,10 +141,9 @@ func roleRules() []Rule {
 	}
 }
 
-// harmless are the actions that policies may allow on every resource, because AWS cannot limit them to one: they write
-// measurements, traces and sessions, or let a registry be logged in to. Everything else is data, or power.
-var harmless = values{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
-	"xray:GetSampling*", "ssmmessages:*", "ec2messages:*", "ssm:UpdateInstanceInformation"}
+// harmless are the actions that policies may allow on every resource, as AWS cannot limit them to one, and which neither
+// read data nor give power.
+var harmless = values{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
 
 func escalates(s statement) string {
 	if !slices.Contains(s.Resource, "*") {

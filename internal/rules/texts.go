@@ -19,9 +19,9 @@ var texts = map[string][]textInput{
 	iamPolicy:         {{"description", iamText}},
 	rdsParameterGroup: {{"description", printable(255)}},
 	rdsSubnetGroup:    {{"description", printable(255)}},
-	kmsKey:            {{"description", printable(8192)}},
-	secret:            {{"description", printable(2048)}},
-	metricAlarm:       {{"alarmDescription", printable(1024)}},
+	kmsKey:            {{"description", printable(1000)}},
+	secret:            {{"description", printable(1000)}},
+	metricAlarm:       {{"alarmDescription", printable(1000)}},
 	eventRule:         {{"description", printable(512)}},
 	ecrLifecycle:      {{"policy.rules.*.description", printable(256)}},
 	ipSet:             {{"description", wafText}},
@@ -43,8 +43,9 @@ var (
 	tagValue  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )
 
+// printable is a text of up to 1,000 characters, which some services would take more of.
 func printable(most int) *regexp.Regexp {
-	return regexp.MustCompile(fmt.Sprintf(`^[\x20-\x7E]{1,%d}$`, min(most, 1000))) // Go's limit of a repetition; enough for all
+	return regexp.MustCompile(fmt.Sprintf(`^[\x20-\x7E]{1,%d}$`, most))
 }
 
 func textRules() []Rule {
