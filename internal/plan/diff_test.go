@@ -42,7 +42,7 @@ type object = map[string]any
 func TestDiffOfOneResource(t *testing.T) {
 	t.Parallel()
 	const subnet, balancer, group = "aws:ec2/subnet:Subnet", "aws:lb/loadBalancer:LoadBalancer", "aws:autoscaling/group:Group"
-	const service, ingress = "aws:ecs/service:Service", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+	const vpc, service, ingress = "aws:ec2/vpc:Vpc", "aws:ecs/service:Service", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 	cases := map[string]struct {
 		before, after Resource
 		want          string
@@ -102,6 +102,14 @@ func TestDiffOfOneResource(t *testing.T) {
 		"another subnet of a network load balancer": {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"a"}}},
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"b"}}}, "replace subnets!",
+		},
+		"hardware that a VPC shares from now on": {
+			Resource{Type: vpc, Inputs: object{"instanceTenancy": "dedicated"}},
+			Resource{Type: vpc, Inputs: object{"instanceTenancy": "default"}}, "update instanceTenancy",
+		},
+		"hardware that a VPC wants for itself": {
+			Resource{Type: vpc, Inputs: object{"instanceTenancy": "default"}},
+			Resource{Type: vpc, Inputs: object{"instanceTenancy": "dedicated"}}, "replace instanceTenancy!",
 		},
 		"another strategy of a service, deployed": {
 			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"a"}, "forceNewDeployment": true}},

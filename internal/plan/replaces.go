@@ -10,20 +10,20 @@ import (
 // row; one without a row is reported as not reviewed.
 var replacing = map[string]string{
 	"aws:apigateway/account:Account":               "",
-	"aws:apigateway/deployment:Deployment":         "restApi triggers",
+	"aws:apigateway/deployment:Deployment":         "restApi triggers variables stageName stageDescription canarySettings",
 	"aws:apigateway/methodSettings:MethodSettings": "restApi stageName methodPath",
 	"aws:apigateway/restApi:RestApi":               "",
 	"aws:apigateway/stage:Stage":                   "restApi stageName",
 	"aws:apigateway/vpcLink:VpcLink":               "targetArn",
 	"aws:appautoscaling/policy:Policy":             "name resourceId scalableDimension serviceNamespace",
 	"aws:appautoscaling/target:Target":             "resourceId scalableDimension serviceNamespace",
-	"aws:autoscaling/group:Group":                  "name namePrefix",
+	"aws:autoscaling/group:Group":                  "name namePrefix initialLifecycleHooks",
 	"aws:autoscaling/notification:Notification":    "topicArn",
 	"aws:autoscaling/policy:Policy":                "name autoscalingGroupName",
 	"aws:budgets/budget:Budget":                    "name namePrefix accountId",
 	"aws:cfg/deliveryChannel:DeliveryChannel":      "name",
 	"aws:cfg/recorder:Recorder":                    "name",
-	"aws:cfg/recorderStatus:RecorderStatus":        "name",
+	"aws:cfg/recorderStatus:RecorderStatus":        "",
 	"aws:cloudwatch/dashboard:Dashboard":           "dashboardName",
 	"aws:cloudwatch/eventRule:EventRule":           "name namePrefix eventBusName",
 	"aws:cloudwatch/eventTarget:EventTarget":       "rule eventBusName targetId",
@@ -31,20 +31,21 @@ var replacing = map[string]string{
 	"aws:cloudwatch/metricAlarm:MetricAlarm":       "name",
 
 	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
-	"aws:ec2/eip:Eip":         "domain address customerOwnedIpv4Pool networkBorderGroup publicIpv4Pool",
-	"aws:ec2/flowLog:FlowLog": "deliverCrossAccountRole destinationOptions eniId iamRoleArn logDestination logDestinationType logFormat maxAggregationInterval subnetId trafficType transitGatewayId vpcId",
-	"aws:ec2/instance:Instance": "ami associatePublicIpAddress availabilityZone cpuOptions ebsOptimized enclaveOptions ephemeralBlockDevices getPasswordData hibernation keyName networkInterfaces placementGroup " +
-		"privateIp rootBlockDevice.encrypted rootBlockDevice.kmsKeyId subnetId tenancy",
+	"aws:ec2/eip:Eip":         "domain address ipamPoolId networkBorderGroup publicIpv4Pool vpc",
+	"aws:ec2/flowLog:FlowLog": "deliverCrossAccountRole destinationOptions eniId iamRoleArn logDestination logDestinationType logFormat logGroupName maxAggregationInterval subnetId trafficType transitGatewayAttachmentId transitGatewayId vpcId",
+	"aws:ec2/instance:Instance": "ami associatePublicIpAddress availabilityZone cpuCoreCount cpuOptions cpuThreadsPerCore ebsOptimized enclaveOptions ephemeralBlockDevices hibernation hostId " +
+		"instanceMarketOptions ipv6Addresses keyName launchTemplate.id launchTemplate.name networkInterfaces placementGroup placementPartitionNumber privateDnsNameOptions privateIp " +
+		"rootBlockDevice.encrypted rootBlockDevice.kmsKeyId securityGroups subnetId tenancy " + ebsBlockDevices,
 	"aws:ec2/internetGateway:InternetGateway":                   "", // it moves from one VPC to another
 	"aws:ec2/launchTemplate:LaunchTemplate":                     "name namePrefix",
-	"aws:ec2/natGateway:NatGateway":                             "allocationId connectivityType privateIp subnetId",
+	"aws:ec2/natGateway:NatGateway":                             "allocationId connectivityType privateIp secondaryPrivateIpAddressCount subnetId",
 	"aws:ec2/route:Route":                                       "routeTableId destinationCidrBlock destinationIpv6CidrBlock destinationPrefixListId",
 	"aws:ec2/routeTable:RouteTable":                             "vpcId",
 	"aws:ec2/routeTableAssociation:RouteTableAssociation":       "subnetId gatewayId",
 	"aws:ec2/securityGroup:SecurityGroup":                       "name namePrefix description vpcId",
 	"aws:ec2/subnet:Subnet":                                     "vpcId cidrBlock availabilityZone availabilityZoneId ipv6Native outpostArn",
 	"aws:ec2/vpc:Vpc":                                           "cidrBlock ipv4IpamPoolId ipv4NetmaskLength",
-	"aws:ec2/vpcEndpoint:VpcEndpoint":                           "vpcId serviceName vpcEndpointType serviceRegion",
+	"aws:ec2/vpcEndpoint:VpcEndpoint":                           "vpcId serviceName vpcEndpointType serviceRegion resourceConfigurationArn serviceNetworkArn",
 	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                   "repository policy",
 	"aws:ecr/repository:Repository":                             "name encryptionConfigurations",
 	"aws:ecs/cluster:Cluster":                                   "name",
@@ -57,7 +58,7 @@ var replacing = map[string]string{
 	"aws:efs/fileSystemPolicy:FileSystemPolicy":     "fileSystemId",
 	"aws:efs/mountTarget:MountTarget":               "fileSystemId subnetId ipAddress",
 	"aws:guardduty/detector:Detector":               "",
-	"aws:guardduty/detectorFeature:DetectorFeature": "detectorId name",
+	"aws:guardduty/detectorFeature:DetectorFeature": "detectorId name additionalConfigurations.name",
 
 	"aws:iam/instanceProfile:InstanceProfile":           "name namePrefix path",
 	"aws:iam/policy:Policy":                             "name namePrefix path description",
@@ -101,6 +102,10 @@ var replacing = map[string]string{
 	"random:index/randomPassword:RandomPassword": "keepers length lower minLower minNumeric minSpecial minUpper number numeric overrideSpecial special upper",
 }
 
+// ebsBlockDevices is what replaces an instance of its further volumes: all but their tags.
+const ebsBlockDevices = "ebsBlockDevices.deleteOnTermination ebsBlockDevices.deviceName ebsBlockDevices.encrypted ebsBlockDevices.iops ebsBlockDevices.kmsKeyId " +
+	"ebsBlockDevices.snapshotId ebsBlockDevices.throughput ebsBlockDevices.volumeSize ebsBlockDevices.volumeType"
+
 // conditional holds the inputs whose change replaces some resources of a type only, or only some changes of which do.
 var conditional = map[string]func(before, after Resource) []string{
 	// A network load balancer takes further subnets; and its groups cannot go from none to some, nor back.
@@ -128,6 +133,14 @@ var conditional = map[string]func(before, after Resource) []string{
 	},
 	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": otherKindOfPeer,
 	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":   otherKindOfPeer,
+	// A VPC gives its instances hardware of their own from the beginning, or never; it can only cease to.
+	"aws:ec2/vpc:Vpc": func(before, after Resource) []string {
+		old, _ := before.Get("instanceTenancy")
+		if now, _ := after.Get("instanceTenancy"); old == "dedicated" && now == "default" {
+			return nil
+		}
+		return []string{"instanceTenancy"}
+	},
 	"aws:ec2/instance:Instance": func(_, after Resource) []string {
 		if on, _ := after.Get("userDataReplaceOnChange"); on == true {
 			return []string{"userData", "userDataBase64"}
@@ -152,7 +165,6 @@ func otherKindOfPeer(before, after Resource) []string {
 
 // namedOtherwise are types whose "name" input is not a name that AWS keeps unique for them.
 var namedOtherwise = map[string]bool{
-	"aws:cfg/recorderStatus:RecorderStatus":         true,
 	"aws:guardduty/detectorFeature:DetectorFeature": true,
 }
 
