@@ -182,8 +182,10 @@ func (b *builder) restAPI() (*apigateway.RestApi, pulumi.StringOutput, error) {
 
 	child = b.child("rest")
 	rest, err := apigateway.NewRestApi(b.ctx, child, &apigateway.RestApiArgs{
-		Description:               pulumi.String("Files and jobs, for agents and signed clients"),
-		Body:                      body,
+		Description: pulumi.String("Files and jobs, for agents and signed clients"),
+		Body:        body,
+		// The body says it, too; but without this the provider puts back what the body said when the API was made.
+		BinaryMediaTypes:          pulumi.ToStringArray(binaryTypes),
 		DisableExecuteApiEndpoint: pulumi.Bool(false),
 		EndpointConfiguration:     apigateway.RestApiEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
 		Tags:                      b.tags(child),

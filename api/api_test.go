@@ -59,8 +59,7 @@ func TestGraph(t *testing.T) {
 	rest := g.Only(t, restType)
 	assert.Equal(t, map[string]any{"types": "REGIONAL"}, rest.Inputs["endpointConfiguration"])
 	assert.False(t, rest.Bool(t, "disableExecuteApiEndpoint"))
-	_, binary := rest.Get("binaryMediaTypes")
-	assert.False(t, binary)
+	assert.Equal(t, []any{"application/gzip", "application/octet-stream"}, rest.Inputs["binaryMediaTypes"])
 	want, err := testDocument(t).Project(ProjectOptions{
 		BackendURL: "http://gateway.elb.eu-central-1.amazonaws.com:8081", ConnectionID: "vpclink-api-vpc-link",
 	})
