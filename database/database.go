@@ -185,17 +185,18 @@ func (b *builder) groups() (groups, error) {
 	return g, nil
 }
 
-// parameters are all dynamic in PostgreSQL on RDS: they apply without a restart. log_statement stays at ddl: `all` would
-// write passwords into the log.
+// parameters are all dynamic in PostgreSQL on RDS: they apply without a restart. The first is RDS's own default from
+// PostgreSQL 15 on, for which RDS answers "pending-reboot" whatever it is asked: "immediate" would be a difference in every
+// preview (terraform-provider-aws issue 39252). log_statement stays at ddl: `all` would write passwords into the log.
 func parameters(enhanced bool) rds.ParameterGroupParameterArray {
-	values := [][2]string{{"rds.force_ssl", "1"}}
+	values := [][3]string{{"rds.force_ssl", "1", "pending-reboot"}}
 	if enhanced {
-		values = append(values, [2]string{"log_min_duration_statement", "1000"}, [2]string{"log_statement", "ddl"})
+		values = append(values, [3]string{"log_min_duration_statement", "1000", "immediate"}, [3]string{"log_statement", "ddl", "immediate"})
 	}
 	var array rds.ParameterGroupParameterArray
 	for _, v := range values {
 		array = append(array, rds.ParameterGroupParameterArgs{
-			Name: pulumi.String(v[0]), Value: pulumi.String(v[1]), ApplyMethod: pulumi.String("immediate"),
+			Name: pulumi.String(v[0]), Value: pulumi.String(v[1]), ApplyMethod: pulumi.String(v[2]),
 		})
 	}
 	return array

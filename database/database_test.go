@@ -178,17 +178,18 @@ func TestReplicas(t *testing.T) {
 }
 
 func TestParameters(t *testing.T) {
-	parameter := func(name, value string) any {
-		return map[string]any{"name": name, "value": value, "applyMethod": "immediate"}
+	parameter := func(name, value, method string) any {
+		return map[string]any{"name": name, "value": value, "applyMethod": method}
 	}
+	tls := parameter("rds.force_ssl", "1", "pending-reboot")
 	dev := record(t, devArgs()).Only(t, parametersType)
 	assert.Equal(t, "postgres17", dev.String(t, "family"))
-	assert.Equal(t, []any{parameter("rds.force_ssl", "1")}, dev.Inputs["parameters"])
+	assert.Equal(t, []any{tls}, dev.Inputs["parameters"])
 	_, named := dev.Get("name")
 	assert.False(t, named, "a fixed name would stop create-before-delete when the family changes")
 	prod := record(t, prodArgs()).Only(t, parametersType)
 	assert.Equal(t, []any{
-		parameter("rds.force_ssl", "1"), parameter("log_min_duration_statement", "1000"), parameter("log_statement", "ddl"),
+		tls, parameter("log_min_duration_statement", "1000", "immediate"), parameter("log_statement", "ddl", "immediate"),
 	}, prod.Inputs["parameters"])
 }
 

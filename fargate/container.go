@@ -67,7 +67,10 @@ type (
 		InitProcessEnabled bool         `json:"initProcessEnabled"`
 		Capabilities       Capabilities `json:"capabilities"`
 	}
+	// Capabilities has both lists, because ECS answers with both: a definition that lacks one would differ from the answer, and
+	// every update would make a new revision.
 	Capabilities struct {
+		Add  []string `json:"add"`
 		Drop []string `json:"drop"`
 	}
 	Ulimit struct {
@@ -104,7 +107,7 @@ func Containers(s Settings, image, logGroup string) (string, error) {
 			{SourceVolume: dataVolume, ContainerPath: dataDir},
 			{SourceVolume: tempVolume, ContainerPath: tempDir},
 		},
-		LinuxParameters: LinuxParameters{InitProcessEnabled: true, Capabilities: Capabilities{Drop: []string{"ALL"}}},
+		LinuxParameters: LinuxParameters{InitProcessEnabled: true, Capabilities: Capabilities{Add: []string{}, Drop: []string{"ALL"}}},
 		Ulimits:         []Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
 		HealthCheck: HealthCheck{
 			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,

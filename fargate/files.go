@@ -88,10 +88,10 @@ func fileStatements(f *files, taskRole pulumi.StringInput) []policy.Statement {
 			},
 		},
 		{
-			// Everyone, because it denies: no one mounts without TLS.
+			// Everyone, because it denies: no one mounts without TLS. Written as EFS writes it in its own policies.
 			Sid:        "OnlyTLS",
 			Effect:     policy.Deny,
-			Principals: []policy.Principal{policy.Everyone()},
+			Principals: []policy.Principal{policy.AWS(pulumi.String("*"))},
 			Actions: []string{
 				"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite", "elasticfilesystem:ClientRootAccess",
 			},

@@ -64,7 +64,7 @@ func TestContainer(t *testing.T) {
 		MountPoints: []fargate.MountPoint{
 			{SourceVolume: "data", ContainerPath: "/data"}, {SourceVolume: "tmp", ContainerPath: "/tmp"},
 		},
-		LinuxParameters: fargate.LinuxParameters{InitProcessEnabled: true, Capabilities: fargate.Capabilities{Drop: []string{"ALL"}}},
+		LinuxParameters: fargate.LinuxParameters{InitProcessEnabled: true, Capabilities: fargate.Capabilities{Add: []string{}, Drop: []string{"ALL"}}},
 		Ulimits:         []fargate.Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
 		HealthCheck: fargate.HealthCheck{
 			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,

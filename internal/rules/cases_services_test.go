@@ -42,7 +42,7 @@ func containerCases() map[string][]example {
 		},
 		"read-only-root":           {edited(`"readonlyRootFilesystem":true`, `"readonlyRootFilesystem":false`)},
 		"non-root":                 {edited(`"user":"65532:65532"`, `"user":"0:0"`), edited(`"user":"65532:65532",`, ``)},
-		"unprivileged":             {edited(`"privileged":false`, `"privileged":true`), edited(`"capabilities":{`, `"capabilities":{"add":["SYS_PTRACE"],`)},
+		"unprivileged":             {edited(`"privileged":false`, `"privileged":true`), edited(`"add":[]`, `"add":["SYS_PTRACE"]`)},
 		"own-processes":            {breaks(agent, set(ecsTask, agent, "host", "pidMode"))},
 		"own-network":              {breaks(agent, set(ecsTask, agent, "host", "networkMode"))},
 		"no-public-task":           {service(true, "networkConfiguration", "assignPublicIp")},
