@@ -98,7 +98,7 @@ func TestLifecycleKeepsRollbacks(t *testing.T) {
 		require.Len(t, rules, 2)
 		require.Equal(t, "untagged", repository.String(t, "lifecyclePolicy", "rules", 0, "tagStatus"))
 		untagged := repository.Number(t, "lifecyclePolicy", "rules", 0, "maximumNumberOfImages")
-		require.GreaterOrEqual(t, untagged, 20.0)
+		require.GreaterOrEqual(t, untagged, 3*20.0, "three manifests a build")
 		require.Equal(t, "any", repository.String(t, "lifecyclePolicy", "rules", 1, "tagStatus"))
 		require.Greater(t, repository.Number(t, "lifecyclePolicy", "rules", 1, "maximumNumberOfImages"), untagged)
 		for rule := range 2 {

@@ -8,9 +8,13 @@ import (
 )
 
 // The awsx default keeps one untagged image, so instances could not pull the version that a rollback goes back to.
+//
+// ECR counts manifests, and BuildKit pushes three for each build: the index that is deployed, the image, and the image's
+// provenance. It removes none that an index still names (Amazon ECR User Guide, "Lifecycle policy evaluation rules").
 const (
-	keepUntagged = 30  // former builds: each push takes the tag from the one before
-	keepImages   = 200 // of any kind; what was tagged on purpose outlives the builds
+	manifestsPerBuild = 3
+	keepUntagged      = 30 * manifestsPerBuild  // former builds: each push takes the tag from the one before
+	keepImages        = 100 * manifestsPerBuild // of any kind; what was tagged on purpose outlives the builds
 )
 
 // buildToken is the resource that awsx creates below an Image; its delete is the one that removes the manifest.

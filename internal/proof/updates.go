@@ -91,7 +91,7 @@ func updates() map[string]change {
 			"replace TaskDefinition fargate-agent: runtimePlatform",
 			"update Group compute-group: launchTemplate",
 			"update Service fargate-agent: taskDefinition",
-		}, forEach("update Image images-%s: platform", "agent", "agent", "backend", "backend"))},
+		}, forEach("update Image images-%s", "agent: platform", "agent: platforms", "backend: platform", "backend: platforms"))},
 		"no Spot": {stack: "dev", to: setting("compute.spot", "false"), want: []string{
 			"update Group compute-group: capacityRebalance launchTemplate mixedInstancesPolicy",
 		}},

@@ -67,7 +67,9 @@ func containerCases() map[string][]example {
 		"immutable-tags": {mends(image, set(ecrRepository, image, "IMMUTABLE", "imageTagMutability"))},
 		"image-lifecycle": {
 			breaks(image, remove(ecrLifecycle, image)),
-			breaks(image, set(ecrLifecycle, image, 1, "policy", "rules", 0, "maximumNumberOfImages")),
+			breaks(image, replace(ecrLifecycle, image, "policy", `"countNumber":90`, `"countNumber":59`)),
+			breaks(image, replace(ecrLifecycle, image, "policy", "imageCountMoreThan", "sinceImagePushed")),
+			breaks(image, set(ecrLifecycle, image, `{"rules":[]}`, "policy")),
 		},
 		"image-encryption": {
 			breaks(image, drop(ecrRepository, image, "encryptionConfigurations")),

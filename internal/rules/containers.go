@@ -176,21 +176,32 @@ func imageRules() []Rule {
 	}
 }
 
+// keptManifests are those of 20 former builds: the index that is deployed, the image, and the image's provenance.
+const keptManifests = 3 * 20
+
 // keepsImages: deployments are by digest, so the images of former ones are untagged or about to be.
 func keepsImages(w *World, r plan.Resource) string {
 	for _, p := range w.Graph.Children(r.Parent) {
 		if p.Type != ecrLifecycle {
 			continue
 		}
-		rules := list(p, "policy", "rules")
-		for _, rule := range rules {
-			if n, ok := number(at(rule, "maximumNumberOfImages")); !ok || n < 20 {
-				return fmt.Sprintf("a rule keeps %v images, want 20 or more", show(at(rule, "maximumNumberOfImages")))
+		var policy struct {
+			Rules []struct {
+				Selection struct {
+					CountType   string
+					CountNumber int
+				}
 			}
 		}
-		if len(rules) > 0 {
-			return ""
+		if err := json.Unmarshal([]byte(text(p, "policy")), &policy); err != nil || len(policy.Rules) == 0 {
+			return "its policy has no rules that can be read"
 		}
+		for _, rule := range policy.Rules {
+			if s := rule.Selection; s.CountType != "imageCountMoreThan" || s.CountNumber < keptManifests {
+				return fmt.Sprintf("a rule keeps %s %d, want imageCountMoreThan %d or more", s.CountType, s.CountNumber, keptManifests)
+			}
+		}
+		return ""
 	}
 	return "nothing removes images"
 }

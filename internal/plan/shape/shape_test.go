@@ -105,6 +105,37 @@ func TestRandomIsSecretAndOfTheRightLength(t *testing.T) {
 	require.Len(t, outputs["hex"].StringValue(), 8)
 }
 
+func TestRemoteRepositoryHasThePolicyThatECRTakes(t *testing.T) {
+	policy := func(given map[string]any) (string, bool) {
+		children, outputs := Remote(env, RemoteRepository, "images", inputs(given))
+		require.Contains(t, outputs, resource.PropertyKey("url"))
+		require.Equal(t, repositoryType, children[0].Type)
+		require.NotContains(t, children[0].Inputs, resource.PropertyKey("lifecyclePolicy"))
+		if len(children) == 1 {
+			return "", false
+		}
+		require.Equal(t, lifecycleType, children[1].Type)
+		return children[1].Inputs["policy"].StringValue(), true
+	}
+	got, _ := policy(map[string]any{"lifecyclePolicy": map[string]any{"rules": []any{
+		map[string]any{"tagStatus": "any", "maximumNumberOfImages": 300},
+		map[string]any{"tagPrefixList": []any{"v"}, "maximumAgeLimit": 14, "description": "old releases"},
+	}}})
+	require.JSONEq(t, `{"rules": [
+		{"rulePriority": 1, "description": "old releases", "action": {"type": "expire"}, "selection":
+			{"tagStatus": "tagged", "tagPrefixList": ["v"], "countType": "sinceImagePushed", "countNumber": 14, "countUnit": "days"}},
+		{"rulePriority": 2, "action": {"type": "expire"}, "selection":
+			{"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 300}}
+	]}`, got)
+	got, _ = policy(nil)
+	require.JSONEq(t, `{"rules": [{"rulePriority": 1, "description": "remove untagged images", "action": {"type": "expire"},
+		"selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 1}}]}`, got)
+	_, ok := policy(map[string]any{"lifecyclePolicy": map[string]any{"skip": true}})
+	require.False(t, ok)
+	children, _ := Remote(env, RemoteRepository, "images", resource.PropertyMap{"lifecyclePolicy": resource.MakeComputed(text(""))})
+	require.True(t, children[1].Inputs["policy"].IsComputed())
+}
+
 func TestInvoke(t *testing.T) {
 	t.Parallel()
 	china := NewEnv("project", "test", "cn-north-1")
