@@ -127,8 +127,9 @@ func (d draw) network(c configuration, option func() bool) map[string]any {
 }
 
 func (d draw) database(c configuration, option func() bool) map[string]any {
-	allocated := d.small(20, 60_000)
-	limit := pick(d, 0, min(65_536, allocated*2))
+	const largest = 65_536
+	allocated := d.small(20, largest*10/11) // the limit is at least 10 % above it
+	limit := pick(d, 0, min(largest, allocated*2))
 	backups := d.between(1, 35)
 	if c.production {
 		backups = d.between(7, 35)
