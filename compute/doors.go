@@ -145,6 +145,8 @@ func (t *tier) newGatewayDoor() (*gatewayDoor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating network load balancer: %w", err)
 	}
+	tags := t.tags("gateway")
+	tags["balancer"] = d.balancer.ArnSuffix
 	// Connections are not cut when the delay ends: the API gateway keeps them open between requests, and the backend closes
 	// them itself while it drains.
 	d.targets, err = lb.NewTargetGroup(t.ctx, t.name+"-gateway", &lb.TargetGroupArgs{
@@ -155,8 +157,12 @@ func (t *tier) newGatewayDoor() (*gatewayDoor, error) {
 		PreserveClientIp:    pulumi.String("false"),
 		DeregistrationDelay: pulumi.Int(deregistrationSeconds),
 		HealthCheck:         healthCheck(),
-		Tags:                t.tags("gateway"),
-	}, t.child)
+		Tags:                tags,
+	},
+		t.child,
+		// Fewer zones replace the balancer, and a group serves no second one while the first still forwards to it:
+		// https://github.com/hashicorp/terraform-provider-aws/issues/22005
+		pulumi.ReplaceOnChanges([]string{"tags.balancer"}))
 	if err != nil {
 		return nil, fmt.Errorf("creating target group of the gateway door: %w", err)
 	}

@@ -67,6 +67,8 @@ func TestGatewayDoor(t *testing.T) {
 	require.Equal(t, "TCP", targets.String(t, "protocol"))
 	require.EqualValues(t, 8081, targets.Number(t, "port"))
 	require.EqualValues(t, 60, targets.Number(t, "deregistrationDelay"))
+	require.Contains(t, targets.String(t, "tags", "balancer"), "net/compute-nlb/")
+	require.Equal(t, []string{"tags.balancer"}, targets.ReplaceOnChanges, "another balancer wants another group")
 	requireHealthCheck(t, targets)
 
 	tcp := g.Find(t, listener, "compute-gateway")

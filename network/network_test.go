@@ -91,7 +91,8 @@ func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 				"Name": tags.(map[string]any)["Name"], "project": infratest.Project, "stack": infratest.StackID, "tier": "network", "managed-by": "pulumi",
 			}, tags, r.Key())
 		}
-		assert.False(t, r.Protect, r.Key())
+		stands := r.Type == typeVPC || r.Type == typeSubnet
+		assert.Equal(t, stands && !args.Stack.Disposable, r.Protect, r.Key())
 	}
 	requireRulesEqualFlows(t, graph, args)
 }

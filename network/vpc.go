@@ -38,13 +38,19 @@ func (b *builder) zone(index int) string {
 	return strings.TrimPrefix(strings.TrimPrefix(b.args.Zones[index], b.args.Stack.Region), "-")
 }
 
+// fixed protects what everything else stands in. Nothing can move to another VPC or leave a subnet while Pulumi takes it
+// away (https://github.com/hashicorp/terraform-provider-aws/issues/27459), so an update that wants to would end halfway.
+func (b *builder) fixed() []pulumi.ResourceOption {
+	return b.opts(pulumi.Protect(!b.args.Stack.Disposable))
+}
+
 func (b *builder) makeVPC() error {
 	vpc, err := ec2.NewVpc(b.ctx, b.child("vpc"), &ec2.VpcArgs{
 		CidrBlock:          pulumi.String(b.args.CIDR),
 		EnableDnsSupport:   pulumi.Bool(true),
 		EnableDnsHostnames: pulumi.Bool(true), // private names of interface endpoints need both
 		Tags:               b.tags("vpc"),
-	}, b.opts()...)
+	}, b.fixed()...)
 	if err != nil {
 		return fmt.Errorf("creating VPC: %w", err)
 	}
@@ -126,7 +132,7 @@ func (b *builder) makeTier(name string, prefixes []netip.Prefix, exits []exit) (
 			CidrBlock:           pulumi.String(prefix.String()),
 			MapPublicIpOnLaunch: pulumi.Bool(false), // load balancers and NAT bring their own addresses
 			Tags:                b.tags(suffix),
-		}, b.opts()...)
+		}, b.fixed()...)
 		if err != nil {
 			return nil, fmt.Errorf("creating subnet %s: %w", suffix, err)
 		}

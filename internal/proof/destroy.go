@@ -88,16 +88,20 @@ func (Suite) DevLeavesNothing(t *testing.T) {
 	require.Empty(t, retained)
 }
 
-// prod refuses: each thing that holds data is protected by itself, and so is each key. The data key stays even when a destroy
-// has been made to go through: the final snapshot and the backups are encrypted with it.
+// prod refuses: each thing that holds data is protected by itself, and so are each key, the VPC and its subnets. The data key
+// stays even when a destroy has been made to go through: the final snapshot and the backups are encrypted with it.
 func (Suite) ProdRefusesToBeDestroyed(t *testing.T) {
 	for _, settings := range []map[string]string{nil, everything(nil)} {
 		g := plannedWith(t, "prod", settings)
 		protected, retained := kept(g)
-		require.ElementsMatch(t, []string{
+		want := []string{
 			"aws:kms/key:Key::alerts-key", "aws:kms/key:Key::storage-data", "aws:kms/key:Key::storage-logs",
-			"aws:rds/instance:Instance::database-instance", "aws:s3/bucketV2:BucketV2::storage-data",
-		}, protected)
+			"aws:rds/instance:Instance::database-instance", "aws:s3/bucketV2:BucketV2::storage-data", "aws:ec2/vpc:Vpc::network-vpc",
+		}
+		for _, subnet := range g.OfType("aws:ec2/subnet:Subnet") {
+			want = append(want, subnet.Key())
+		}
+		require.ElementsMatch(t, want, protected)
 		require.ElementsMatch(t, append([]string{"aws:kms/key:Key::storage-data"}, regional...), retained)
 		requireEndings(t, g, false)
 		instance, _ := g.Find("aws:rds/instance:Instance", "database-instance")

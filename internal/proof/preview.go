@@ -60,6 +60,22 @@ func (Suite) UpdatesChangeWhatTheyShould(t *testing.T) {
 	}
 }
 
+// What a stack that lasts stands in neither moves nor goes: nothing could follow it.
+func (Suite) TheNetworkStays(t *testing.T) {
+	refused := func(stack, key, value string) (kinds map[string]int) {
+		kinds = map[string]int{}
+		for _, c := range update(t, stack, nil, setting(key, value)).Resources {
+			if c.Refused() {
+				kinds[c.Type]++
+			}
+		}
+		return kinds
+	}
+	require.Equal(t, map[string]int{"aws:ec2/vpc:Vpc": 1, "aws:ec2/subnet:Subnet": 12}, refused("prod", "network.cidr", "10.11.0.0/16"))
+	require.Equal(t, map[string]int{"aws:ec2/subnet:Subnet": 4}, refused("prod", "network.azCount", "2"))
+	require.Empty(t, refused("dev", "network.cidr", "10.11.0.0/16"), "dev can be destroyed")
+}
+
 // A minor version is nobody's to set: RDS moves to it by itself, no input of the program names one, and so no update sees
 // that it happened.
 func (Suite) MinorVersionsAreNotInThePlan(t *testing.T) {
@@ -122,7 +138,8 @@ var switches = map[string]struct {
 }
 
 // A first preview knows no outputs. It registers the same resources under the same names all the same, with every option:
-// nothing that decides what there is may come from an output. Turning an option on or off replaces nothing protected.
+// nothing that decides what there is may come from an output. Turning an option on or off replaces nothing protected;
+// only a zone more cannot go again where data is kept.
 func (Suite) Options(t *testing.T) {
 	for name, o := range switches {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +150,8 @@ func (Suite) Options(t *testing.T) {
 			require.NotEmpty(t, steps(on), "the option does nothing")
 			off := plan.NewDiff(shaped, planned(t, o.stack))
 			for _, c := range slices.Concat(on.Resources, off.Resources) {
-				require.False(t, c.Refused(), c.Key())
+				stays := o.stack == "prod" && c.Action == plan.Delete && c.Type == "aws:ec2/subnet:Subnet"
+				require.Equal(t, stays, c.Refused(), c.Key())
 			}
 			at.Unknown = true
 			unknown, err := plan.Run(t.Context(), at)

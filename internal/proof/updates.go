@@ -124,14 +124,34 @@ func updates() map[string]change {
 func networkUpdates() map[string]change {
 	tiers := []string{"backend", "clients", "database", "public"}
 	private := []string{"backend", "clients"}
-	widened := []string{
-		"update Group compute-group: vpcZoneIdentifiers",
+	moved := []string{
 		"update LoadBalancer compute-alb: subnets",
-		"update LoadBalancer compute-nlb: subnets",
 		"update Service fargate-agent: networkConfiguration",
 		"update SubnetGroup database-subnets: subnetIds",
 	}
+	widened := together(moved, []string{
+		"update Group compute-group: vpcZoneIdentifiers",
+		"update LoadBalancer compute-nlb: subnets",
+	})
 	return map[string]change{
+		// A network load balancer loses no zone: another one comes, with what belongs to it, before the old one goes.
+		"fewer zones": {stack: "dev", from: setting("network.azCount", "3"), want: together(moved,
+			forEach("delete Subnet network-%s-c:", tiers...),
+			forEach("delete RouteTableAssociation network-%s-c-routes:", tiers...),
+			[]string{
+				"replace Deployment api-deployment: triggers",
+				"replace Listener compute-gateway: defaultActions loadBalancerArn",
+				"replace LoadBalancer compute-nlb: subnets",
+				"replace TargetGroup compute-gateway: tags",
+				"replace VpcLink api-vpc-link: targetArn",
+				"update Dashboard monitoring-dashboard: dashboardBody",
+				"update Group compute-group: targetGroupArns vpcZoneIdentifiers",
+				"update MetricAlarm compute-gateway-unhealthy: metricQueries",
+				"update MetricAlarm monitoring-gateway-down: dimensions",
+				"update RestApi api-rest: body",
+				"update Stage api-stage: deployment",
+			},
+		)},
 		"a third zone": {stack: "dev", to: setting("network.azCount", "3"), want: together(widened,
 			forEach("create Subnet network-%s-c:", tiers...),
 			forEach("create RouteTableAssociation network-%s-c-routes:", tiers...),

@@ -52,6 +52,10 @@ func networkCases() map[string][]example {
 			breaks("network-vpc", remove(defaultSecurityGroup, "network-default")),
 			breaks("network-vpc", set(defaultSecurityGroup, "network-default", []any{map[string]any{"protocol": "-1"}}, "ingress")),
 		},
+		"network-protected": {
+			breaks("network-vpc", with(vpc, "network-vpc", func(r *plan.Resource) { r.Protect = false })),
+			breaks("network-clients-b", with(subnet, "network-clients-b", func(r *plan.Resource) { r.Protect = false })),
+		},
 		"address-in-use": {
 			breaks("network-nat-a-address", remove(natGateway, "network-nat-a")),
 			{subject: "network-nat-address", dev: true, change: remove(instance, "network-nat")},

@@ -13,6 +13,7 @@ func networkRules() []Rule {
 	return []Rule{
 		{"vpc-flow-logs", ids("S-VPC7 R-VPCFlowLogsEnabled EC2.6 C2_11 T0178"), "Flow logs record all traffic", Everywhere,
 			of(vpc), satellite(flowLog, "vpcId", is("ALL", "trafficType"))},
+		{"network-protected", nil, "Pulumi refuses to replace the VPC and to take a subnet away", Production, of(vpc, subnet), protected},
 		{"flow-log-role", nil, "A flow log to CloudWatch has a role that the service may assume", Everywhere,
 			of(flowLog), that(func(w *World, r plan.Resource) string {
 				for _, role := range w.To(r, "iamRoleArn", iamRole) {

@@ -94,6 +94,9 @@ func TestIDs(t *testing.T) {
 		id, _ := Outputs(env, typ, "thing", inputs(map[string]any{"cluster": "arn:a/main"}))
 		require.Equal(t, want, id)
 	}
+	id, outputs := Outputs(env, "aws:rds/instance:Instance", "thing", nil)
+	require.Regexp(t, "^db-[0-9A-F]{26}$", id, "not the identifier")
+	require.Equal(t, "thing", outputs["identifier"].StringValue())
 }
 
 func TestRandomIsSecretAndOfTheRightLength(t *testing.T) {

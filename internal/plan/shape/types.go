@@ -37,6 +37,7 @@ var ids = map[string]string{
 	"aws:lb/listener:Listener":                                  "=arn",
 	"aws:lb/loadBalancer:LoadBalancer":                          "=arn",
 	"aws:lb/targetGroup:TargetGroup":                            "=arn",
+	"aws:rds/instance:Instance":                                 "=resourceId",
 	"aws:secretsmanager/secret:Secret":                          "=arn",
 	"aws:sns/topic:Topic":                                       "=arn",
 	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":   "sgr-",
