@@ -118,6 +118,7 @@ func instanceCases() map[string][]example {
 			breaks("network-database", set(securityGroup, "network-database", "the stack's database", "description")),
 			breaks("monitoring-web-acl", set(webACL, "monitoring-web-acl", "Rate Limit", "rules", 0, "name")),
 			breaks("compute-instance", set(iamRole, "compute-instance", "instances – backend", "description")),
+			breaks("images-agent", replace(ecrLifecycle, "images-agent", "policy", "for rollbacks", "– rollbacks")),
 		},
 		"tags-are-taken": {breaks("compute-alb", set(loadBalancer, "compute-alb", "payments & co", "tags", "team"))},
 		"stack-tags":     {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")), breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},

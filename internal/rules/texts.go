@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -43,7 +44,7 @@ var (
 	tagValue  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )
 
-// printable is a text of up to 1,000 characters, which some services would take more of.
+// printable is a text of ASCII characters, at most that many. RE2 counts to 1,000: what a service takes beyond that is not used.
 func printable(most int) *regexp.Regexp {
 	return regexp.MustCompile(fmt.Sprintf(`^[\x20-\x7E]{1,%d}$`, most))
 }
@@ -91,6 +92,11 @@ func textsAt(v any, path []string) []string {
 	case []any:
 		for _, item := range v {
 			found = append(found, textsAt(item, path[1:])...)
+		}
+	case string: // a document in JSON
+		var document any
+		if json.Unmarshal([]byte(v), &document) == nil {
+			found = textsAt(document, path)
 		}
 	}
 	return found
