@@ -50,8 +50,7 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
-	@for stack in dev prod; do $(GO) run ./cmd/plan -stack $$stack -save testdata/$$stack.json || exit 1; done
-	$(GO) test . -run TestProof/SecurityPage -update-security
+	$(GO) test . -run 'TestProof/(GoldenGraphs|SecurityPage)' -update
 	cd services && $(GO) test ./faults -run TestTable -update
 	@git diff --stat -- testdata docs
 

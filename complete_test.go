@@ -59,7 +59,7 @@ var requiredLists = []string{
 // everything is a stack with all that can be switched on.
 func everything(t *testing.T) Config {
 	t.Helper()
-	c := committed(t, "dev")
+	c := shipped(t, "dev")
 	c.Network.NAT, c.Fargate.PersistentStorage = "instance", true
 	c.Network.InterfaceEndpoints, c.Compute.AllowedCIDRs = []string{"ssm"}, []string{"203.0.113.0/24"}
 	c.Monitoring.AlertEmails = []string{"ops@example.com"}
@@ -97,7 +97,7 @@ func TestInputsAreComplete(t *testing.T) {
 	}
 	used := map[string]bool{}
 	byToken := map[string]bool{}
-	for name, c := range map[string]Config{"dev": committed(t, "dev"), "prod": committed(t, "prod"), "everything": everything(t)} {
+	for name, c := range map[string]Config{"dev": shipped(t, "dev"), "prod": shipped(t, "prod"), "everything": everything(t)} {
 		typed := 0
 		var problems []string
 		registered(t, c, func(args *pulumi.ResourceTransformationArgs) {

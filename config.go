@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/stack"
 )
 
 // Config is a stack's configuration after every check. The fields are named like the keys that set them; their meaning,
@@ -115,8 +116,6 @@ func partition(region string) string {
 	}
 }
 
-var productionName = regexp.MustCompile(`(?i)(^|[-_.])prod(uction)?($|[-_.])`)
-
 // loadConfig reads the configuration that the Pulumi engine hands to the program. The SDK's own accessors answer for keys
 // that are asked for; finding the ones that nobody asks for takes the whole map.
 func loadConfig(ctx *pulumi.Context) (Config, error) {
@@ -145,11 +144,11 @@ func loadConfig(ctx *pulumi.Context) (Config, error) {
 	return parse(ctx.Project(), ctx.Stack(), values, secrets...)
 }
 
-// parse checks the raw configuration of a stack, values by namespace:key, and returns it typed. It is pure. An error lists
+// parse checks the raw configuration of the stack of this name, values by namespace:key, and returns it typed. It is pure. An error lists
 // every problem; secretKeys are the keys whose value is, or holds, a secret.
-func parse(project, stack string, values map[string]string, secretKeys ...string) (Config, error) {
-	c := Config{Project: project, Stack: stack, Production: productionName.MatchString(stack)}
-	d := &decoder{report: newReport(stack), project: project, settings: schema(&c), secrets: secretKeys}
+func parse(project, name string, values map[string]string, secretKeys ...string) (Config, error) {
+	c := Config{Project: project, Stack: name, Production: stack.Production(name)}
+	d := &decoder{report: newReport(name), project: project, settings: schema(&c), secrets: secretKeys}
 	d.provider(values, &c)
 	d.tiers(values)
 	check(&c, d.report)

@@ -53,9 +53,10 @@ func TestUserData(t *testing.T) {
 	} {
 		require.Contains(t, script, line, what)
 	}
-	// The tool that makes a project from this one replaces these two.
-	require.NotContains(t, script, "${PROJECT}")
-	require.NotContains(t, script, "${DESCRIPTION}")
+	// `pulumi new` makes a project from this one and replaces names in braces in every file.
+	for _, name := range []string{"PROJECT", "DESCRIPTION"} {
+		require.NotContains(t, script, "${"+name+"}")
+	}
 	require.LessOrEqual(t, len(script), 8*1024, "half of what EC2 takes")
 }
 

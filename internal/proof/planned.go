@@ -13,9 +13,17 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// configured are the options to plan a committed stack with some keys set otherwise.
+// project is the name that the project is shipped with. Whoever makes a project from it gives it another one.
+const project = "scalable-backend"
+
+// shipped is the file of a stack as the project ships it. The one in the root is its owner's to change.
+func shipped(stack string) string { return filepath.Join(root, "testdata", "Pulumi."+stack+".yaml") }
+
+// configured are the options to plan a shipped stack with some keys set otherwise.
 func configured(stack string, overrides map[string]string) plan.Options {
-	return plan.Options{Dir: root, Program: program, Stack: stack, ConfigOverrides: maps.Clone(overrides)}
+	return plan.Options{
+		Dir: root, Program: program, Project: project, Stack: stack, StackFile: shipped(stack), ConfigOverrides: maps.Clone(overrides),
+	}
 }
 
 // plans are the graphs that tests share, each planned once. Tests only read them.
@@ -36,13 +44,13 @@ func shared(t *testing.T, key string, o plan.Options) (*plan.Graph, error) {
 	return p.graph, p.err
 }
 
-// planned is the graph of a committed stack file.
+// planned is the graph of a shipped stack.
 func planned(t *testing.T, stack string) *plan.Graph {
 	t.Helper()
 	return plannedWith(t, stack, nil)
 }
 
-// plannedWith is the graph of a committed stack file with some keys set otherwise, e.g. {"network.azCount": "3"}.
+// plannedWith is the graph of a shipped stack with some keys set otherwise, e.g. {"network.azCount": "3"}.
 func plannedWith(t *testing.T, stack string, overrides map[string]string) *plan.Graph {
 	t.Helper()
 	g, err := shared(t, fmt.Sprint(stack, overrides), configured(stack, overrides))

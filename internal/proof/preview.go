@@ -12,7 +12,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// update is what an update does to a committed stack: from one setting of some keys to another.
+// update is what an update does to a shipped stack: from one setting of some keys to another.
 func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
 	t.Helper()
 	before := planned(t, stack)

@@ -145,7 +145,8 @@ func (Suite) UpdateRefusesDocumentationValues(t *testing.T) {
 		require.ErrorContains(t, err, key)
 		require.Contains(t, strings.Join(planned(t, "prod").Warnings, "\n"), key)
 	}
-	update.Stack = "dev"
+	update = configured("dev", nil)
+	update.Update = true
 	_, err = plan.Run(t.Context(), update)
 	require.NoError(t, err)
 }

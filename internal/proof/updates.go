@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// change is an update of a committed stack and what it does. Each line of want is a resource: the action, the type, the
+// change is an update of a shipped stack and what it does. Each line of want is a resource: the action, the type, the
 // name, and after the colon the inputs that change.
 type change struct {
 	stack    string

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ type variant struct {
 	options   network.Options
 }
 
-// variants cover every decision of the flow table, each switched from what the committed stacks have.
+// variants cover every decision of the flow table, each switched from what the shipped stacks have.
 var variants = func() map[string]variant {
 	prod := network.Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, Endpoints: true}
 	forwarded := []string{"10.20.64.0/18", "10.20.128.0/18"} // backend and clients of dev, all four zones
@@ -66,7 +65,7 @@ func (v variant) plan(t *testing.T) *plan.Graph {
 	if v.endpoints == "" {
 		return plannedWith(t, v.stack, v.overrides)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "Pulumi."+v.stack+".yaml"))
+	text, err := os.ReadFile(shipped(v.stack))
 	require.NoError(t, err)
 	const have = "[ecr.api, ecr.dkr, logs, secretsmanager]"
 	require.Contains(t, string(text), have)

@@ -30,7 +30,9 @@ func planOnce(stack string, overrides map[string]string) func(*testing.T) *plan.
 	return func(t *testing.T) *plan.Graph {
 		t.Helper()
 		once.Do(func() {
-			g, err = plan.Run(t.Context(), plan.Options{Dir: "../..", Stack: stack, ConfigOverrides: overrides})
+			g, err = plan.Run(t.Context(), plan.Options{
+				Dir: "../..", Project: "scalable-backend", Stack: stack, StackFile: "../../testdata/Pulumi." + stack + ".yaml", ConfigOverrides: overrides,
+			})
 		})
 		require.NoError(t, err)
 		return g

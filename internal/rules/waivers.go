@@ -14,7 +14,7 @@ import (
 //go:embed waivers.yaml
 var waiversText []byte
 
-// The stacks that waivers speak of: those of the committed files, and generated configurations, whose owners may choose what
+// The stacks that waivers speak of: those that are shipped, and generated configurations, whose owners may choose what
 // neither file does.
 const (
 	Dev       = "dev"

@@ -3,6 +3,7 @@ package stack
 
 import (
 	"maps"
+	"regexp"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -22,6 +23,11 @@ type Info struct {
 	// PermissionsBoundaryARN is the policy that bounds every role; empty for none. Package role sets it.
 	PermissionsBoundaryARN string
 }
+
+var production = regexp.MustCompile(`(?i)(^|[-_.])prod(uction)?($|[-_.])`)
+
+// Production tells whether a stack of this name is one: it is called prod or production, alone or as a part of the name.
+func Production(name string) bool { return production.MatchString(name) }
 
 // The keys that Tags sets itself.
 const (
