@@ -144,8 +144,8 @@ func loadConfig(ctx *pulumi.Context) (Config, error) {
 	return parse(ctx.Project(), ctx.Stack(), values, secrets...)
 }
 
-// parse checks the raw configuration of the stack of this name, values by namespace:key, and returns it typed. It is pure. An error lists
-// every problem; secretKeys are the keys whose value is, or holds, a secret.
+// parse checks the raw configuration of the stack of this name, values by namespace:key, and returns it typed. It is pure. An
+// error lists every problem; secretKeys are the keys whose value is, or holds, a secret.
 func parse(project, name string, values map[string]string, secretKeys ...string) (Config, error) {
 	c := Config{Project: project, Stack: name, Production: stack.Production(name)}
 	d := &decoder{report: newReport(name), project: project, settings: schema(&c), secrets: secretKeys}

@@ -16,10 +16,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
-)
 
-// shippedProject is the name that the project is shipped with.
-const shippedProject = "scalable-backend"
+	"scalable-backend/internal/proof"
+)
 
 // loadStack reads the file of a stack as the project ships it, as the CLI does, for a project of any name.
 func loadStack(t *testing.T, project, stack string) (values map[string]string) {
@@ -28,7 +27,7 @@ func loadStack(t *testing.T, project, stack string) (values map[string]string) {
 	require.NoError(t, err)
 	p.Name = tokens.PackageName(project)
 	sink := diag.DefaultSink(io.Discard, io.Discard, diag.FormatOptions{Color: colors.Never})
-	s, err := workspace.LoadProjectStack(sink, p, filepath.Join("testdata", "Pulumi."+stack+".yaml"))
+	s, err := workspace.LoadProjectStack(sink, p, proof.Shipped(stack))
 	require.NoError(t, err)
 	require.False(t, s.Config.HasSecureValue())
 	decrypted, err := s.Config.Decrypt(config.NopDecrypter)
@@ -42,7 +41,7 @@ func loadStack(t *testing.T, project, stack string) (values map[string]string) {
 
 func shipped(t *testing.T, stack string) Config {
 	t.Helper()
-	c, err := parse(shippedProject, stack, loadStack(t, shippedProject, stack))
+	c, err := parse(proof.Project, stack, loadStack(t, proof.Project, stack))
 	require.NoError(t, err)
 	return c
 }
@@ -50,14 +49,14 @@ func shipped(t *testing.T, stack string) Config {
 // TestStacksAreAsShipped: the tests are about the stacks in testdata. Those in the root are the same until they are somebody's
 // own: `pulumi config set` writes the project's name before the keys, and `pulumi stack init` how secrets are encrypted.
 func TestStacksAreAsShipped(t *testing.T) {
-	for _, file := range []string{"Pulumi.dev.yaml", "Pulumi.prod.yaml"} {
-		text, err := os.ReadFile(file)
+	for _, stack := range []string{"dev", "prod"} {
+		text, err := os.ReadFile("Pulumi." + stack + ".yaml")
 		require.NoError(t, err)
-		want, err := os.ReadFile(filepath.Join("testdata", file))
+		want, err := os.ReadFile(proof.Shipped(stack))
 		require.NoError(t, err)
 		if !ownersMark.Match(text) {
-			require.Equal(t, string(want), string(text), "testdata/%s is not %s: a change of what is shipped goes into both. "+
-				"Where the stack is yours, this test has done its work: remove it.", file, file)
+			require.Equal(t, string(want), string(text), "%s is not Pulumi.%s.yaml: a change of what is shipped goes into both. "+
+				"Where the stack is yours, this test has done its work: remove it.", proof.Shipped(stack), stack)
 		}
 	}
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // binaryTypes pass through the gateway as they are; anything else it takes for text, and would damage what is none. JSON is
-// text, or the gateway could not check it. Sorted, so that an answer of AWS in its own order is no difference.
+// text, or the gateway could not check it. Sorted, should AWS answer in an order of its own.
 var binaryTypes = []string{"application/gzip", "application/octet-stream"}
 
 // ProjectOptions are where the gateway sends requests.

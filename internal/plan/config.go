@@ -36,7 +36,7 @@ func load(dir string, o Options) (*settings, error) {
 		return nil, err
 	}
 	if o.Stack == "" {
-		return nil, errors.New("no stack: name one of " + strings.Join(stacks(dir), ", "))
+		return nil, errors.New("no stack: name one of " + strings.Join(Stacks(dir), ", "))
 	}
 	path := o.StackFile
 	if path == "" {
@@ -45,7 +45,7 @@ func load(dir string, o Options) (*settings, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		// The CLI takes a missing file for an empty one; a plan of a misspelt stack would look like a real one.
 		return nil, fmt.Errorf("stack %q has no file %s; the project's stacks are %s",
-			o.Stack, filepath.Base(path), strings.Join(stacks(dir), ", "))
+			o.Stack, filepath.Base(path), strings.Join(Stacks(dir), ", "))
 	}
 	var warnings bytes.Buffer
 	sink := diag.DefaultSink(io.Discard, &warnings, diag.FormatOptions{Color: colors.Never})
@@ -117,8 +117,8 @@ func loadProject(dir, rename string) (*workspace.Project, error) {
 	return workspace.LoadProjectBytes(text, path, encoding.YAML)
 }
 
-// stacks lists the stacks that have a file in the project.
-func stacks(dir string) []string {
+// Stacks lists the stacks that have a file in the project in dir.
+func Stacks(dir string) []string {
 	paths, _ := filepath.Glob(filepath.Join(dir, "Pulumi.*.yaml")) // the pattern is constant, so it cannot be malformed
 	names := make([]string, len(paths))
 	for i, path := range paths {

@@ -13,16 +13,16 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// project is the name that the project is shipped with. Whoever makes a project from it gives it another one.
-const project = "scalable-backend"
+// Project is the name that the project is shipped with. Whoever makes a project from it gives it another one.
+const Project = "scalable-backend"
 
-// shipped is the file of a stack as the project ships it. The one in the root is its owner's to change.
-func shipped(stack string) string { return filepath.Join(root, "testdata", "Pulumi."+stack+".yaml") }
+// Shipped is the file of a stack as the project ships it. The one in the root is its owner's to change.
+func Shipped(stack string) string { return filepath.Join(root, "testdata", "Pulumi."+stack+".yaml") }
 
 // configured are the options to plan a shipped stack with some keys set otherwise.
 func configured(stack string, overrides map[string]string) plan.Options {
 	return plan.Options{
-		Dir: root, Program: program, Project: project, Stack: stack, StackFile: shipped(stack), ConfigOverrides: maps.Clone(overrides),
+		Dir: root, Program: program, Project: Project, Stack: stack, StackFile: Shipped(stack), ConfigOverrides: maps.Clone(overrides),
 	}
 }
 

@@ -25,6 +25,17 @@ func ledger(t *testing.T) *rules.Ledger {
 	return rules.NewLedger(waivers)
 }
 
+// unwaived are a rule's findings without an exception in this kind of stack, and what to do about them.
+func unwaived(waivers *rules.Ledger, result rules.Result, stack string) (problems []string) {
+	for _, f := range result.Findings {
+		if _, ok := waivers.Waived(f, stack); !ok {
+			problems = append(problems, fmt.Sprintf("%s\nfix it, or waive it in internal/rules/waivers.yaml: rule %s, resource %s, stacks [%s]",
+				f, f.Rule, f.Subject(), stack))
+		}
+	}
+	return problems
+}
+
 // Every rule holds in the shipped stacks or is waived, and no waiver is there for nothing.
 func (Suite) Rules(t *testing.T) {
 	for _, stack := range []string{rules.Dev, rules.Prod} {
@@ -35,10 +46,8 @@ func (Suite) Rules(t *testing.T) {
 					continue // for other stacks; that each is about something somewhere is shown below
 				}
 				t.Run(result.Rule.Case(), func(t *testing.T) {
-					for _, f := range result.Findings {
-						if _, ok := waivers.Waived(f, stack); !ok {
-							t.Errorf("%s\nfix it, or waive it in internal/rules/waivers.yaml: rule %s, resource %s, stacks [%s]", f, f.Rule, f.Subject(), stack)
-						}
+					for _, problem := range unwaived(waivers, result, stack) {
+						t.Error(problem)
 					}
 				})
 			}
@@ -73,11 +82,7 @@ func (Suite) RulesInGeneratedConfigurations(t *testing.T) {
 		done++
 		for _, r := range results {
 			asked[r.Rule.Name] += len(r.Subjects)
-			for _, f := range r.Findings {
-				if _, ok := waivers.Waived(f, rules.Generated); !ok {
-					open = append(open, f.String())
-				}
-			}
+			open = append(open, unwaived(waivers, r, rules.Generated)...)
 		}
 		return open
 	}
@@ -104,20 +109,16 @@ func (Suite) RulesInGeneratedConfigurations(t *testing.T) {
 
 // The stacks in the root are their owner's. Each plans, and holds the rules or has an exception that an owner's choice may have.
 func (Suite) RulesInTheOwnersStacks(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "Pulumi.*.yaml"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+	stacks := plan.Stacks(root)
+	require.NotEmpty(t, stacks)
+	for _, name := range stacks {
 		t.Run(name, func(t *testing.T) {
 			g, err := plan.Run(t.Context(), plan.Options{Dir: root, Program: program, Stack: name})
 			require.NoError(t, err)
 			waivers := ledger(t)
 			for _, result := range rules.Evaluate(g, stack.Production(name)) {
-				for _, f := range result.Findings {
-					if _, ok := waivers.Waived(f, rules.Generated); !ok {
-						t.Errorf("%s\nfix it, or waive it in internal/rules/waivers.yaml: rule %s, resource %s, stacks [%s]", f, f.Rule, f.Subject(), rules.Generated)
-					}
+				for _, problem := range unwaived(waivers, result, rules.Generated) {
+					t.Error(problem)
 				}
 			}
 		})

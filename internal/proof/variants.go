@@ -65,7 +65,7 @@ func (v variant) plan(t *testing.T) *plan.Graph {
 	if v.endpoints == "" {
 		return plannedWith(t, v.stack, v.overrides)
 	}
-	text, err := os.ReadFile(shipped(v.stack))
+	text, err := os.ReadFile(Shipped(v.stack))
 	require.NoError(t, err)
 	const have = "[ecr.api, ecr.dkr, logs, secretsmanager]"
 	require.Contains(t, string(text), have)
