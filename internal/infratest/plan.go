@@ -1,6 +1,16 @@
 package infratest
 
-import "scalable-backend/internal/plan"
+import (
+	"path/filepath"
+
+	"scalable-backend/internal/plan"
+)
+
+// StackFile is the file of a stack as the project ships it; root is the module's directory. Pulumi.<stack>.yaml in the root
+// itself is its owner's to change, so tests are about these.
+func StackFile(root, stack string) string {
+	return filepath.Join(root, "testdata", "Pulumi."+stack+".yaml")
+}
 
 // FromPlan offers a planned graph to the assertions of this package. Outputs of components are by the key under which they
 // are registered.

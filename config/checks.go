@@ -1,0 +1,221 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"scalable-backend/compute"
+	"scalable-backend/images"
+)
+
+// check finds what no key shows alone: values that contradict each other or the stack that they are for. It skips what
+// already has a problem.
+func check(c *Config, r *report) {
+	checkProduction(c, r)
+	checkSources(c, r)
+	checkCertificate(c, r)
+	checkImages(c, r)
+	checkBoundary(c, r)
+	co, f := &c.Compute, &c.Fargate
+	checkOrder(r, [3]string{"compute.minSize", "compute.desiredCapacity", "compute.maxSize"}, [3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
+	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
+	checkTaskSize(f, r)
+
+	db := &c.Database
+	// RDS refuses a ceiling that is less than 10 % above the size that the storage has.
+	if limit := db.MaxAllocatedStorage; limit != 0 && limit*10 < db.AllocatedStorage*11 &&
+		r.fine("database.allocatedStorage", "database.maxAllocatedStorage") {
+		r.add("database.maxAllocatedStorage", limit, fmt.Sprintf(
+			"want at least 10 %% above database.allocatedStorage, which is %d, or 0 for storage that does not grow", db.AllocatedStorage),
+			fmt.Sprint(min(2*db.AllocatedStorage, 65536)))
+	}
+	if r.fine("compute.instanceType") {
+		co.Architecture, _ = compute.Architecture(co.InstanceType)
+	}
+}
+
+// checkOrder blames the one of three numbers that is out of order, where it is one.
+func checkOrder(r *report, keys [3]string, n [3]int) {
+	low, desired, high := n[0], n[1], n[2]
+	if (low <= desired && desired <= high) || !r.fine(keys[:]...) {
+		return
+	}
+	blame := func(i, example int) {
+		var others []string
+		for j, key := range keys {
+			if j != i {
+				others = append(others, fmt.Sprintf("%s is %d", key, n[j]))
+			}
+		}
+		_, a, _ := strings.Cut(keys[0], ".")
+		_, b, _ := strings.Cut(keys[1], ".")
+		_, c, _ := strings.Cut(keys[2], ".")
+		r.add(keys[i], n[i], fmt.Sprintf("want %s <= %s <= %s, but %s", a, b, c, strings.Join(others, " and ")), fmt.Sprint(example))
+	}
+	switch {
+	case low <= high:
+		blame(1, min(max(desired, low), high))
+	case desired <= high:
+		blame(0, desired)
+	case desired >= low:
+		blame(2, desired)
+	default: // low > desired > high: neither bound leaves room for the other
+		blame(0, desired)
+		blame(2, desired)
+	}
+}
+
+// taskMemory is the memory in MiB that Fargate offers with each number of CPU units: from, to, step.
+var taskMemory = map[int][3]int{
+	512: {1024, 4096, 1024}, 1024: {2048, 8192, 1024}, 2048: {4096, 16384, 1024}, 4096: {8192, 30720, 1024},
+	8192: {16384, 61440, 4096}, 16384: {32768, 122880, 8192},
+}
+
+func checkTaskSize(f *Fargate, r *report) {
+	if !r.fine("fargate.cpu", "fargate.memory") {
+		return
+	}
+	if f.CPU == 256 {
+		if !slices.Contains([]int{512, 1024, 2048}, f.Memory) {
+			r.add("fargate.memory", f.Memory, "want 512, 1024 or 2048 MiB with fargate.cpu 256", "512")
+		}
+		return
+	}
+	m := taskMemory[f.CPU]
+	if f.Memory < m[0] || f.Memory > m[1] || f.Memory%m[2] != 0 {
+		nearest := (f.Memory + m[2] - 1) / m[2] * m[2]
+		r.add("fargate.memory", f.Memory, fmt.Sprintf("want %d to %d MiB in steps of %d with fargate.cpu %d", m[0], m[1], m[2], f.CPU),
+			fmt.Sprint(min(max(nearest, m[0]), m[1])))
+	}
+}
+
+// checkSources looks at who may reach the load balancer.
+func checkSources(c *Config, r *report) {
+	const key = "compute.allowedCidrs"
+	if !r.fine(key) {
+		return
+	}
+	var sources []netip.Prefix
+	for i, cidr := range c.Compute.AllowedCIDRs {
+		source := netip.MustParsePrefix(cidr)
+		place := fmt.Sprintf("%s[%d]", key, i)
+		for _, earlier := range sources {
+			if earlier.Overlaps(source) {
+				r.addCommand(place, cidr, fmt.Sprintf("want ranges that do not overlap; it overlaps %s", earlier), r.remove(place))
+			}
+		}
+		sources = append(sources, source)
+		if vpc, err := netip.ParsePrefix(c.Network.CIDR); err == nil && r.fine("network.cidr") &&
+			vpc.Overlaps(source) && source.Bits() >= vpc.Bits() {
+			r.add(place, cidr, fmt.Sprintf("want a range outside network.cidr, %s: the load balancer sees public addresses only", vpc), "203.0.113.0/24")
+		}
+	}
+	if c.HTTPS() || !r.fine("compute.certificateArn") {
+		return
+	}
+	for _, source := range sources {
+		// Broader than any one network is the internet, in whatever pieces it is written.
+		if source.Bits() < 8 {
+			r.add("compute.certificateArn", "", fmt.Sprintf(
+				"required, as compute.allowedCidrs opens the load balancer to %s: over plain HTTP tokens would travel in the clear", source),
+				exampleCertificate(c.Region))
+			return
+		}
+	}
+}
+
+func exampleCertificate(region string) string {
+	return "arn:" + partition(region) + ":acm:" + region + ":" + documentationAccount + ":certificate/00000000-0000-0000-0000-000000000000"
+}
+
+// checkCertificate: a load balancer takes certificates of its own region and account only.
+func checkCertificate(c *Config, r *report) {
+	const key = "compute.certificateArn"
+	parts := certificate.FindStringSubmatch(c.Compute.CertificateARN)
+	if parts == nil || parts[3] == documentationAccount || !r.fine(key, regionKey, accountsKey) {
+		return
+	}
+	if parts[2] != c.Region || parts[1] != c.Partition() {
+		r.add(key, c.Compute.CertificateARN, "want a certificate of "+c.Region+", the stack's region", exampleCertificate(c.Region))
+		return
+	}
+	if accounts := c.accounts(); len(accounts) > 0 && !slices.Contains(accounts, parts[3]) {
+		r.add(key, c.Compute.CertificateARN, "want a certificate of an account in "+accountsKey+", "+strings.Join(accounts, " or "),
+			strings.ReplaceAll(exampleCertificate(c.Region), documentationAccount, accounts[0]))
+	}
+}
+
+// checkBoundary: a role takes a boundary of its own partition and account, or one that AWS manages.
+func checkBoundary(c *Config, r *report) {
+	const key = "stack.permissionsBoundaryArn"
+	parts := policyARN.FindStringSubmatch(c.Governance.PermissionsBoundaryARN)
+	if parts == nil || parts[2] == documentationAccount || !r.fine(key, regionKey, accountsKey) {
+		return
+	}
+	accounts := c.accounts()
+	example := "arn:" + c.Partition() + ":iam::" + append(accounts, documentationAccount)[0] + ":policy/boundary"
+	if parts[1] != c.Partition() {
+		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of the partition "+c.Partition()+", which "+c.Region+" belongs to", example)
+		return
+	}
+	if len(accounts) > 0 && parts[2] != "aws" && !slices.Contains(accounts, parts[2]) {
+		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of an account in "+accountsKey+", "+strings.Join(accounts, " or "), example)
+	}
+}
+
+func checkImages(c *Config, r *report) {
+	for _, image := range []struct{ key, service, uri string }{
+		{"images.backend", images.Backend, c.Images.Backend}, {"images.agent", images.Agent, c.Images.Agent},
+	} {
+		if image.uri == "" || !r.fine(image.key, regionKey, accountsKey) {
+			continue
+		}
+		repository := images.RepositoryName(c.Project, c.Stack, image.service)
+		if err := images.CheckURI(image.uri, c.Region, c.accounts(), repository); err != nil {
+			want := "want a digest URI in this stack's own repository"
+			if !r.hidden["images"] {
+				want += "; it is " + err.Error()
+			}
+			r.add(image.key, image.uri, want,
+				"<account>.dkr.ecr."+c.Region+".amazonaws.com/"+repository+"@sha256:<digest>")
+		}
+	}
+}
+
+// checkProduction holds production to what keeps its data and reaches its people.
+func checkProduction(c *Config, r *report) {
+	if !c.Production {
+		return
+	}
+	const suffix = " in production"
+	for _, rule := range []struct {
+		key     string
+		ok      bool
+		value   any
+		want    string
+		example string
+	}{
+		{"database.deletionProtection", c.Database.DeletionProtection, c.Database.DeletionProtection, "want true", "true"},
+		{"database.multiAz", c.Database.MultiAZ, c.Database.MultiAZ, "want true", "true"},
+		{"database.backupRetentionDays", c.Database.BackupRetentionDays >= 7, c.Database.BackupRetentionDays, "want at least 7", "30"},
+		{"network.flowLogs", c.Network.FlowLogs, c.Network.FlowLogs, "want true", "true"},
+		{"network.nat", c.Network.NAT != "instance", c.Network.NAT, "want one-per-az or single", "one-per-az"},
+		{"compute.minSize", c.Compute.MinSize >= 2, c.Compute.MinSize, "want at least 2, so that a zone may fail", "3"},
+		{"compute.certificateArn", c.HTTPS(), "", "required", exampleCertificate(c.Region)},
+		{"monitoring.alertEmails", len(c.Monitoring.AlertEmails) > 0, []string{}, "want at least one address", "ops@example.com"},
+	} {
+		if rule.ok || !r.fine(rule.key) {
+			continue
+		}
+		path := rule.key
+		if path == "monitoring.alertEmails" {
+			path += "[0]"
+		}
+		r.addCommand(rule.key, rule.value, rule.want+suffix, r.set(path, rule.example))
+	}
+	if len(c.AllowedAccountIDs) == 0 && r.fine(accountsKey) {
+		r.addCommand(accountsKey, missing{}, "required"+suffix+": the account that the stack may change", r.account(accountsKey+"[0]"))
+	}
+}

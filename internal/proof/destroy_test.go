@@ -1,0 +1,122 @@
+package proof
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+)
+
+// kept are the resources of a graph that a destroy refuses to delete, or leaves behind.
+func kept(g *plan.Graph) (protected, retained []string) {
+	for _, r := range g.Resources {
+		if r.Protect {
+			protected = append(protected, r.Key())
+		}
+		// A build is no thing of AWS's: to retain it leaves its image to the repository.
+		if r.RetainOnDelete && !strings.HasPrefix(r.Type, "awsx:ecr:Image") && !strings.HasPrefix(r.Type, "docker-build:") {
+			retained = append(retained, r.Key())
+		}
+	}
+	return protected, retained
+}
+
+// regional is what stays of every stack: the region's API Gateway logging, which other APIs may use.
+var regional = []string{
+	"aws:apigateway/account:Account::api-account",
+	"aws:iam/role:Role::api-logging-role",
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment::api-logging-policy",
+}
+
+// How a destroy deals with what holds data: the property that decides it, and its value in a stack to throw away and in one
+// that lasts. Optional types need not be there.
+var endings = []struct {
+	token, property string
+	thrown, lasting any
+}{
+	{token: "aws:rds/instance:Instance", property: "skipFinalSnapshot", thrown: true, lasting: false},
+	{token: "aws:rds/instance:Instance", property: "deletionProtection", thrown: false, lasting: true},
+	{token: "aws:rds/instance:Instance", property: "deleteAutomatedBackups", thrown: true, lasting: false},
+	{token: "aws:s3/bucketV2:BucketV2", property: "forceDestroy", thrown: true, lasting: false},
+	{token: "awsx:ecr:Repository", property: "forceDelete", thrown: true, lasting: false},
+	{token: "aws:secretsmanager/secret:Secret", property: "recoveryWindowInDays", thrown: 0.0, lasting: 30.0},
+	{token: "aws:kms/key:Key", property: "deletionWindowInDays", thrown: 7.0, lasting: 30.0},
+	{token: "aws:lb/loadBalancer:LoadBalancer", property: "enableDeletionProtection", thrown: false, lasting: true},
+	{token: "aws:autoscaling/group:Group", property: "forceDelete", thrown: true, lasting: false},
+	{token: "aws:ecs/service:Service", property: "forceDelete", thrown: true, lasting: false},
+	{token: "aws:ecs/taskDefinition:TaskDefinition", property: "skipDestroy", thrown: false, lasting: true},
+}
+
+func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {
+	t.Helper()
+	for _, e := range endings {
+		found := 0
+		for _, r := range g.OfType(e.token) {
+			if strings.HasPrefix(r.Name, "database-replica-") {
+				continue // nothing is lost with a replica
+			}
+			found++
+			want := e.lasting
+			if disposable {
+				want = e.thrown
+			}
+			require.Equal(t, want, input(t, r, e.property), "%s %s", r.Key(), e.property)
+		}
+		require.NotZero(t, found, e.token)
+	}
+}
+
+// dev leaves nothing but what belongs to the region, whatever it has switched on, and from its first update on: a destroy
+// goes by the state, so what it needs must have been an input before.
+func TestDevLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil), "a NAT instance": {"network.nat": "instance"}} {
+		t.Run(name, func(t *testing.T) {
+			g := plannedWith(t, "dev", settings)
+			protected, retained := kept(g)
+			require.Empty(t, protected)
+			require.ElementsMatch(t, regional, retained)
+			requireEndings(t, g, true)
+			instance, _ := g.Find("aws:rds/instance:Instance", "database-instance")
+			_, has := instance.Get("finalSnapshotIdentifier")
+			require.False(t, has)
+		})
+	}
+	_, retained := kept(plannedWith(t, "dev", map[string]string{"api.manageAccountLogging": "false"}))
+	require.Empty(t, retained)
+}
+
+// prod refuses: each thing that holds data is protected by itself, and so are each key, the VPC and its subnets. The data key
+// stays even when a destroy has been made to go through: the final snapshot and the backups are encrypted with it.
+func TestProdRefusesToBeDestroyed(t *testing.T) {
+	t.Parallel()
+	for _, settings := range []map[string]string{nil, everything(nil)} {
+		g := plannedWith(t, "prod", settings)
+		protected, retained := kept(g)
+		want := []string{
+			"aws:kms/key:Key::alerts-key", "aws:kms/key:Key::storage-data", "aws:kms/key:Key::storage-logs",
+			"aws:rds/instance:Instance::database-instance", "aws:s3/bucketV2:BucketV2::storage-data", "aws:ec2/vpc:Vpc::network-vpc",
+		}
+		for _, subnet := range g.OfType("aws:ec2/subnet:Subnet") {
+			want = append(want, subnet.Key())
+		}
+		require.ElementsMatch(t, want, protected)
+		require.ElementsMatch(t, append([]string{"aws:kms/key:Key::storage-data"}, regional...), retained)
+		requireEndings(t, g, false)
+		instance, _ := g.Find("aws:rds/instance:Instance", "database-instance")
+		require.Equal(t, input(t, instance, "identifier").(string)+"-final", input(t, instance, "finalSnapshotIdentifier"))
+	}
+	// A production stack cannot be made disposable by its configuration, so the steps in the runbook do without.
+	_, err := plan.Run(t.Context(), configured("prod", setting("database.deletionProtection", "false")))
+	require.ErrorContains(t, err, "database.deletionProtection")
+	text, err := os.ReadFile(root + "/docs/runbook.md")
+	require.NoError(t, err)
+	_, steps, found := strings.Cut(string(text), "\n### Destroy\n")
+	require.True(t, found)
+	for _, step := range []string{"--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all", "pulumi destroy", "-final", "RDSOSMetrics", "/aws/apigateway/welcome"} {
+		require.Contains(t, steps, step)
+	}
+}

@@ -1,0 +1,43 @@
+package proof
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+)
+
+var updateFiles = flag.Bool("update", false, "write testdata and docs/security.md again")
+
+// The shipped stacks register what was reviewed: a change of the program shows in testdata, or it fails here.
+func TestGoldenGraphs(t *testing.T) {
+	t.Parallel()
+	for _, stack := range []string{"dev", "prod"} {
+		t.Run(stack, func(t *testing.T) {
+			name := "testdata/" + stack + ".json"
+			var now bytes.Buffer
+			require.NoError(t, planned(t, stack).WriteReadable(&now))
+			require.NotContains(t, now.String(), "made-up-", "no secret, not even a made-up one, is in the file")
+			if *updateFiles {
+				require.NoError(t, os.WriteFile(filepath.Join(root, name), now.Bytes(), 0o644)) //nolint:gosec // for everyone
+			}
+			golden, err := os.ReadFile(filepath.Join(root, name))
+			require.NoError(t, err, "make golden writes it")
+			if bytes.Equal(golden, now.Bytes()) {
+				return
+			}
+			before, err := plan.ReadGraph(bytes.NewReader(golden))
+			require.NoError(t, err, name)
+			_, diff, err := plan.Compare(t.Context(), before, configured(stack, nil))
+			require.NoError(t, err)
+			var text bytes.Buffer
+			require.NoError(t, diff.WriteText(&text))
+			t.Errorf("the program no longer registers what is in %s:\n\n%s\nIf all of this is meant, run `make golden` and commit the file.", name, text.String())
+		})
+	}
+}

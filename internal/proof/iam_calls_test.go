@@ -1,0 +1,234 @@
+package proof
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+
+	apitier "scalable-backend/api"
+	"scalable-backend/fargate"
+	"scalable-backend/internal/plan"
+	"scalable-backend/internal/proof/authz"
+	"scalable-backend/services/api"
+)
+
+// parties are the principals and resources of a stack, each found through the resource that uses it, so that a wrong role or
+// a wrong key in the plan is a call that is refused here.
+type parties struct {
+	bucket, logBucket             string // ARNs
+	dataKey, topic, topicKey      string
+	backend, execution, agent     authz.Principal
+	databaseSecret, adminToken    string
+	backendLogs, agentLogs        string // group names
+	backendImages, agentImages    string // repository ARNs
+	metricsNamespace, environment string // of the host's metrics; the user data
+	executionARN                  string // of the API's stage
+}
+
+func (w *world) parties() parties {
+	t, g := w.t, w.g
+	published := func(name string) string { v, _ := g.RevealedOutput(name); return v.(string) }
+	p := parties{
+		bucket:    "arn:aws:s3:::" + published("bucketName"),
+		logBucket: "arn:aws:s3:::" + input(t, only(t, g, "aws:s3/bucketLoggingV2:BucketLoggingV2"), "targetBucket").(string),
+		topic:     w.arn(only(t, g, "aws:sns/topic:Topic")),
+		topicKey:  w.keyOf(only(t, g, "aws:sns/topic:Topic"), "kmsMasterKeyId"),
+		// The secrets are taken from their own resources, not from what the backend is told.
+		databaseSecret: w.secret("database-credentials"), adminToken: w.secret("compute-admin-token"),
+		environment: userData(t, g),
+	}
+	encryption, ok := g.Find("aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2", "storage-data")
+	require.True(t, ok)
+	p.dataKey = w.keyOf(encryption, "rules", 0, "applyServerSideEncryptionByDefault", "kmsMasterKeyId")
+
+	profile := w.byARN("aws:iam/instanceProfile:InstanceProfile",
+		input(t, only(t, g, "aws:ec2/launchTemplate:LaunchTemplate"), "iamInstanceProfile", "arn").(string))
+	p.backend = authz.Role(w.local("iam", "role/"+input(t, profile, "role").(string)))
+	task := only(t, g, "aws:ecs/taskDefinition:TaskDefinition")
+	p.execution = authz.Role(input(t, task, "executionRoleArn").(string))
+	p.agent = authz.Role(input(t, task, "taskRoleArn").(string))
+
+	container := agentContainer(t, g)
+	p.agentLogs, p.agentImages = container.LogConfiguration.Options["awslogs-group"], w.repository(container.Image)
+	p.backendLogs = between(t, p.environment, "--log-opt awslogs-group=", " ")
+	p.backendImages = w.repository(between(t, p.environment, "docker pull --quiet '", "'"))
+	p.metricsNamespace = between(t, p.environment, `"namespace": "`, `"`)
+	stage := only(t, g, "aws:apigateway/stage:Stage")
+	p.executionARN = w.local("execute-api", input(t, stage, "restApi").(string)+"/"+input(t, stage, "stageName").(string))
+	return p
+}
+
+func (w *world) secret(name string) string {
+	r, ok := w.g.Find("aws:secretsmanager/secret:Secret", name)
+	require.True(w.t, ok, name)
+	return w.arn(r)
+}
+
+// repository is the ARN of the repository in an image's URI.
+func (w *world) repository(image string) string {
+	_, path, _ := strings.Cut(image, "/")
+	path, _, ok := strings.Cut(path, "@")
+	require.True(w.t, ok, "%s is not a digest URI", image)
+	return w.local("ecr", "repository/"+path)
+}
+
+// needs are AWS's permissions for an operation of the SDK: the action, and whether it is on the bucket itself. With SSE-KMS
+// an operation that writes needs a data key, one that reads or assembles needs to decrypt.
+var sdkNeeds = map[string]struct {
+	actions []string
+	bucket  string // an action on the bucket
+	kms     []string
+}{
+	"s3.CreateMultipartUpload":   {actions: []string{"s3:PutObject"}, kms: []string{"kms:GenerateDataKey"}},
+	"s3.UploadPart":              {actions: []string{"s3:PutObject"}, kms: []string{"kms:GenerateDataKey", "kms:Decrypt"}},
+	"s3.ListParts":               {actions: []string{"s3:ListMultipartUploadParts"}, kms: []string{"kms:Decrypt"}},
+	"s3.CompleteMultipartUpload": {actions: []string{"s3:PutObject"}, kms: []string{"kms:Decrypt"}},
+	"s3.AbortMultipartUpload":    {actions: []string{"s3:AbortMultipartUpload"}},
+	"s3.PutObject":               {actions: []string{"s3:PutObject"}, kms: []string{"kms:GenerateDataKey"}},
+	// Without s3:ListBucket an object that does not exist is a 403, which the backend would not understand.
+	"s3.HeadObject":                 {actions: []string{"s3:GetObject"}, bucket: "s3:ListBucket"},
+	"s3.GetObject version":          {actions: []string{"s3:GetObjectVersion"}, kms: []string{"kms:Decrypt"}},
+	"s3.DeleteObject version":       {actions: []string{"s3:DeleteObjectVersion"}},
+	"secretsmanager.GetSecretValue": {actions: []string{"secretsmanager:GetSecretValue"}, kms: []string{"kms:Decrypt"}},
+}
+
+// sdk are the calls behind an operation of the SDK on a resource that is encrypted with a key.
+func (w *world) sdk(who authz.Principal, operation, resource, key string) []call {
+	n, ok := sdkNeeds[operation]
+	require.True(w.t, ok, "no permissions are known for %s", operation)
+	service, _, _ := strings.Cut(operation, ".")
+	var calls []call
+	for _, action := range n.actions {
+		calls = append(calls, call{who: who, action: action, resource: resource, inside: true, why: operation})
+	}
+	if n.bucket != "" {
+		bucket, _, _ := strings.Cut(resource, "/")
+		calls = append(calls, call{who: who, action: n.bucket, resource: bucket, inside: true, why: operation})
+	}
+	for _, action := range n.kms {
+		calls = append(calls, call{
+			who: who, action: action, resource: key, why: operation,
+			context: map[string]string{"kms:ViaService": service + "." + w.region + ".amazonaws.com"},
+		})
+	}
+	return calls
+}
+
+const (
+	file    = "/files/00000000-0000-4000-8000-000000000001"
+	stream  = ":log-stream:backend/i-0123456789abcdef0"
+	machine = "instance/i-0123456789abcdef0"
+)
+
+// backendCalls are those of the backend's code, which are read from it.
+func (w *world) backendCalls(p parties) []call {
+	var calls []call
+	for _, operation := range sdkCalls(w.t, "backend") {
+		if strings.HasPrefix(operation, "s3.") {
+			calls = append(calls, w.sdk(p.backend, operation, p.bucket+file, p.dataKey)...)
+			continue
+		}
+		for _, name := range []string{"database-credentials", "compute-admin-token"} {
+			r, _ := w.g.Find("aws:secretsmanager/secret:Secret", name)
+			calls = append(calls, w.sdk(p.backend, operation, w.arn(r), w.keyOf(r, "kmsKeyId"))...)
+		}
+	}
+	// What a URL signs is done by whoever has it, with the backend's permissions: users from the internet.
+	for _, c := range calls {
+		if c.why == "s3.UploadPart" || c.why == "s3.GetObject version" {
+			c.inside, c.why = false, c.why+" by a presigned URL, from outside"
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+func pullImage(who authz.Principal, repository string) []call {
+	calls := []call{{who: who, action: "ecr:GetAuthorizationToken", resource: "*", inside: true, why: "registry login"}}
+	for _, action := range []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"} {
+		calls = append(calls, call{who: who, action: action, resource: repository, inside: true, why: "image pull"})
+	}
+	return calls
+}
+
+func (w *world) writeLogs(who authz.Principal, group string) []call {
+	arn := w.local("logs", "log-group:"+group+stream)
+	return []call{
+		{who: who, action: "logs:CreateLogStream", resource: arn, inside: true, why: "log driver"},
+		{who: who, action: "logs:PutLogEvents", resource: arn, inside: true, why: "log driver"},
+	}
+}
+
+// hostCalls are those of docker, the CloudWatch agent and the SSM agent on an instance.
+func (w *world) hostCalls(p parties) []call {
+	calls := append(pullImage(p.backend, p.backendImages), w.writeLogs(p.backend, p.backendLogs)...)
+	calls = append(calls, w.writeLogs(p.backend, between(w.t, p.environment, `"log_group_name": "`, `"`))...)
+	calls = append(calls, call{
+		who: p.backend, action: "cloudwatch:PutMetricData", resource: "*", inside: true, why: "CloudWatch agent",
+		context: map[string]string{"cloudwatch:namespace": p.metricsNamespace},
+	})
+	for _, action := range []string{"ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenDataChannel"} {
+		calls = append(calls, call{who: p.backend, action: action, resource: "*", inside: true, why: "Session Manager"})
+	}
+	return append(calls, call{who: p.backend, action: "ssm:UpdateInstanceInformation", resource: w.local("ec2", machine), inside: true, why: "SSM agent"})
+}
+
+// invoke is a call of an API operation, with an id in the place of each parameter.
+func (p parties) invoke(who authz.Principal, o apitier.Operation) call {
+	path := strings.ReplaceAll(o.ARNPath(), "*", "00000000-0000-4000-8000-000000000001")
+	return call{who: who, action: "execute-api:Invoke", resource: p.executionARN + "/" + path, inside: true, why: o.ID}
+}
+
+func (w *world) gatewayOperations() []apitier.Operation {
+	document, err := apitier.Read(api.Document)
+	require.NoError(w.t, err)
+	return document.Operations()
+}
+
+// agentCalls are those of the agents' tasks: of ECS to start one, and of the agent, which are read from its code.
+func (w *world) agentCalls(p parties) []call {
+	calls := append(pullImage(p.execution, p.agentImages), w.writeLogs(p.execution, p.agentLogs)...)
+	byID := map[string]apitier.Operation{}
+	for _, o := range w.gatewayOperations() {
+		byID[o.ID] = o
+	}
+	for _, id := range agentOperations(w.t) {
+		require.Contains(w.t, byID, id, "the agent calls what the gateway does not have")
+		calls = append(calls, p.invoke(p.agent, byID[id]))
+	}
+	for _, r := range w.g.OfType("aws:efs/fileSystem:FileSystem") {
+		point := w.arn(only(w.t, w.g, "aws:efs/accessPoint:AccessPoint"))
+		for _, action := range []string{"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"} {
+			calls = append(calls, call{who: p.agent, action: action, resource: w.arn(r), why: "volume of the task", context: map[string]string{
+				"elasticfilesystem:AccessPointArn": point, "elasticfilesystem:AccessedViaMountTarget": "true",
+			}})
+		}
+	}
+	return calls
+}
+
+// packageCalls pass through the S3 endpoint to AWS's own buckets, without the stack's credentials.
+func (w *world) packageCalls() []call {
+	var calls []call
+	for bucket, why := range map[string]string{
+		"prod-" + w.region + "-starport-layer-bucket": "layers of images", "al2023-repos-" + w.region + "-de612dc2": "dnf",
+		"al2023-" + w.region: "dnf's mirror list", "aws-ssm-" + w.region: "SSM agent", "amazon-ssm-" + w.region: "SSM agent's updates",
+		"patch-baseline-snapshot-" + w.region: "patches", "amazoncloudwatch-agent-" + w.region: "CloudWatch agent",
+	} {
+		w.resource["arn:aws:s3:::"+bucket] = publicBucket(w.t)
+		calls = append(calls, call{who: authz.Anonymous(), action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/x", inside: true, why: why})
+	}
+	return calls
+}
+
+// agentContainer is the one container of the agents' task.
+func agentContainer(t require.TestingT, g *plan.Graph) fargate.Container {
+	tasks := g.OfType("aws:ecs/taskDefinition:TaskDefinition")
+	require.Len(t, tasks, 1)
+	text, _ := tasks[0].Revealed("containerDefinitions")
+	var containers []fargate.Container
+	require.NoError(t, json.Unmarshal([]byte(text.(string)), &containers))
+	require.Len(t, containers, 1)
+	return containers[0]
+}

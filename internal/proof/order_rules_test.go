@@ -1,0 +1,243 @@
+package proof
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+)
+
+// readiness is one rule: a resource of some type begins after the resources that it needs.
+type readiness struct {
+	name  string
+	of    []string
+	needs func(o *ordering, r plan.Resource) []plan.Resource
+	least int // how many pairs it is about at least, with everything switched on
+}
+
+// named returns the resources of a type whose name begins with a prefix.
+func ofType(prefix string, tokens ...string) func(*ordering, plan.Resource) []plan.Resource {
+	return func(o *ordering, _ plan.Resource) []plan.Resource {
+		var found []plan.Resource
+		for _, token := range tokens {
+			found = append(found, named(o.Graph, token, prefix)...)
+		}
+		return found
+	}
+}
+
+// where keeps the resources that an output or input of r refers to by a property of theirs.
+func (o *ordering) where(token, input string, value any) []plan.Resource {
+	return slices.DeleteFunc(o.OfType(token), func(r plan.Resource) bool { v, ok := r.Revealed(input); return !ok || v != value })
+}
+
+const (
+	logGroupType   = "aws:cloudwatch/logGroup:LogGroup"
+	attachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+	listenerType   = "aws:lb/listener:Listener"
+	subnetType     = "aws:ec2/subnet:Subnet"
+	joinedType     = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+	bucketType     = "aws:s3/bucketV2:BucketV2"
+	bucketPolicy   = "aws:s3/bucketPolicy:BucketPolicy"
+	alarmType      = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	stageType      = "aws:apigateway/stage:Stage"
+	secretType     = "aws:secretsmanager/secretVersion:SecretVersion"
+	templateType   = "aws:ec2/launchTemplate:LaunchTemplate"
+	taskType       = "aws:ecs/taskDefinition:TaskDefinition"
+)
+
+var readinessRules = []readiness{
+	{"instances start when their role is whole", []string{fleetType}, ofType("compute-", attachmentType), 3},
+	{"agents start when their roles are whole", []string{agentsType}, ofType("fargate-", attachmentType), 2},
+	{"flow logs begin when their role is whole", []string{"aws:ec2/flowLog:FlowLog"}, ofType("network-", attachmentType), 1},
+	{"the database's monitoring role is whole", []string{databaseType}, ofType("database-", attachmentType), 0},
+	{"API Gateway's logging role is whole", []string{"aws:apigateway/account:Account"}, ofType("api-", attachmentType), 1},
+	{"AWS Config's role is whole", []string{"aws:cfg/recorder:Recorder"}, ofType("monitoring-", attachmentType), 1},
+
+	{"instances write to a log group of the program's", []string{fleetType}, ofType("compute-", logGroupType), 1},
+	{"agents write to log groups of the program's", []string{agentsType}, ofType("fargate-", logGroupType), 1},
+	{"flow logs have their log group", []string{"aws:ec2/flowLog:FlowLog"}, ofType("network-", logGroupType), 1},
+	{"databases write to log groups of the program's", []string{databaseType}, exportedLogs, 4},
+	{"the stage writes to log groups of the program's", []string{stageType}, ofType("api-", logGroupType), 2},
+	{"the web ACL writes to a log group of the program's", []string{"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"},
+		ofType("monitoring-", logGroupType), 1},
+	{"log groups have their key", []string{logGroupType}, ofType("storage-logs", "aws:kms/key:Key"), 6},
+
+	{"the load balancer may write its access log", []string{balancerType}, accessLogPolicy, 1},
+	{"a bucket's access log is allowed where it goes", []string{"aws:s3/bucketLoggingV2:BucketLoggingV2"}, ofType("storage-logs", bucketPolicy), 1},
+	{"no policy before public access is blocked", []string{bucketPolicy}, sameBucket("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"), 3},
+	{"versioning before rules on old versions", []string{"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"},
+		sameBucket("aws:s3/bucketVersioningV2:BucketVersioningV2"), 2},
+	{"the bucket that instances are told of is finished", []string{templateType}, ofType("storage-data", finishedBucket...), 3},
+	{"the bucket that agents are told of is finished", []string{taskType}, ofType("storage-data", finishedBucket...), 3},
+	{"AWS Config may deliver", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("monitoring-config", bucketPolicy), 1},
+
+	{"instances find their secrets", []string{templateType}, ofType("", secretType), 2},
+	{"instances find their database", []string{templateType, fleetType}, ofType("database-instance", databaseType), 2},
+	{"images are pushed before they are pulled", []string{templateType}, ofType("images-backend", "awsx:ecr:Image", "docker-build:index:Image"), 2},
+	{"images are pushed before agents pull them", []string{taskType}, ofType("images-agent", "awsx:ecr:Image", "docker-build:index:Image"), 2},
+
+	{"the group's doors are open", []string{fleetType}, ofType("compute-", listenerType), 2},
+	{"the VPC link finds a listener", []string{"aws:apigateway/vpcLink:VpcLink"}, ofType("compute-gateway", listenerType), 1},
+	{"requests per target need a listener", []string{"aws:autoscaling/policy:Policy"}, forwarding, 1},
+	{"a refresh is guarded by alarms that exist", []string{fleetType}, guards, 3},
+	{"a deployment is guarded by alarms that exist", []string{agentsType}, ofType("fargate-agents-missing", alarmType), 1},
+
+	{"agents find the API", []string{agentsType}, ofType("", stageType), 1},
+	{"stages log by the account's role", []string{stageType}, ofType("", "aws:apigateway/account:Account"), 1},
+	{"the web ACL finds its stage and load balancer", []string{"aws:wafv2/webAclAssociation:WebAclAssociation"}, associated, 2},
+	{"capacity providers before the service", []string{agentsType}, ofType("", "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"), 1},
+	{"the file system is mountable and guarded", []string{agentsType},
+		ofType("", "aws:efs/mountTarget:MountTarget", "aws:efs/fileSystemPolicy:FileSystemPolicy", "aws:efs/accessPoint:AccessPoint"), 4},
+	{"a service before its scaling", []string{"aws:appautoscaling/target:Target"}, ofType("", agentsType), 1},
+
+	{"whoever publishes is allowed to", []string{alarmType, "aws:rds/eventSubscription:EventSubscription", "aws:budgets/budget:Budget", "aws:cloudwatch/eventTarget:EventTarget"},
+		ofType("", "aws:sns/topicPolicy:TopicPolicy"), 20},
+	{"addresses after the internet gateway", []string{"aws:ec2/eip:Eip"}, ofType("", "aws:ec2/internetGateway:InternetGateway"), 1},
+	{"recorder, channel, start", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("", "aws:cfg/recorder:Recorder"), 1},
+	{"the recorder starts with a channel", []string{"aws:cfg/recorderStatus:RecorderStatus"}, ofType("", "aws:cfg/deliveryChannel:DeliveryChannel"), 1},
+}
+
+var finishedBucket = []string{
+	bucketPolicy, "aws:s3/bucketVersioningV2:BucketVersioningV2",
+	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
+}
+
+// exportedLogs are the groups that AWS names after the database.
+func exportedLogs(o *ordering, r plan.Resource) []plan.Resource {
+	return slices.DeleteFunc(o.OfType(logGroupType), func(g plan.Resource) bool {
+		name, _ := g.State["name"].(string)
+		return !strings.HasPrefix(name, "/aws/rds/instance/"+r.Inputs["identifier"].(string)+"/")
+	})
+}
+
+func guards(o *ordering, r plan.Resource) []plan.Resource {
+	names, _ := r.Revealed("instanceRefresh", "preferences", "alarmSpecification", "alarms")
+	return slices.DeleteFunc(o.OfType(alarmType), func(alarm plan.Resource) bool {
+		list, _ := names.([]any)
+		return !slices.Contains(list, alarm.State["name"])
+	})
+}
+
+func accessLogPolicy(o *ordering, r plan.Resource) []plan.Resource {
+	bucket, ok := r.Revealed("accessLogs", "bucket")
+	if !ok {
+		return nil
+	}
+	return o.where(bucketPolicy, "bucket", bucket)
+}
+
+func sameBucket(token string) func(*ordering, plan.Resource) []plan.Resource {
+	return func(o *ordering, r plan.Resource) []plan.Resource {
+		bucket, _ := r.Revealed("bucket")
+		return o.where(token, "bucket", bucket)
+	}
+}
+
+func forwarding(o *ordering, r plan.Resource) []plan.Resource {
+	if kind, _ := r.Revealed("targetTrackingConfiguration", "predefinedMetricSpecification", "predefinedMetricType"); kind != "ALBRequestCountPerTarget" {
+		return nil
+	}
+	return slices.DeleteFunc(named(o.Graph, listenerType, "compute-http"), func(l plan.Resource) bool {
+		_, forwards := l.Revealed("defaultActions", 0, "targetGroupArn")
+		return !forwards
+	})
+}
+
+func associated(o *ordering, r plan.Resource) []plan.Resource {
+	return slices.DeleteFunc(slices.Concat(o.OfType(stageType), o.OfType(balancerType)), func(target plan.Resource) bool {
+		return target.State["arn"] != r.Inputs["resourceArn"]
+	})
+}
+
+// In a stack with everything switched on, no rule is about nothing: it would hold for ever.
+func TestOrderRulesAreAboutSomething(t *testing.T) {
+	t.Parallel()
+	everything := variant{stack: "dev", overrides: map[string]string{
+		"network.nat": "instance", "fargate.persistentStorage": "true", "network.interfaceEndpoints[0]": "ssm", "compute.allowedCidrs[0]": "203.0.113.0/24",
+		"monitoring.waf": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",
+		"monitoring.alertEmails[0]": "ops@example.com", "database.replicas": "1",
+	}}
+	o := order(everything.plan(t))
+	for _, c := range orderChecks {
+		t.Run(c.name, func(t *testing.T) { c.test(t, o) })
+	}
+	for _, rule := range readinessRules {
+		pairs := 0
+		for _, token := range rule.of {
+			for _, r := range o.OfType(token) {
+				pairs += len(rule.needs(o, r))
+			}
+		}
+		require.GreaterOrEqual(t, pairs, rule.least, rule.name)
+	}
+}
+
+// Whatever must be ready is finished before the one that needs it begins. Every log group, role and secret is some rule's.
+func whatMustBeReadyIs(t *testing.T, o *ordering) {
+	covered := map[string]bool{}
+	for _, rule := range readinessRules {
+		for _, token := range rule.of {
+			for _, r := range o.OfType(token) {
+				for _, earlier := range rule.needs(o, r) {
+					covered[earlier.Key()] = true
+					assert.True(t, o.after(r, earlier), "%s: %s does not wait for %s", rule.name, r.Key(), earlier.Key())
+				}
+			}
+		}
+	}
+	for _, token := range []string{logGroupType, attachmentType, secretType, listenerType, bucketPolicy} {
+		for _, r := range o.OfType(token) {
+			assert.True(t, covered[r.Key()], "no rule says who waits for %s", r.Key())
+		}
+	}
+}
+
+// Who is put into a subnet waits until it is joined to its route table, and the table leads out where it should; private
+// instances and tasks wait for the S3 endpoint too, or their first bytes would go through the NAT.
+func subnetsAreReady(t *testing.T, o *ordering) {
+	// Nothing leaves these by itself.
+	passive := []string{joinedType, endpointType}
+	checked := 0
+	for _, s := range o.OfType(subnetType) {
+		for _, r := range o.mentioning(s.ID) {
+			if slices.Contains(passive, r.Type) {
+				continue
+			}
+			joined := o.where(joinedType, "subnetId", s.ID)
+			require.Len(t, joined, 1)
+			needed := append(joined, o.where(routeType, "routeTableId", joined[0].Inputs["routeTableId"])...)
+			if r.Type == fleetType || r.Type == agentsType {
+				needed = append(needed, named(o.Graph, endpointType, "network-s3")...)
+				require.Len(t, needed, 3, r.Key())
+			}
+			for _, earlier := range needed {
+				checked++
+				assert.True(t, o.after(r, earlier), "%s does not wait for %s", r.Key(), earlier.Key())
+			}
+		}
+	}
+	require.Greater(t, checked, 20)
+}
+
+// Whoever starts in a security group finds its rules: what it must reach is open, and what may reach it.
+func groupsAreReady(t *testing.T, o *ordering) {
+	checked := 0
+	for _, g := range o.OfType("aws:ec2/securityGroup:SecurityGroup") {
+		rules := slices.Concat(o.where(ingressType, "securityGroupId", g.ID), o.where(egressType, "securityGroupId", g.ID))
+		for _, r := range o.mentioning(g.ID) {
+			for _, rule := range rules {
+				if strings.HasPrefix(r.Type, "aws:vpc/") || rule.Type == ingressType && g.Name == "network-load-balancer" {
+					continue // who may come does not matter to the start of the public load balancer
+				}
+				checked++
+				assert.True(t, o.after(r, rule), "%s does not wait for %s", r.Key(), rule.Key())
+			}
+		}
+	}
+	require.GreaterOrEqual(t, checked, 8)
+}

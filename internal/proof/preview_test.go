@@ -1,0 +1,173 @@
+package proof
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+)
+
+// update is what an update does to a shipped stack: from one setting of some keys to another.
+func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
+	t.Helper()
+	before := planned(t, stack)
+	if len(from) > 0 {
+		before = plannedWith(t, stack, from)
+	}
+	_, diff, err := plan.Compare(t.Context(), before, configured(stack, to))
+	require.NoError(t, err)
+	return diff
+}
+
+// steps is one line for each resource to which an update does something: the action, the resource and, where it stays, the
+// inputs that change.
+func steps(d *plan.Diff) []string {
+	var out []string
+	for _, c := range d.Resources {
+		if c.Action == plan.Keep {
+			continue
+		}
+		inputs := map[string]bool{}
+		for _, p := range c.Properties {
+			if !p.Option && !p.Ignored {
+				inputs[strings.FieldsFunc(p.Path, func(r rune) bool { return r == '.' || r == '[' })[0]] = true
+			}
+		}
+		kind := c.Type[strings.LastIndex(c.Type, ":")+1:]
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s: %s", c.Action, kind, c.Name, strings.Join(slices.Sorted(maps.Keys(inputs)), " "))))
+	}
+	return out
+}
+
+// Each change does to the stack what is listed, and nothing else; nothing is replaced that is protected, and no
+// replacement leaves a gap.
+func TestUpdatesChangeWhatTheyShould(t *testing.T) {
+	t.Parallel()
+	for name, c := range updates() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := update(t, c.stack, c.from, c.to)
+			require.ElementsMatch(t, c.want, steps(d))
+			for _, change := range d.Resources {
+				require.False(t, change.Refused(), change.Key())
+				require.False(t, change.DeletedFirst, change.Key())
+			}
+		})
+	}
+}
+
+// What a stack that lasts stands in neither moves nor goes: nothing could follow it.
+func TestTheNetworkStays(t *testing.T) {
+	t.Parallel()
+	refused := func(stack, key, value string) (kinds map[string]int) {
+		kinds = map[string]int{}
+		for _, c := range update(t, stack, nil, setting(key, value)).Resources {
+			if c.Refused() {
+				kinds[c.Type]++
+			}
+		}
+		return kinds
+	}
+	require.Equal(t, map[string]int{"aws:ec2/vpc:Vpc": 1, "aws:ec2/subnet:Subnet": 12}, refused("prod", "network.cidr", "10.11.0.0/16"))
+	require.Equal(t, map[string]int{"aws:ec2/subnet:Subnet": 4}, refused("prod", "network.azCount", "2"))
+	require.Empty(t, refused("dev", "network.cidr", "10.11.0.0/16"), "dev can be destroyed")
+}
+
+// A minor version is nobody's to set: RDS moves to it by itself, no input of the program names one, and so no update sees
+// that it happened.
+func TestMinorVersionsAreNotInThePlan(t *testing.T) {
+	t.Parallel()
+	for _, stack := range []string{"dev", "prod"} {
+		for _, r := range planned(t, stack).OfType("aws:rds/instance:Instance") {
+			if version, ok := r.Get("engineVersion"); ok { // a replica has its source's
+				require.Equal(t, "17", version, r.Key())
+			}
+			require.Equal(t, true, input(t, r, "autoMinorVersionUpgrade"), r.Key())
+		}
+		require.True(t, update(t, stack, nil, nil).Empty(), "an update of what is there already")
+	}
+	_, err := plan.Run(t.Context(), configured("prod", setting("database.engineVersion", "17.6")))
+	require.ErrorContains(t, err, "database.engineVersion")
+}
+
+// Tags reach nearly every resource. They replace nothing, and what is protected takes them as well.
+func TestTagsReplaceNothing(t *testing.T) {
+	t.Parallel()
+	d := update(t, "prod", nil, map[string]string{"stack.tags.team": "payments"})
+	require.Empty(t, d.Keys(plan.Create, plan.Delete, plan.Replace))
+	require.Greater(t, len(d.Keys(plan.Update)), 100)
+}
+
+// What the newest image of Amazon Linux is changes without us: it moves no instance, until the stack names an image.
+func TestNewerMachineImagesAreIgnored(t *testing.T) {
+	t.Parallel()
+	for _, stack := range []string{"dev", "prod"} {
+		template := only(t, planned(t, stack), "aws:ec2/launchTemplate:LaunchTemplate")
+		require.Contains(t, template.IgnoreChanges, "imageId")
+		require.ElementsMatch(t, []string{
+			"update Group compute-group: " + map[string]string{"dev": "mixedInstancesPolicy", "prod": "launchTemplate"}[stack],
+			"update LaunchTemplate compute-instance-arm64: imageId",
+		}, steps(update(t, stack, nil, map[string]string{"compute.amiId": "ami-0123456789abcdef0"})))
+	}
+}
+
+// switches are settings under which the program registers other resources.
+var switches = map[string]struct {
+	stack     string
+	overrides map[string]string
+}{
+	"NAT instance":       {"dev", map[string]string{"network.nat": "instance"}},
+	"gateway per zone":   {"dev", map[string]string{"network.nat": "one-per-az", "network.azCount": "3"}},
+	"four zones":         {"prod", map[string]string{"network.azCount": "4"}},
+	"no flow logs":       {"dev", map[string]string{"network.flowLogs": "false"}},
+	"HTTPS":              {"dev", map[string]string{"compute.certificateArn": certificateARN, "compute.allowedCidrs[0]": "0.0.0.0/0"}},
+	"on demand":          {"dev", map[string]string{"compute.spot": "false", "fargate.spotWeight": "0"}},
+	"Spot":               {"prod", map[string]string{"compute.spot": "true"}},
+	"a machine image":    {"prod", map[string]string{"compute.amiId": "ami-0123456789abcdef0"}},
+	"given images":       {"prod", map[string]string{"images.backend": digest("backend", "a"), "images.agent": digest("agent", "a")}},
+	"persistent storage": {"prod", map[string]string{"fargate.persistentStorage": "true"}},
+	"replicas":           {"prod", map[string]string{"database.replicas": "2"}},
+	"another API owner":  {"prod", map[string]string{"api.manageAccountLogging": "false"}},
+	"boundary and tags": {"prod", map[string]string{
+		"stack.permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary", "stack.tags.team": "payments",
+	}},
+	"every guard": {"dev", map[string]string{
+		"monitoring.waf": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",
+		"monitoring.alertEmails[0]": "ops@example.com",
+	}},
+}
+
+// A first preview knows no outputs. It registers the same resources under the same names all the same, with every option:
+// nothing that decides what there is may come from an output. Turning an option on or off replaces nothing protected;
+// only a zone more cannot go again where data is kept.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for name, o := range switches {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := configured(o.stack, o.overrides)
+			shaped, on, err := plan.Compare(t.Context(), planned(t, o.stack), at)
+			require.NoError(t, err)
+			require.NotEmpty(t, steps(on), "the option does nothing")
+			off := plan.NewDiff(shaped, planned(t, o.stack))
+			for _, c := range slices.Concat(on.Resources, off.Resources) {
+				stays := o.stack == "prod" && c.Action == plan.Delete && c.Type == "aws:ec2/subnet:Subnet"
+				require.Equal(t, stays, c.Refused(), c.Key())
+			}
+			at.Unknown = true
+			unknown, err := plan.Run(t.Context(), at)
+			require.NoError(t, err)
+			require.Empty(t, plan.NewDiff(shaped, unknown).Keys(plan.Create, plan.Delete), "to a first preview")
+			for _, r := range shaped.Resources {
+				if r.Custom && !r.Remote {
+					require.True(t, plan.Reviewed(r.Type), "what replaces a %s? add it to internal/plan/replaces.go", r.Type)
+				}
+			}
+		})
+	}
+}

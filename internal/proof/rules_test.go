@@ -1,0 +1,146 @@
+package proof
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+	"scalable-backend/internal/proof/rules"
+	"scalable-backend/internal/stack"
+	"scalable-backend/system"
+)
+
+// ledger is a new one, with all waivers.
+func ledger(t *testing.T) *rules.Ledger {
+	t.Helper()
+	waivers, err := rules.Waivers()
+	require.NoError(t, err)
+	return rules.NewLedger(waivers)
+}
+
+// unwaived are a rule's findings without an exception in this kind of stack, and what to do about them.
+func unwaived(waivers *rules.Ledger, result rules.Result, stack string) (problems []string) {
+	for _, f := range result.Findings {
+		if _, ok := waivers.Waived(f, stack); !ok {
+			problems = append(problems, fmt.Sprintf("%s\nfix it, or waive it in internal/proof/rules/waivers.yaml: rule %s, resource %s, stacks [%s]",
+				f, f.Rule, f.Subject(), stack))
+		}
+	}
+	return problems
+}
+
+// Every rule holds in the shipped stacks or is waived, and no waiver is there for nothing.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for _, stack := range []string{rules.Dev, rules.Prod} {
+		t.Run(stack, func(t *testing.T) {
+			waivers := ledger(t)
+			for _, result := range rules.Evaluate(planned(t, stack), stack == rules.Prod) {
+				if len(result.Subjects) == 0 {
+					continue // for other stacks; that each is about something somewhere is shown below
+				}
+				t.Run(result.Rule.Case(), func(t *testing.T) {
+					for _, problem := range unwaived(waivers, result, stack) {
+						t.Error(problem)
+					}
+				})
+			}
+			for _, v := range waivers.Unused(stack) {
+				t.Errorf("nothing needs the waiver of %s for %s in %s: remove it", v.Rule, v.Resource, stack)
+			}
+		})
+	}
+}
+
+// configurations is how many are generated; RULES_SEED and RULES_CONFIGURATIONS make others, or more of them.
+func generatorSettings(t *testing.T) (seed uint64, n int) {
+	t.Helper()
+	number := func(name string, otherwise int) int {
+		v, err := strconv.Atoi(cmp.Or(os.Getenv(name), strconv.Itoa(otherwise)))
+		require.NoError(t, err, name)
+		return v
+	}
+	return uint64(number("RULES_SEED", 1)), number("RULES_CONFIGURATIONS", 200)
+}
+
+// Whatever an owner may configure, the rules hold, or are waived as the owner's choice. A rule that has never been about
+// anything, or a waiver that was never needed, proves nothing.
+func TestRulesInGeneratedConfigurations(t *testing.T) {
+	t.Parallel()
+	seed, n := generatorSettings(t)
+	t.Logf("seed %d; again with RULES_SEED=%d, one of them with -run '%s/all/%s'", seed, seed, t.Name(), "configuration-<n>$")
+	var mu sync.Mutex
+	waivers, asked, done := ledger(t), map[string]int{}, 0
+	note := func(results []rules.Result) (open []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		for _, r := range results {
+			asked[r.Rule.Name] += len(r.Subjects)
+			open = append(open, unwaived(waivers, r, rules.Generated)...)
+		}
+		return open
+	}
+	t.Run("all", func(t *testing.T) {
+		for i := range n {
+			t.Run(fmt.Sprintf("configuration-%d", i), func(t *testing.T) {
+				t.Parallel()
+				c, g := generated(t, seed, i)
+				open := note(rules.Evaluate(g, c.production))
+				require.Empty(t, open, "%s\nstack %s\n%s", strings.Join(open, "\n"), c.stack, c.text)
+			})
+		}
+	})
+	if done < 200 || t.Failed() {
+		return // some were left out on purpose
+	}
+	for _, r := range rules.All() {
+		require.NotZero(t, asked[r.Name], "no configuration has anything that %s is about: it cannot fail", r.Name)
+	}
+	for _, v := range waivers.Unused(rules.Generated) {
+		t.Errorf("no configuration needs the waiver of %s for %s: remove it", v.Rule, v.Resource)
+	}
+}
+
+// The stacks in the root are their owner's. Each plans, and holds the rules or has an exception that an owner's choice may have.
+func TestRulesInTheOwnersStacks(t *testing.T) {
+	t.Parallel()
+	stacks := plan.Stacks(root)
+	require.NotEmpty(t, stacks)
+	for _, name := range stacks {
+		t.Run(name, func(t *testing.T) {
+			g, err := plan.Run(t.Context(), plan.Options{Dir: root, Program: system.Program, Stack: name})
+			require.NoError(t, err)
+			waivers := ledger(t)
+			for _, result := range rules.Evaluate(g, stack.Production(name)) {
+				for _, problem := range unwaived(waivers, result, rules.Generated) {
+					t.Error(problem)
+				}
+			}
+		})
+	}
+}
+
+// The page is what the rules say today. make golden renews it.
+func TestSecurityPage(t *testing.T) {
+	t.Parallel()
+	waivers, err := rules.Waivers()
+	require.NoError(t, err)
+	want := rules.Page(planned(t, rules.Dev), planned(t, rules.Prod), waivers)
+	require.NotContains(t, want, "**open**")
+	file := filepath.Join(root, "docs/security.md")
+	if *updateFiles {
+		require.NoError(t, os.WriteFile(file, []byte(want), 0o644)) //nolint:gosec // a page for everyone
+	}
+	have, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, want, string(have), "docs/security.md is out of date: run make golden")
+}

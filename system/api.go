@@ -1,0 +1,26 @@
+package system
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	apitier "scalable-backend/api"
+)
+
+// addAPI makes the REST API in front of the gateway door.
+func (s *system) addAPI(ctx *pulumi.Context) (err error) {
+	s.api, err = apitier.New(ctx, "api", &apitier.Args{
+		Stack:                s.at,
+		Document:             s.document,
+		StageName:            stageName,
+		LoadBalancerARN:      s.compute.GatewayLoadBalancerARN,
+		LoadBalancerDNSName:  s.compute.GatewayLoadBalancerDNSName,
+		Port:                 gatewayPort,
+		ThrottleRate:         s.cfg.API.ThrottleRate,
+		ThrottleBurst:        s.cfg.API.ThrottleBurst,
+		ManageAccountLogging: s.cfg.API.ManageAccountLogging,
+		Tracing:              s.cfg.Production,
+		LogRetentionDays:     s.cfg.Monitoring.LogRetentionDays,
+		LogsKeyARN:           s.storage.LogsKeyARN,
+	})
+	return err
+}

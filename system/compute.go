@@ -1,0 +1,47 @@
+package system
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/compute"
+	"scalable-backend/services/backend/metrics"
+)
+
+// addCompute makes both doors and the group of instances behind them.
+func (s *system) addCompute(ctx *pulumi.Context) (err error) {
+	s.compute, err = compute.New(ctx, "compute", &compute.Args{
+		Stack:                              s.at,
+		VPCID:                              s.network.VPCID,
+		PublicSubnetIDs:                    s.network.PublicSubnetIDs,
+		BackendSubnetIDs:                   s.network.BackendSubnetIDs,
+		LoadBalancerSecurityGroupID:        s.network.SecurityGroups.LoadBalancer,
+		GatewayLoadBalancerSecurityGroupID: s.network.SecurityGroups.GatewayLoadBalancer,
+		BackendSecurityGroupID:             s.network.SecurityGroups.Backend,
+		InstanceType:                       s.cfg.Compute.InstanceType,
+		MinSize:                            s.cfg.Compute.MinSize,
+		DesiredCapacity:                    s.cfg.Compute.DesiredCapacity,
+		MaxSize:                            s.cfg.Compute.MaxSize,
+		Spot:                               s.cfg.Compute.Spot,
+		CPUTarget:                          s.cfg.Compute.CPUTarget,
+		RequestsPerTarget:                  s.cfg.Compute.RequestsPerTarget,
+		CertificateARN:                     s.cfg.Compute.CertificateARN,
+		AMIID:                              s.cfg.Compute.AMIID,
+		IgnoreRollbackAlarms:               s.cfg.Compute.IgnoreRollbackAlarms,
+		DeletionProtection:                 s.cfg.Database.DeletionProtection,
+		DetailedMonitoring:                 s.cfg.Production,
+		Notifications:                      s.cfg.Production,
+		StageName:                          stageName,
+		MetricsNamespace:                   metrics.DefaultNamespace,
+		LogRetentionDays:                   s.cfg.Monitoring.LogRetentionDays,
+		Image:                              s.images.Backend,
+		RepositoryARN:                      s.images.BackendRepositoryARN,
+		BucketName:                         s.storage.BucketName,
+		BucketARN:                          s.storage.BucketARN,
+		DataKeyARN:                         s.storage.DataKeyARN,
+		LogBucketName:                      s.storage.LogBucketName,
+		LogsKeyARN:                         s.storage.LogsKeyARN,
+		DatabaseSecretARN:                  s.database.SecretARN,
+		AlarmTopicARN:                      s.alerts.TopicARN,
+	})
+	return err
+}

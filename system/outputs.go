@@ -1,0 +1,35 @@
+package system
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// export names the stack's outputs.
+func (s *system) export(ctx *pulumi.Context) {
+	ctx.Export("loadBalancerUrl", s.compute.LoadBalancerURL)
+	ctx.Export("apiUrl", s.api.URL)
+	ctx.Export("bucketName", s.storage.BucketName)
+	ctx.Export("databaseEndpoint", s.database.Endpoint)
+	ctx.Export("databaseSecretArn", s.database.SecretARN)
+	ctx.Export("adminTokenSecretArn", s.compute.AdminTokenSecretARN)
+	ctx.Export("clusterName", s.fargate.ClusterName)
+	ctx.Export("serviceName", s.fargate.ServiceName)
+	ctx.Export("autoScalingGroupName", s.compute.AutoScalingGroupName)
+	ctx.Export("backendRepositoryUrl", s.images.BackendRepositoryURL)
+	ctx.Export("agentRepositoryUrl", s.images.AgentRepositoryURL)
+	ctx.Export("dashboardUrl", s.monitoring.DashboardURL)
+	if s.cfg.Database.Replicas > 0 {
+		ctx.Export("databaseReplicaEndpoints", s.database.ReplicaEndpoints)
+	}
+	groups := pulumi.StringMap{
+		"backend": s.compute.LogGroupName,
+		"agents":  s.fargate.LogGroupName,
+		"api":     s.api.LogGroupName,
+	}
+	if s.cfg.Network.FlowLogs {
+		groups["flowLogs"] = s.network.FlowLogGroupName
+	}
+	ctx.Export("logGroups", groups)
+	if s.cfg.Fargate.PersistentStorage {
+		ctx.Export("fileSystemId", s.fargate.FileSystemID)
+		ctx.Export("accessPointId", s.fargate.AccessPointID)
+	}
+}

@@ -1,0 +1,101 @@
+// Package system is the program: configuration in, one component for each tier, outputs out. It alone knows every tier, and
+// hands to each what the ones before it made.
+package system
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	apitier "scalable-backend/api"
+	"scalable-backend/compute"
+	"scalable-backend/config"
+	"scalable-backend/database"
+	"scalable-backend/fargate"
+	"scalable-backend/images"
+	"scalable-backend/internal/stack"
+	"scalable-backend/monitoring"
+	"scalable-backend/network"
+	"scalable-backend/services/api"
+	"scalable-backend/storage"
+)
+
+// Facts that tiers share and no stack changes.
+const (
+	stageName   = "live" // of the REST API; agents and backend know it as the first segment of the path
+	gatewayPort = 8081   // where the backend serves API Gateway
+)
+
+// Program reads the stack's configuration and deploys the system that it asks for.
+func Program(ctx *pulumi.Context) error {
+	cfg, err := config.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if err := refusePlaceholders(ctx, cfg); err != nil {
+		return err
+	}
+	return deploy(ctx, cfg)
+}
+
+// refusePlaceholders warns of documentation values in a preview and refuses them in an update.
+func refusePlaceholders(ctx *pulumi.Context, cfg config.Config) error {
+	left := cfg.Placeholders()
+	if len(left) == 0 {
+		return nil
+	}
+	text := "the stack still has documentation values:\n" + strings.Join(left, "\n")
+	if ctx.DryRun() {
+		return ctx.Log.Warn(text, nil)
+	}
+	return errors.New(text)
+}
+
+// system is a stack in the making: its configuration, where it is, and the tiers that are there already.
+type system struct {
+	cfg      config.Config
+	at       stack.Info
+	zones    []string // names of the availability zones
+	document *apitier.Document
+
+	alerts     *monitoring.Alerts
+	storage    *storage.Storage
+	network    *network.Network
+	database   *database.Database
+	images     *images.Images
+	compute    *compute.Compute
+	api        *apitier.API
+	fargate    *fargate.Fargate
+	monitoring *monitoring.Monitoring
+}
+
+// deploy composes the tiers, in this order: each gets what the ones before it made.
+func deploy(ctx *pulumi.Context, cfg config.Config) error {
+	at, zones, err := locate(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	document, err := apitier.Read(api.Document)
+	if err != nil {
+		return err
+	}
+	s := &system{cfg: cfg, at: at, zones: zones, document: document}
+	for _, add := range []func(*pulumi.Context) error{
+		s.addAlerts,
+		s.addStorage,
+		s.addNetwork,
+		s.addDatabase,
+		s.addImages,
+		s.addCompute,
+		s.addAPI,
+		s.addFargate,
+		s.addMonitoring,
+	} {
+		if err := add(ctx); err != nil {
+			return err
+		}
+	}
+	s.export(ctx)
+	return nil
+}
