@@ -51,6 +51,7 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage)' -update
+	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
 	@git diff --stat -- testdata docs
 

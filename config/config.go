@@ -1,12 +1,12 @@
 // Package config is the stack's configuration: Load reads it from the Pulumi engine, Parse checks every key and every
 // combination, and Config holds it typed. Whatever is wrong is reported in one Error, before any resource is registered.
-// A new key is one line in schema and one field in Config.
+// A new key is a field and a line of settings in the file of its tier; docs/configuration.md is written from these.
 package config
 
 import "strings"
 
 // Config is a stack's configuration after every check. The fields are named like the keys that set them; their meaning,
-// defaults and limits are in docs/configuration.md.
+// units, defaults and limits stand in the settings method of each object, and in docs/configuration.md.
 type Config struct {
 	Project, Stack    string
 	Region            string   // aws:region
@@ -24,73 +24,8 @@ type Config struct {
 	// Production holds for stacks named prod or production, alone or as a part of the name: they may not do without what
 	// protects data and people.
 	Production bool
-	// Disposable stacks leave nothing behind when they are destroyed. It is the other face of database.deletionProtection.
+	// Disposable stacks leave nothing behind when they are destroyed: those without database.deletionProtection.
 	Disposable bool
-}
-
-// Network is the object under "network".
-type Network struct {
-	CIDR               string
-	AZCount            int
-	NAT                string // "instance", "single" or "one-per-az"
-	InterfaceEndpoints []string
-	FlowLogs           bool
-}
-
-// Database is the object under "database".
-type Database struct {
-	InstanceClass, EngineVersion          string
-	MultiAZ                               bool
-	AllocatedStorage, MaxAllocatedStorage int // GiB
-	BackupRetentionDays                   int
-	DeletionProtection                    bool
-	Replicas                              int
-	PasswordVersion                       int
-}
-
-// Compute is the object under "compute".
-type Compute struct {
-	InstanceType                      string
-	Architecture                      string // derived: "arm64" or "x86_64"
-	MinSize, DesiredCapacity, MaxSize int
-	Spot                              bool
-	CPUTarget, RequestsPerTarget      int
-	CertificateARN                    string
-	AllowedCIDRs                      []string
-	AMIID                             string
-	IgnoreRollbackAlarms              bool
-}
-
-// Fargate is the object under "fargate".
-type Fargate struct {
-	CPU, Memory                      int
-	MinTasks, DesiredTasks, MaxTasks int
-	SpotWeight, BacklogPerTask       int
-	EphemeralStorage                 int // GiB
-	PersistentStorage                bool
-	RetainHours                      int
-}
-
-// Images is the object under "images".
-type Images struct{ Backend, Agent string }
-
-// API is the object under "api".
-type API struct {
-	ThrottleRate, ThrottleBurst int
-	ManageAccountLogging        bool
-}
-
-// Monitoring is the object under "monitoring".
-type Monitoring struct {
-	AlertEmails                          []string
-	MonthlyBudgetUSD, LogRetentionDays   int
-	WAF, GuardDuty, AWSConfig, Inspector bool
-}
-
-// Governance is the object under "stack": what an organisation demands of everything in it.
-type Governance struct {
-	PermissionsBoundaryARN string
-	Tags                   map[string]string
 }
 
 // HTTPS tells whether the load balancer has a certificate to serve with.

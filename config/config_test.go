@@ -49,21 +49,16 @@ func problemsOf(t require.TestingT, err error) []problem {
 	return invalid.problems
 }
 
+// TestDefaults: what each key defaults to is in docs/configuration.md, which TestConfigurationReference holds to the schema.
 func TestDefaults(t *testing.T) {
 	c, err := Parse(testProject, "staging", raw())
 	require.NoError(t, err)
-	require.Equal(t, Config{
-		Project: testProject, Stack: "staging", Region: "us-east-1",
-		Network: Network{CIDR: "10.20.0.0/16", AZCount: 2, NAT: "single", FlowLogs: true},
-		Database: Database{InstanceClass: "db.t4g.micro", EngineVersion: "17", AllocatedStorage: 20, MaxAllocatedStorage: 100,
-			BackupRetentionDays: 7, DeletionProtection: true, PasswordVersion: 1},
-		Compute: Compute{InstanceType: "t4g.small", Architecture: "arm64", MinSize: 1, DesiredCapacity: 1, MaxSize: 3,
-			CPUTarget: 60, RequestsPerTarget: 1000},
-		Fargate: Fargate{CPU: 256, Memory: 512, MinTasks: 1, DesiredTasks: 1, MaxTasks: 4, SpotWeight: 4, BacklogPerTask: 20,
-			EphemeralStorage: 21, RetainHours: 24},
-		API:        API{ThrottleRate: 50, ThrottleBurst: 100, ManageAccountLogging: true},
-		Monitoring: Monitoring{MonthlyBudgetUSD: 150, LogRetentionDays: 14},
-	}, c)
+	require.Equal(t, testProject, c.Project)
+	require.Equal(t, "staging", c.Stack)
+	require.Equal(t, "us-east-1", c.Region)
+	require.True(t, c.Database.DeletionProtection, "data is safe where nobody has said anything")
+	require.Empty(t, c.Compute.AllowedCIDRs, "nobody reaches the load balancer")
+	require.Equal(t, "arm64", c.Compute.Architecture)
 	require.False(t, c.HTTPS())
 	require.Equal(t, "aws", c.Partition())
 

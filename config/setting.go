@@ -17,6 +17,7 @@ var errNotAllowed = errors.New("not allowed")
 type setting struct {
 	key     string // tier.name
 	allowed string // what it takes, in words
+	meaning string // for docs/configuration.md
 	example string // a value that it takes, for commands
 	element string // the place of an element in it, for commands: "[0]" of a list; "" of a single value
 	// decode checks a JSON value and stores it. What it finds wrong it returns by its place in the value: "" for the whole,
@@ -31,6 +32,11 @@ type fault struct {
 	value   any
 	detail  string // why it is not allowed, where that is not obvious
 	example string // the nearest value that is allowed, where there is one
+}
+
+func (s *setting) means(text string) *setting {
+	s.meaning = text
+	return s
 }
 
 func (s *setting) tier() string { return s.key[:strings.IndexByte(s.key, '.')] }

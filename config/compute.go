@@ -1,0 +1,45 @@
+package config
+
+// Compute is the object under "compute".
+type Compute struct {
+	InstanceType                      string
+	Architecture                      string // derived: "arm64" or "x86_64"
+	MinSize, DesiredCapacity, MaxSize int
+	Spot                              bool
+	CPUTarget, RequestsPerTarget      int
+	CertificateARN                    string
+	AllowedCIDRs                      []string
+	AMIID                             string
+	IgnoreRollbackAlarms              bool
+}
+
+func (c *Compute) settings() []*setting {
+	return []*setting{
+		text("compute.instanceType", &c.InstanceType, "t4g.small", "an EC2 instance type that runs Linux", validInstanceType).
+			means("The backend's instances. Images are built for its architecture, for the agents too."),
+		integer("compute.minSize", &c.MinSize, 1, 1, 500).
+			means("Fewest instances. At least 2 in production, so that a zone may fail."),
+		integer("compute.desiredCapacity", &c.DesiredCapacity, 1, 1, 500).
+			means("Instances at creation. Scaling moves the number afterwards, and updates leave it alone."),
+		integer("compute.maxSize", &c.MaxSize, 3, 1, 500).
+			means("Most instances that scaling may start."),
+		boolean("compute.spot", &c.Spot, false).
+			means("Takes every instance above the first from Spot capacity: far cheaper, and taken back at two minutes' notice."),
+		integer("compute.cpuTarget", &c.CPUTarget, 60, 10, 90).
+			means("Average CPU in percent that scaling keeps."),
+		integer("compute.requestsPerTarget", &c.RequestsPerTarget, 1000, 1, 1_000_000).
+			means("Requests per instance and minute that scaling keeps."),
+		optional("compute.certificateArn", &c.CertificateARN, "the ARN of an ACM certificate in the stack's region",
+			"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000", matches(certificate)).
+			means("The load balancer's ACM certificate, of the stack's own region and account. With one it serves HTTPS and " +
+				"redirects HTTP; without one, HTTP only. Required in production."),
+		list("compute.allowedCidrs", &c.AllowedCIDRs, "a list of IPv4 ranges", "203.0.113.0/24", validSource).
+			means("Who may reach the load balancer. Empty means nobody. Ranges must not overlap. A range broader than /8 is the " +
+				"internet, and wants a certificate: over plain HTTP, tokens would travel in the clear."),
+		optional("compute.amiId", &c.AMIID, "the ID of an Amazon Linux 2023 image", "ami-0123456789abcdef0", matches(amiID)).
+			means("The instances' image. Empty takes the newest Amazon Linux 2023 at creation and ignores later ones; set it to " +
+				"move the fleet on purpose."),
+		boolean("compute.ignoreRollbackAlarms", &c.IgnoreRollbackAlarms, false).
+			means("Lets an update start while an alarm is on that would stop it: the way to get a fix through."),
+	}
+}

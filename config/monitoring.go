@@ -1,0 +1,30 @@
+package config
+
+// Monitoring is the object under "monitoring".
+type Monitoring struct {
+	AlertEmails                          []string
+	MonthlyBudgetUSD, LogRetentionDays   int
+	WAF, GuardDuty, AWSConfig, Inspector bool
+}
+
+func (m *Monitoring) settings() []*setting {
+	return []*setting{
+		list("monitoring.alertEmails", &m.AlertEmails, "a list of e-mail addresses", "ops@example.com", validEmail).
+			means("Who gets the alarms. AWS sends each address a mail to confirm. At least one in production."),
+		integer("monitoring.monthlyBudgetUsd", &m.MonthlyBudgetUSD, 150, 1, 1_000_000).
+			means("An AWS budget for what carries the stack's tag, with alerts to the addresses; also the limit for the plan's cost " +
+				"estimate."),
+		integerOf("monitoring.logRetentionDays", &m.LogRetentionDays, 14, logRetention...).
+			means("How long CloudWatch keeps the stack's logs."),
+		boolean("monitoring.waf", &m.WAF, false).
+			means("A web application firewall in front of the load balancer and the API. Besides AWS's managed rules it refuses, " +
+				"with 429, an address that sends more than 10,000 requests in five minutes; the stack's own agents are left " +
+				"alone."),
+		boolean("monitoring.guardDuty", &m.GuardDuty, false).
+			means("Threat detection. One for an account and region: turn it on in one stack, and only if nobody else has."),
+		boolean("monitoring.awsConfig", &m.AWSConfig, false).
+			means("Records how resources change. One for an account and region, like `guardDuty`."),
+		boolean("monitoring.inspector", &m.Inspector, false).
+			means("Scans images and instances for known vulnerabilities. One for an account and region, like `guardDuty`."),
+	}
+}
