@@ -127,20 +127,6 @@ func Stacks(dir string) []string {
 	return names
 }
 
-// override sets values as `pulumi config set --path` does.
-func override(project *workspace.Project, values config.Map, overrides map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(overrides)) {
-		key, err := parseKey(project, name)
-		if err == nil {
-			err = values.Set(key, config.NewValue(overrides[name]), true)
-		}
-		if err != nil {
-			return fmt.Errorf("setting %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
 func parseKey(project *workspace.Project, name string) (config.Key, error) {
 	if strings.Contains(name, ":") {
 		return config.ParseKey(name)

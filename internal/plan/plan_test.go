@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,31 @@ func TestConfiguration(t *testing.T) {
 		region, _ := bucket.Get("region")
 		require.Equal(t, "us-east-1", region)
 	})
+	t.Run("elements of a list are set in the order of their numbers", func(t *testing.T) {
+		o := options()
+		o.ConfigOverrides = map[string]string{}
+		var want []any
+		for i := range 12 {
+			o.ConfigOverrides[fmt.Sprintf("settings.list[%d]", i)] = fmt.Sprintf("no. %d", i)
+			want = append(want, fmt.Sprintf("no. %d", i))
+		}
+		settings, _ := find(t, run(t, o), bucketToken, "data-bucket").Get("settings")
+		require.Equal(t, want, settings.(map[string]any)["list"])
+	})
+	t.Run("a colon in a quoted name is part of the name", func(t *testing.T) {
+		o := options()
+		o.ConfigOverrides = map[string]string{`settings.deep["a:b.c"]`: "1"}
+		settings, _ := find(t, run(t, o), bucketToken, "data-bucket").Get("settings")
+		require.Equal(t, map[string]any{"on": true, "a:b.c": 1.0}, settings.(map[string]any)["deep"])
+	})
+	for _, path := range []string{"", "[0]", `["settings"].size`, "settings[", "settings.list[0", "a:b:c"} {
+		t.Run("no path: "+path, func(t *testing.T) {
+			o := options()
+			o.ConfigOverrides = map[string]string{path: "1"}
+			_, err := Run(t.Context(), o)
+			require.ErrorContains(t, err, "setting "+path+": ")
+		})
+	}
 	t.Run("a renamed project keeps its bare keys", func(t *testing.T) {
 		o := options()
 		o.Project = "renamed"

@@ -1,0 +1,42 @@
+package proof
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+)
+
+// configSet matches the commands of the documentation that set a value, and captures key and value.
+var configSet = regexp.MustCompile("pulumi config set (?:--path |--plaintext |--type string )*('[^']+'|[^' ]+) (?:--type string )?([^\\s`]+)")
+
+// standIns take the place of what an owner fills in.
+var standIns = strings.NewReplacer(
+	"<account>", "111122223333", "<address>", "ops@example.org",
+	"<arn>", "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef",
+	"sha256:...", "sha256:"+strings.Repeat("a", 64),
+)
+
+// Each command of the documentation that sets a value is accepted by the program, and by `cmd/plan -set` as it stands there.
+func TestDocumentedCommandsSetTheirValues(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"README.md", "docs/configuration.md", "docs/runbook.md"} {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		require.NoError(t, err)
+		commands := configSet.FindAllStringSubmatch(string(text), -1)
+		require.NotEmpty(t, commands, page)
+		for _, command := range commands {
+			t.Run(filepath.Base(page)+" "+command[1], func(t *testing.T) {
+				key, value := strings.Trim(command[1], "'"), standIns.Replace(strings.Trim(command[2], "'"))
+				o := configured("prod", map[string]string{"aws:allowedAccountIds[0]": "111122223333", key: value})
+				_, err := plan.Run(t.Context(), o)
+				require.NoError(t, err, command[0])
+			})
+		}
+	}
+}
