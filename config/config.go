@@ -3,8 +3,6 @@
 // A new key is a field and a line of settings in the file of its tier; docs/configuration.md is written from these.
 package config
 
-import "strings"
-
 // Config is a stack's configuration after every check. The fields are named like the keys that set them; their meaning,
 // units, defaults and limits stand in the settings method of each object, and in docs/configuration.md.
 type Config struct {
@@ -34,13 +32,5 @@ func (c Config) HTTPS() bool { return c.Compute.CertificateARN != "" }
 // Partition is the part of AWS that the region belongs to, as ARNs name it.
 func (c Config) Partition() string { return partition(c.Region) }
 
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	default:
-		return "aws"
-	}
-}
+// HasBudgets tells whether the region's partition has AWS Budgets. GovCloud has not.
+func (c Config) HasBudgets() bool { return offers(c.Partition(), "budgets") }

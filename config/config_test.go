@@ -215,7 +215,7 @@ func TestRejectsWhatIsNoValueOfItsKey(t *testing.T) {
 		{name: "AMI", values: raw("compute", `{"amiId": "ami-12"}`), want: map[string]string{"compute.amiId": "ami-12"}},
 		{name: "certificate", values: raw("compute", `{"certificateArn": "arn:aws:iam::111122223333:server-certificate/x"}`), want: map[string]string{"compute.certificateArn": "want the ARN of an ACM certificate"}},
 		{name: "source", values: raw("compute", `{"allowedCidrs": ["::/0", "10.0.0.1/8"]}`), want: map[string]string{"compute.allowedCidrs[0]": "IPv4", "compute.allowedCidrs[1]": "want 10.0.0.0/8"}},
-		{name: "region", values: map[string]string{"aws:region": "Frankfurt"}, want: map[string]string{"aws:region": `"Frankfurt": want the AWS region`}},
+		{name: "region", values: map[string]string{"aws:region": "Frankfurt"}, want: map[string]string{"aws:region": `"Frankfurt": want an AWS region, such as us-east-1`}},
 		{name: "no region", values: map[string]string{}, want: map[string]string{"aws:region": "(not set): want the AWS region to deploy to, such as us-east-1 pulumi config set aws:region us-east-1"}},
 		{name: "unquoted account", values: raw("aws:allowedAccountIds", `[123456789012, "12"]`), want: map[string]string{
 			"aws:allowedAccountIds[0]": "in quotes", "aws:allowedAccountIds[1]": "twelve digits"}},

@@ -20,7 +20,7 @@ func Load(ctx *pulumi.Context) (Config, error) {
 		}
 	}
 	// A context that was not started from the environment still knows its values by name.
-	known := []string{regionKey, accountsKey}
+	known := []string{regionKey, skipRegionKey, accountsKey}
 	for _, tier := range tiers(schema(&Config{})) {
 		known = append(known, ctx.Project()+":"+tier)
 	}

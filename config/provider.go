@@ -6,14 +6,12 @@ import (
 )
 
 const (
-	regionKey   = "aws:region"
-	accountsKey = "aws:allowedAccountIds"
+	regionKey     = "aws:region"
+	skipRegionKey = "aws:skipRegionValidation" // the AWS provider's own: takes a region that it does not know
+	accountsKey   = "aws:allowedAccountIds"
 )
 
-var (
-	regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,2}-[1-9]$`)
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-)
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 // provider reads what the AWS provider is configured with: the program needs to know it too.
 func (d *decoder) provider(values map[string]string, c *Config) {
@@ -24,8 +22,8 @@ func (d *decoder) provider(values map[string]string, c *Config) {
 	const region = "want the AWS region to deploy to, such as us-east-1"
 	if value, ok := values[regionKey]; !ok {
 		r.add(regionKey, missing{}, region, "us-east-1")
-	} else if !regionName.MatchString(value) {
-		r.add(regionKey, value, region, "us-east-1")
+	} else if want, example := regionProblem(value, values[skipRegionKey] == "true"); want != "" {
+		r.add(regionKey, value, want, example)
 	} else {
 		c.Region = value
 	}
