@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 )
 
 const (
@@ -39,9 +40,9 @@ func (d *door) authenticate(r *http.Request) (backend.Caller, error) {
 }
 
 func gatewayCaller(h http.Header) (backend.Caller, error) {
-	values := h.Values(callerHeader)
+	values := h.Values(config.CallerHeader)
 	if len(values) != 1 || values[0] == "" || len(values[0]) > maxCredential {
-		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the header %s must stand exactly once", callerHeader)
+		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the header %s must stand exactly once", config.CallerHeader)
 	}
 	return backend.Caller{ID: values[0], Door: backend.GatewayDoor, Scopes: gatewayScopes}, nil
 }

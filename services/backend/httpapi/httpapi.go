@@ -13,12 +13,6 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// maxBody is API Gateway's limit too.
-const maxBody = 10 << 20
-
-// requestTimeout bounds the work on a request; API Gateway gives up after 29 seconds.
-const requestTimeout = 28 * time.Second
-
 // Config is what the API needs. Service and Secret are required.
 type Config struct {
 	Service *backend.Service

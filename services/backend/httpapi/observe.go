@@ -44,7 +44,7 @@ func (d *door) observed() http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				d.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "stack", string(debug.Stack()))
+				d.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "backtrace", string(debug.Stack()))
 				d.fail(rec, r, errPanic)
 			} else if p != nil {
 				panic(p)

@@ -16,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 )
 
 const maxFieldErrors = 50
@@ -23,10 +24,10 @@ const maxFieldErrors = 50
 // validate holds a request against the document, and against what the document cannot say: the body's size and form, and
 // query parameters that nobody knows.
 func validate(op *operation, w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength > maxBody {
+	if r.ContentLength > config.MaxBodyBytes {
 		return tooLarge()
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, config.MaxBodyBytes)
 	if err := validateQuery(op, r.URL); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func readJSON(r *http.Request) error {
 }
 
 func tooLarge() error {
-	return &statusError{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body may have %d bytes", maxBody)}
+	return &statusError{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body may have %d bytes", config.MaxBodyBytes)}
 }
 
 // fieldErrors flattens the filter's errors. Its own texts show the schema and the value; only the reason is for callers.

@@ -12,9 +12,6 @@ import (
 // maxSkew is how far a request's time may be from the gateway's.
 const maxSkew = 5 * time.Minute
 
-// CallerHeader carries the caller's identity to the backend.
-const CallerHeader = "X-Gateway-Caller"
-
 // service is the name under which requests to API Gateway are signed.
 const service = "execute-api"
 

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/services/api"
+	"scalable-backend/services/backend/config"
 )
 
 var agent = Identity{ARN: "arn:aws:sts::000000000000:assumed-role/agents/one", AccessKeyID: "ASIAONE", SecretAccessKey: "secret", SessionToken: "token"}
@@ -95,7 +96,7 @@ func TestPassesOnAsTheDocumentSays(t *testing.T) {
 	r.Header.Set("Idempotency-Key", "k")
 	r = signAs(t, r, "", agent, time.Now())
 	// Whoever says who it is is not believed. These are not signed.
-	r.Header[CallerHeader] = []string{"arn:aws:iam::000000000000:root", "another"}
+	r.Header[config.CallerHeader] = []string{"arn:aws:iam::000000000000:root", "another"}
 	r.Header["X-Gateway-Request-Id"] = []string{"mine"}
 	r.Header.Set("Connection", "X-Dropped")
 	r.Header.Set("X-Dropped", "1")
@@ -110,7 +111,7 @@ func TestPassesOnAsTheDocumentSays(t *testing.T) {
 	require.Equal(t, "GET", got.Method)
 	require.Equal(t, "/v1/files/f-1/uploads/u%20%2F1/parts?page_size=2&x=%C3%A4", got.Target, "the stage is not passed on")
 	require.Contains(t, got.Host, ":8081", "the integration's address")
-	require.Equal(t, []string{agent.ARN}, got.Header.Values(CallerHeader))
+	require.Equal(t, []string{agent.ARN}, got.Header.Values(config.CallerHeader))
 	require.Equal(t, []string{resp.Header.Get("X-Amzn-Requestid")}, got.Header.Values("X-Gateway-Request-Id"))
 	require.Equal(t, "k", got.Header.Get("Idempotency-Key"))
 	require.Regexp(t, "^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$", got.Header.Get("X-Amzn-Trace-Id"))
