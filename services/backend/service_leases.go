@@ -62,7 +62,7 @@ func (s *Service) pause(ctx context.Context, left time.Duration) (time.Duration,
 	if left <= 0 {
 		return 0, nil
 	}
-	due, some, err := s.NextDue(ctx)
+	due, some, err := s.store.NextDue(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -79,7 +79,7 @@ func (s *Service) claimNow(ctx context.Context, c Claim) ([]GrantedLease, error)
 	}
 	uncut, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	leases, err := s.ClaimJobs(uncut, c)
+	leases, err := s.store.ClaimJobs(uncut, c)
 	if err != nil || len(leases) == 0 {
 		return nil, err
 	}
@@ -106,12 +106,12 @@ func (s *Service) Forget(ctx context.Context, leases []GrantedLease) {
 	for i, lease := range leases {
 		ids[i] = lease.ID
 	}
-	s.cleanUp(ctx, "giving leases back", ids[0], func(ctx context.Context) error { return s.Abandon(ctx, ids) })
+	s.cleanUp(ctx, "giving leases back", ids[0], func(ctx context.Context) error { return s.store.Abandon(ctx, ids) })
 }
 
 // Source presigns the bytes of a live lease once more.
 func (s *Service) Source(ctx context.Context, id uuid.UUID, caller string) (SignedURL, error) {
-	lease, err := s.GetLease(ctx, id, caller)
+	lease, err := s.store.GetLease(ctx, id, caller)
 	if err != nil {
 		return SignedURL{}, err
 	}
@@ -120,7 +120,7 @@ func (s *Service) Source(ctx context.Context, id uuid.UUID, caller string) (Sign
 
 // Heartbeat renews leases. While the service drains, ok becomes drain.
 func (s *Service) Heartbeat(ctx context.Context, c Claim, progress []Progress) ([]LeaseStatus, error) {
-	statuses, err := s.Store.Heartbeat(ctx, c, progress)
+	statuses, err := s.store.Heartbeat(ctx, c, progress)
 	if err == nil && s.Draining() {
 		for i, status := range statuses {
 			if status == LeaseOK {
@@ -136,5 +136,5 @@ func (s *Service) FinishLease(ctx context.Context, id uuid.UUID, caller string, 
 	if err := o.validate(); err != nil {
 		return Job{}, err
 	}
-	return s.Store.FinishLease(ctx, id, caller, o)
+	return s.store.FinishLease(ctx, id, caller, o)
 }

@@ -27,7 +27,7 @@ func (s *Service) CreateUpload(ctx context.Context, fileID uuid.UUID) (Upload, F
 			return Upload{}, File{}, err
 		}
 	}
-	created, err := s.Store.CreateUpload(ctx, upload)
+	created, err := s.store.CreateUpload(ctx, upload)
 	if err != nil {
 		s.abort(ctx, upload)
 		return Upload{}, File{}, err
@@ -44,7 +44,7 @@ func (s *Service) AbortUpload(ctx context.Context, fileID, uploadID uuid.UUID) e
 	if file.Key == upload.Key {
 		return Errorf(Conflict, "the upload has completed; delete the file instead")
 	}
-	if err := s.DeleteUpload(ctx, uploadID); err != nil {
+	if err := s.store.DeleteUpload(ctx, uploadID); err != nil {
 		return err
 	}
 	s.abort(ctx, upload)
@@ -61,7 +61,7 @@ func (s *Service) abort(ctx context.Context, u Upload) {
 }
 
 func (s *Service) upload(ctx context.Context, fileID, uploadID uuid.UUID) (File, Upload, error) {
-	upload, err := s.GetUpload(ctx, fileID, uploadID)
+	upload, err := s.store.GetUpload(ctx, fileID, uploadID)
 	if err != nil {
 		return File{}, Upload{}, err
 	}
@@ -147,7 +147,7 @@ func (s *Service) CompleteUpload(ctx context.Context, fileID, uploadID uuid.UUID
 	if err != nil {
 		return File{}, err
 	}
-	done, won, err := s.Store.CompleteUpload(ctx, uploadID, version)
+	done, won, err := s.store.CompleteUpload(ctx, uploadID, version)
 	if isNotFound(err) || (err == nil && (!won || done.Version != version)) {
 		// The file was deleted, another upload won, or the other of two completions of an empty file did.
 		s.cleanUp(ctx, "deleting a superseded object", uploadID, func(ctx context.Context) error {

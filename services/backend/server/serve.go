@@ -91,7 +91,7 @@ func (s *server) listen(ctx context.Context) ([]listener, error) {
 // time later the ports close, and what is in flight has the rest of it.
 func (s *server) drain(listeners []listener) {
 	limit := s.config.DrainTimeout
-	s.log.Info("draining", "limit", limit.String())
+	s.log.Info("draining", "timeout", limit.String())
 	deadline := time.Now().Add(limit)
 	s.service.Drain()
 	for _, l := range listeners {

@@ -160,7 +160,7 @@ func (s *server) openStore(ctx context.Context, cloud *cloud, token string) (*po
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
 		InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 1.5, MaxInterval: 5 * time.Second,
 	}), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
-		s.log.Warn("the database cannot be reached yet", "error", err, "wait", wait.String())
+		s.log.Warn("the database cannot be reached yet", "error", err, "wait", wait.Round(time.Millisecond).String())
 	}))
 }
 
