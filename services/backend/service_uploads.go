@@ -79,7 +79,11 @@ type UploadPart struct {
 }
 
 // ListUploadParts returns at most limit parts with number > after. ExpiresAt is when the first of their URLs ends.
-func (s *Service) ListUploadParts(ctx context.Context, fileID, uploadID uuid.UUID, after, limit int) (parts []UploadPart, more bool, err error) {
+func (s *Service) ListUploadParts(
+	ctx context.Context,
+	fileID, uploadID uuid.UUID,
+	after, limit int,
+) (parts []UploadPart, more bool, err error) {
 	file, upload, err := s.upload(ctx, fileID, uploadID)
 	if err != nil {
 		return nil, false, err

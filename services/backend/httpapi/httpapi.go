@@ -66,7 +66,14 @@ func New(c Config) (*API, error) {
 	if c.RateLimit == 0 {
 		limit = rate.Inf
 	}
-	a := &API{config: c, service: c.Service, document: doc, seal: seal, tokens: newTokenCache(c.Service), limiter: newLimiter(limit, 2*c.RateLimit)}
+	a := &API{
+		config:   c,
+		service:  c.Service,
+		document: doc,
+		seal:     seal,
+		tokens:   newTokenCache(c.Service),
+		limiter:  newLimiter(limit, 2*c.RateLimit),
+	}
 	a.page = newPage(a)
 	return a, nil
 }

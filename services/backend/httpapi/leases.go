@@ -14,7 +14,13 @@ func (h *handlers) CreateLeases(ctx context.Context, r CreateLeasesRequestObject
 	if err != nil {
 		return nil, err
 	}
-	claim := backend.Claim{AgentID: agentID, Caller: callerOf(ctx).ID, Name: value(r.Body.Name, ""), Version: value(r.Body.Version, ""), Max: r.Body.Max}
+	claim := backend.Claim{
+		AgentID: agentID,
+		Caller:  callerOf(ctx).ID,
+		Name:    value(r.Body.Name, ""),
+		Version: value(r.Body.Version, ""),
+		Max:     r.Body.Max,
+	}
 	leases, err := h.service.Claim(ctx, claim, time.Duration(value(r.Body.WaitS, 0))*time.Second)
 	if err != nil {
 		return nil, err

@@ -80,7 +80,10 @@ func (a *API) record(r *http.Request, info *request, took time.Duration) (status
 	}
 	attrs := []slog.Attr{
 		slog.String("trace_id", info.trace), slog.String("method", r.Method), slog.String("path", info.path), slog.String("route", info.route),
-		slog.String("caller", info.caller), slog.Int("status", status), slog.Int64("bytes", info.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String(
+			"caller",
+			info.caller,
+		), slog.Int("status", status), slog.Int64("bytes", info.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
 	if info.err != nil {
 		attrs = append(attrs, slog.String("error", info.err.Error()))

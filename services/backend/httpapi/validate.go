@@ -38,7 +38,12 @@ func validate(op *operation, w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := openapi3filter.ValidateRequest(r.Context(), op.input(r)); err != nil {
 		fields := fieldErrors(err, "", nil)
-		return &backend.Error{Code: backend.Invalid, Detail: "the request does not match the API's document", Fields: fields[:min(len(fields), maxFieldErrors)], Cause: err}
+		return &backend.Error{
+			Code:   backend.Invalid,
+			Detail: "the request does not match the API's document",
+			Fields: fields[:min(len(fields), maxFieldErrors)],
+			Cause:  err,
+		}
 	}
 	return nil
 }
@@ -57,7 +62,11 @@ func validateQuery(op *operation, u *url.URL) error {
 		}
 	}
 	if len(fields) > 0 {
-		return &backend.Error{Code: backend.Invalid, Detail: "the query does not match the API's document", Fields: fields[:min(len(fields), maxFieldErrors)]}
+		return &backend.Error{
+			Code:   backend.Invalid,
+			Detail: "the query does not match the API's document",
+			Fields: fields[:min(len(fields), maxFieldErrors)],
+		}
 	}
 	return nil
 }

@@ -203,7 +203,11 @@ func (m *machine) timePasses(r *rapid.T) {
 	case "ten seconds":
 		l := m.drawLease(r)
 		l.old = true
-		m.exec(`UPDATE leases SET granted_at = granted_at - interval '11 seconds', delivered_at = delivered_at - interval '11 seconds' WHERE lease_id = $1`, l.id)
+		m.exec(
+			`UPDATE leases SET granted_at = granted_at - interval '11 seconds',
+				delivered_at = delivered_at - interval '11 seconds' WHERE lease_id = $1`,
+			l.id,
+		)
 	case "backoff":
 		m.exec(`UPDATE jobs SET run_at = now() WHERE state = 'queued' AND run_at > now()`)
 		for _, j := range m.jobs {

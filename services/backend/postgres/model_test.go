@@ -162,13 +162,17 @@ func (m *machine) endLease(l *modelLease, kind string, outcome int, problem stri
 // compare reads all rows and holds them against the model.
 func (m *machine) compare(r *rapid.T) {
 	rows, err := m.pool.Query(m.t.Context(), `
-		SELECT id, state, grants, failures, releases, bytes_done, cancel_requested, coalesce(problem->>'title', ''), run_at, run_at > now() FROM jobs`)
+		SELECT id, state, grants, failures, releases, bytes_done, cancel_requested, coalesce(problem->>'title', ''), run_at,
+			run_at > now() FROM jobs`)
 	require.NoError(r, err)
 	defer rows.Close()
 	found := map[uuid.UUID]modelJob{}
 	for rows.Next() {
 		var j modelJob
-		require.NoError(r, rows.Scan(&j.id, &j.state, &j.grants, &j.failures, &j.releases, &j.bytes, &j.cancelRequested, &j.problem, &j.runAt, &j.waiting))
+		require.NoError(
+			r,
+			rows.Scan(&j.id, &j.state, &j.grants, &j.failures, &j.releases, &j.bytes, &j.cancelRequested, &j.problem, &j.runAt, &j.waiting),
+		)
 		found[j.id] = j
 	}
 	require.NoError(r, rows.Err())
@@ -183,7 +187,10 @@ func (m *machine) compare(r *rapid.T) {
 		require.Equal(r, *j, got)
 		count(&stats, j)
 	}
-	ends, err := m.pool.Query(m.t.Context(), `SELECT lease_id, coalesce("end", ''), leased_until < now(), outcome_hash IS NOT NULL FROM leases`)
+	ends, err := m.pool.Query(
+		m.t.Context(),
+		`SELECT lease_id, coalesce("end", ''), leased_until < now(), outcome_hash IS NOT NULL FROM leases`,
+	)
 	require.NoError(r, err)
 	defer ends.Close()
 	type end struct {

@@ -129,7 +129,11 @@ func prepare(ctx context.Context, store *postgres.Store, token string) error {
 	if err := store.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
-	admin := backend.Token{ID: adminTokenID, Name: "admin", Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs}}
+	admin := backend.Token{
+		ID:     adminTokenID,
+		Name:   "admin",
+		Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs},
+	}
 	if err := store.EnsureToken(ctx, admin, sha256.Sum256([]byte(token))); err != nil {
 		return fmt.Errorf("storing the admin token: %w", err)
 	}

@@ -20,7 +20,12 @@ import (
 	"scalable-backend/services/backend/config"
 )
 
-var agent = Identity{ARN: "arn:aws:sts::000000000000:assumed-role/agents/one", AccessKeyID: "ASIAONE", SecretAccessKey: "secret", SessionToken: "token"}
+var agent = Identity{
+	ARN:             "arn:aws:sts::000000000000:assumed-role/agents/one",
+	AccessKeyID:     "ASIAONE",
+	SecretAccessKey: "secret",
+	SessionToken:    "token",
+}
 
 func (i Identity) credentials() aws.Credentials {
 	return aws.Credentials{AccessKeyID: i.AccessKeyID, SecretAccessKey: i.SecretAccessKey, SessionToken: i.SessionToken}
@@ -142,30 +147,54 @@ func TestRefusals(t *testing.T) {
 		status int
 		says   string
 	}{
-		"right":                {leases(agent, now), 202, ""},
-		"not signed":           {post("/live/v1/leases", lease), 403, missing},
-		"bearer token":         {with2(post("/live/v1/leases", lease), func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }), 403, "Authorization header requires"},
-		"no such path":         {signAs(t, post("/live/v1/nothing", lease), lease, agent, now), 403, missing},
-		"no such method":       {signAs(t, newRequest(t, "PUT", server.URL+"/live/v1/leases", lease), lease, agent, now), 403, missing},
-		"not of this door":     {signAs(t, newRequest(t, "GET", server.URL+"/live/v1/tokens", ""), "", agent, now), 403, missing},
-		"the page":             {signAs(t, newRequest(t, "GET", server.URL+"/live/", ""), "", agent, now), 403, missing},
-		"without the stage":    {signAs(t, post("/v1/leases", lease), lease, agent, now), 403, missing},
-		"another stage":        {signAs(t, post("/dead/v1/leases", lease), lease, agent, now), 403, missing},
-		"wrong secret":         {leases(with(func(i *Identity) { i.SecretAccessKey = "guess" }), now), 403, wrongSignature},
-		"unknown key":          {leases(with(func(i *Identity) { i.AccessKeyID = "ASIATWO" }), now), 403, noSuchToken},
-		"no session token":     {leases(with(func(i *Identity) { i.SessionToken = "" }), now), 403, noSuchToken},
-		"other session token":  {leases(with(func(i *Identity) { i.SessionToken = "other" }), now), 403, noSuchToken},
-		"old":                  {leases(agent, now.Add(-6*time.Minute)), 403, "Signature expired"},
-		"from the future":      {leases(agent, now.Add(6*time.Minute)), 403, "Signature expired"},
-		"another body":         {with2(leases(agent, now), func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(strings.Replace(lease, "1}", "2}", 1))) }), 403, wrongSignature},
-		"another path":         {with2(leases(agent, now), func(r *http.Request) { r.URL.Path = "/live/v1/jobs" }), 403, wrongSignature},
-		"against the model":    {signAs(t, post("/live/v1/leases", `{"max":99}`), `{"max":99}`, agent, now), 400, "Invalid request body"},
-		"no JSON":              {signAs(t, post("/live/v1/leases", `{`), `{`, agent, now), 400, "Invalid request body"},
-		"too large":            {signAs(t, post("/live/v1/leases", big), big, agent, now), 413, "exceeded 10485760 bytes"},
-		"signature twice":      {with2(leases(agent, now), func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }), 403, "Authorization header requires"},
-		"another service":      {with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "execute-api", "s3") }), 403, "correct service"},
-		"another region":       {with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "us-east-1", "us-east-2") }), 403, "valid region"},
-		"fewer signed headers": {with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "host;", "") }), 403, "Authorization header requires"},
+		"right":      {leases(agent, now), 202, ""},
+		"not signed": {post("/live/v1/leases", lease), 403, missing},
+		"bearer token": {
+			with2(post("/live/v1/leases", lease), func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }),
+			403,
+			"Authorization header requires",
+		},
+		"no such path":        {signAs(t, post("/live/v1/nothing", lease), lease, agent, now), 403, missing},
+		"no such method":      {signAs(t, newRequest(t, "PUT", server.URL+"/live/v1/leases", lease), lease, agent, now), 403, missing},
+		"not of this door":    {signAs(t, newRequest(t, "GET", server.URL+"/live/v1/tokens", ""), "", agent, now), 403, missing},
+		"the page":            {signAs(t, newRequest(t, "GET", server.URL+"/live/", ""), "", agent, now), 403, missing},
+		"without the stage":   {signAs(t, post("/v1/leases", lease), lease, agent, now), 403, missing},
+		"another stage":       {signAs(t, post("/dead/v1/leases", lease), lease, agent, now), 403, missing},
+		"wrong secret":        {leases(with(func(i *Identity) { i.SecretAccessKey = "guess" }), now), 403, wrongSignature},
+		"unknown key":         {leases(with(func(i *Identity) { i.AccessKeyID = "ASIATWO" }), now), 403, noSuchToken},
+		"no session token":    {leases(with(func(i *Identity) { i.SessionToken = "" }), now), 403, noSuchToken},
+		"other session token": {leases(with(func(i *Identity) { i.SessionToken = "other" }), now), 403, noSuchToken},
+		"old":                 {leases(agent, now.Add(-6*time.Minute)), 403, "Signature expired"},
+		"from the future":     {leases(agent, now.Add(6*time.Minute)), 403, "Signature expired"},
+		"another body": {
+			with2(leases(agent, now), func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(strings.Replace(lease, "1}", "2}", 1))) }),
+			403,
+			wrongSignature,
+		},
+		"another path":      {with2(leases(agent, now), func(r *http.Request) { r.URL.Path = "/live/v1/jobs" }), 403, wrongSignature},
+		"against the model": {signAs(t, post("/live/v1/leases", `{"max":99}`), `{"max":99}`, agent, now), 400, "Invalid request body"},
+		"no JSON":           {signAs(t, post("/live/v1/leases", `{`), `{`, agent, now), 400, "Invalid request body"},
+		"too large":         {signAs(t, post("/live/v1/leases", big), big, agent, now), 413, "exceeded 10485760 bytes"},
+		"signature twice": {
+			with2(leases(agent, now), func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }),
+			403,
+			"Authorization header requires",
+		},
+		"another service": {
+			with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "execute-api", "s3") }),
+			403,
+			"correct service",
+		},
+		"another region": {
+			with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "us-east-1", "us-east-2") }),
+			403,
+			"valid region",
+		},
+		"fewer signed headers": {
+			with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "host;", "") }),
+			403,
+			"Authorization header requires",
+		},
 	}
 	for name, c := range cases {
 		resp, text := send(t, c.r)
