@@ -57,7 +57,7 @@ type SubmittedJob struct {
 // JobFilter narrows a list of jobs; zero fields do not.
 type JobFilter struct {
 	State  JobState
-	FileID uuid.UUID
+	FileID *uuid.UUID // a pointer, because an id of zeros names no file and is still a filter
 }
 
 // Lease is the right to work on a job until it ends. ID is new for each grant and fences every write.

@@ -185,7 +185,10 @@ func (s *Service) assemble(ctx context.Context, file File, upload Upload) (strin
 		return "", Errorf(Conflict, "the object store has ended this upload; begin another")
 	}
 	if err == nil && size != file.Size {
-		err = fmt.Errorf("object %s has %d bytes, want %d", upload.Key, size, file.Size)
+		err = &Error{
+			Code: Upstream, Detail: "the object store holds another object than was uploaded",
+			Cause: fmt.Errorf("object %s has %d bytes, want %d", upload.Key, size, file.Size),
+		}
 	}
 	return version, err
 }

@@ -57,7 +57,7 @@ func (h *handlers) ListJobs(ctx context.Context, r ListJobsRequestObject) (ListJ
 		if err != nil {
 			return nil, err
 		}
-		filter.FileID = fileID
+		filter.FileID = &fileID
 		query.Set("file_id", *r.Params.FileId)
 	}
 	page, err := fetchPage(h.seal, "jobs", query, r.Params.PageSize, r.Params.PageToken,

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -53,6 +52,9 @@ func validateQuery(op *operation, u *url.URL) error {
 	if err != nil {
 		return &backend.Error{Code: backend.Invalid, Detail: "the query is malformed", Cause: err}
 	}
+	if err := checkQueryUnicode(query); err != nil {
+		return err
+	}
 	var fields []backend.FieldError
 	for name, values := range query {
 		if !op.query[name] {
@@ -88,7 +90,10 @@ func readJSON(r *http.Request) error {
 		}
 		return &backend.Error{Code: backend.Invalid, Detail: "the body ended early", Cause: err}
 	}
-	if !utf8.Valid(body) || !json.Valid(body) {
+	if err := checkUnicode(body); err != nil {
+		return err
+	}
+	if !json.Valid(body) {
 		return backend.Errorf(backend.Invalid, "the body is not JSON")
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))

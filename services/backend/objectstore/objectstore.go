@@ -102,6 +102,12 @@ func s3Error(err error, doing string) error {
 		response.HTTPStatusCode() == http.StatusTooManyRequests:
 		return &backend.Error{Code: backend.Unavailable, Detail: "the object store does not answer", RetryAfter: 2 * time.Second, Cause: cause}
 	default:
-		return cause
+		return unexpected(cause)
 	}
+}
+
+// unexpected is for an answer of the object store that this program does not understand, or that says that it is not allowed to do
+// what it has to: nothing is wrong with the caller's request.
+func unexpected(cause error) error {
+	return &backend.Error{Code: backend.Upstream, Detail: "the object store gave an unexpected answer; it has been logged", Cause: cause}
 }
