@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,6 +17,9 @@ type ServiceConfig struct {
 	LeaseTTL time.Duration
 	// Wake returns a channel that is closed when there may be new work. Nil means that waiters only look every second.
 	Wake func() <-chan struct{}
+	// MultipartGrace is how long a multipart upload may be in the bucket before its row is in the catalogue; SweepBucket leaves younger
+	// ones alone. Zero means an hour.
+	MultipartGrace time.Duration
 	// Logger takes what goes wrong after the caller has been answered. Nil means slog's default.
 	Logger *slog.Logger
 }
@@ -57,6 +61,7 @@ func NewService(store Store, objects ObjectStore, config ServiceConfig) *Service
 	if config.Wake == nil {
 		config.Wake = func() <-chan struct{} { return nil }
 	}
+	config.MultipartGrace = cmp.Or(config.MultipartGrace, time.Hour)
 	return &Service{direct: store, store: store, objects: objects, config: config, draining: make(chan struct{})}
 }
 

@@ -12,7 +12,8 @@ import (
 const (
 	// recheck bounds the wait between two looks at the queue: a hint of new work may be lost.
 	recheck = time.Second
-	// settle keeps a waiter from spinning on work that is due but that another one is just taking.
+	// settle is the first wait when there is work that is due and cannot be leased: another waiter is just taking it, or it is
+	// behind a job of the same destination. It doubles with each look that finds the same.
 	settle = 50 * time.Millisecond
 	// claimTimeout bounds one claim, which goes on when its client is gone: only so is known what was leased.
 	claimTimeout = 10 * time.Second
@@ -31,14 +32,15 @@ func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]Gra
 		return nil, &Error{Code: Unavailable, Detail: "the service is stopping", RetryAfter: time.Second}
 	}
 	deadline := time.Now().Add(wait)
-	for look := ctx; ; look = tracing.Quiet(ctx) { // of a wait's many looks only the first is traced
+	least := settle
+	for look := ctx; ; look, least = tracing.Quiet(ctx), min(2*least, recheck) { // of a wait's many looks only the first is traced
 		// Taken before the look, so that what comes between look and wait is not missed.
 		signal := s.config.Wake()
 		leases, err := s.claimNow(look, c)
 		if err != nil || len(leases) > 0 {
 			return leases, err
 		}
-		pause, err := s.pause(look, time.Until(deadline))
+		pause, err := s.pause(look, least, time.Until(deadline))
 		if err != nil || pause <= 0 {
 			return nil, err
 		}
@@ -57,8 +59,9 @@ func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]Gra
 	}
 }
 
-// pause is how long to wait before the next look: until the next job is due, a second at most, and never past what is left.
-func (s *Service) pause(ctx context.Context, left time.Duration) (time.Duration, error) {
+// pause is how long to wait before the next look: until the next job is due, but not less than least, a second at most, and never
+// past what is left.
+func (s *Service) pause(ctx context.Context, least, left time.Duration) (time.Duration, error) {
 	if left <= 0 {
 		return 0, nil
 	}
@@ -68,7 +71,7 @@ func (s *Service) pause(ctx context.Context, left time.Duration) (time.Duration,
 	}
 	pause := recheck
 	if some {
-		pause = min(max(due, settle), recheck)
+		pause = min(max(due, least), recheck)
 	}
 	return min(pause, left), nil
 }

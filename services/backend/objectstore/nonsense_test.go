@@ -15,9 +15,13 @@ import (
 func TestNonsenseIsNotAnErrorOfThisService(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
-		"html":          func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html><body>Welcome</body></html>")) },
-		"empty":         func(http.ResponseWriter, *http.Request) {},
-		"half xml":      func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<ListPartsResult><Part><PartNumber>x")) },
+		"html": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("<html><body>Welcome</body></html>"))
+		},
+		"empty": func(http.ResponseWriter, *http.Request) {},
+		"half xml": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("<ListPartsResult><Part><PartNumber>x"))
+		},
 		"forbidden":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 		"teapot":        func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "I'm a teapot", http.StatusTeapot) },
 		"redirect":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMovedPermanently) },

@@ -45,7 +45,7 @@ func TestTheQueueIsItsModel(t *testing.T) {
 			"submit": m.doSubmit, "claim": m.doClaim, "claim again": m.doClaim, "heartbeat": m.doHeartbeat,
 			"finish": m.doFinish, "finish too": m.doFinish, "time passes": m.timePasses, "sweep": m.doSweep, "abandon": m.doAbandon,
 			"cancel": m.doCancel, "retry": m.doRetry, "wear out": m.wearOut,
-			"": func(r *rapid.T) { steps++; m.compare(r) },
+			"": func(r *rapid.T) { steps++; m.compare(r); m.ordered(r) },
 		}
 		r.Repeat(actions)
 		checks++
@@ -215,6 +215,13 @@ func (m *machine) compare(r *rapid.T) {
 		Queued: real.Queued, Leased: real.Leased, Succeeded: real.Succeeded, Dead: real.Dead, Cancelled: real.Cancelled,
 	})
 	require.Equal(r, stats.Succeeded*fileSize, real.BytesDelivered)
+}
+
+// ordered holds each destination to its promise: one lease at a time, and none while an older job is queued.
+func (m *machine) ordered(r *rapid.T) {
+	require.Zero(r, scalar[int](m.bundle, `
+		SELECT count(*) FROM jobs a JOIN jobs b ON a.dest_hash = b.dest_hash AND a.id <> b.id
+		WHERE a.state = 'leased' AND b.state = 'leased'`))
 }
 
 func count(s *backend.Stats, j *modelJob) {
