@@ -1,6 +1,6 @@
 module scalable-backend/tools
 
-go 1.26.0
+go 1.26.6
 
 tool (
 	github.com/Shopify/toxiproxy/v2/cmd/server

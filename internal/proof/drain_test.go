@@ -2,7 +2,6 @@ package proof
 
 import (
 	"encoding/base64"
-	"os"
 	"regexp"
 	"strconv"
 	"testing"
@@ -14,18 +13,6 @@ import (
 	"scalable-backend/compute"
 	backendconfig "scalable-backend/services/backend/config"
 )
-
-// serverSeconds reads a timeout of the backend's servers from their source; the package is not exported to anybody.
-func serverSeconds(t *testing.T, name string) time.Duration {
-	t.Helper()
-	text, err := os.ReadFile(root + "/services/backend/server/serve.go")
-	require.NoError(t, err)
-	match := regexp.MustCompile(`\b` + name + `\s+= (\d+) \* time\.Second`).FindSubmatch(text)
-	require.NotNil(t, match, name)
-	seconds, err := strconv.Atoi(string(match[1]))
-	require.NoError(t, err)
-	return time.Duration(seconds) * time.Second
-}
 
 // spotNotice is the time between the notice and the end of a Spot instance.
 const spotNotice = 2 * time.Minute
@@ -43,7 +30,7 @@ func TestDrainTimesNest(t *testing.T) {
 		backend, err := backendconfig.Parse(env)
 		require.NoError(t, err)
 
-		longest := max(api.TimeoutMillis*time.Millisecond, serverSeconds(t, "writeTimeout"))
+		longest := max(api.TimeoutMillis*time.Millisecond, backendconfig.WriteTimeout)
 		for _, targets := range g.OfType("aws:lb/targetGroup:TargetGroup") {
 			delay := time.Duration(input(t, targets, "deregistrationDelay").(float64)) * time.Second
 			require.GreaterOrEqual(t, delay, longest, targets.Name)
@@ -66,6 +53,6 @@ func TestDrainTimesNest(t *testing.T) {
 		// The load balancer is the one to close a connection that is idle.
 		balancer, _ := g.Find("aws:lb/loadBalancer:LoadBalancer", "compute-alb")
 		idle := time.Duration(input(t, balancer, "idleTimeout").(float64)) * time.Second
-		require.Less(t, idle, serverSeconds(t, "idleTimeout"))
+		require.Less(t, idle, backendconfig.IdleTimeout)
 	}
 }

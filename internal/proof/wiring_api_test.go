@@ -2,7 +2,6 @@ package proof
 
 import (
 	"encoding/json"
-	"go/constant"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"scalable-backend/internal/plan"
 	"scalable-backend/services/api"
+	backendconfig "scalable-backend/services/backend/config"
 )
 
 // gatewayAPI is what is read of the document that the plan hands to API Gateway.
@@ -120,8 +120,6 @@ func TestAgentsMethodsAreTheirOwn(t *testing.T) {
 // Every method leads to the backend's gateway port on the same path, with the caller in the header that the backend trusts.
 func TestGatewayLeadsToTheBackend(t *testing.T) {
 	t.Parallel()
-	header, ok := sourceConstants(t, "backend/httpapi")["callerHeader"]
-	require.True(t, ok)
 	for _, stack := range []string{"dev", "prod"} {
 		w := worldOf(t, planned(t, stack))
 		c := backendSettings(t, w.g)
@@ -136,7 +134,7 @@ func TestGatewayLeadsToTheBackend(t *testing.T) {
 				require.Equal(t, strings.ToUpper(method), o.Integration.Method)
 				require.Equal(t, linkID, o.Integration.ConnectionID)
 				require.Equal(t, "AWS_IAM", o.Auth.Type, path)
-				require.Equal(t, "context.identity.userArn", o.Integration.RequestParameters["integration.request.header."+constant.StringVal(header)], path)
+				require.Equal(t, "context.identity.userArn", o.Integration.RequestParameters["integration.request.header."+backendconfig.CallerHeader], path)
 			}
 		}
 	}

@@ -178,19 +178,19 @@ func TestTimesNest(t *testing.T) {
 		for _, item := range gatewayDocument(t, g).Paths {
 			for _, o := range item {
 				gateway = time.Duration(o.Integration.Timeout) * time.Millisecond
-				require.Less(t, sourceDuration(t, "backend/httpapi", "requestTimeout"), gateway, "the backend answers before the gateway gives up")
+				require.Less(t, backendconfig.RequestTimeout, gateway, "the backend answers before the gateway gives up")
 			}
 		}
 		less := func(name string, a time.Duration, other string, b time.Duration) {
 			require.Less(t, a, b, "%s: %s is to be shorter than %s", stack, name, other)
 		}
-		less("a long poll", poll, "the work on a request", sourceDuration(t, "backend/httpapi", "requestTimeout"))
+		less("a long poll", poll, "the work on a request", backendconfig.RequestTimeout)
 		less("the gateway's wait", gateway, "the agent's longest try", sourceDuration(t, "client", "longestTry"))
-		less("the gateway's wait", gateway, "the server's write timeout", sourceDuration(t, "backend/server", "writeTimeout"))
+		less("the gateway's wait", gateway, "the server's write timeout", backendconfig.WriteTimeout)
 		for _, group := range g.OfType("aws:lb/targetGroup:TargetGroup") {
 			deregistration := asSeconds(t, input(t, group, "deregistrationDelay"))
 			less("the gateway's wait", gateway, "deregistration", deregistration)
-			require.LessOrEqual(t, sourceDuration(t, "backend/server", "writeTimeout"), deregistration, "no request outlives deregistration")
+			require.LessOrEqual(t, backendconfig.WriteTimeout, deregistration, "no request outlives deregistration")
 			less("deregistration", deregistration, "the backend's drain", c.DrainTimeout)
 		}
 		stop := number("--stop-timeout ", " ")
@@ -199,7 +199,7 @@ func TestTimesNest(t *testing.T) {
 		less("the container's stop", stop, "the unit's stop", number("TimeoutStopSec=", "\n"))
 		for _, balancer := range g.OfType("aws:lb/loadBalancer:LoadBalancer") {
 			if idle, ok := balancer.Revealed("idleTimeout"); ok {
-				less("the balancer's idle timeout", asSeconds(t, idle), "the backend's", sourceDuration(t, "backend/server", "idleTimeout"))
+				less("the balancer's idle timeout", asSeconds(t, idle), "the backend's", backendconfig.IdleTimeout)
 				less("the gateway's wait", gateway, "the balancer's idle timeout", asSeconds(t, idle))
 			}
 		}

@@ -20,6 +20,7 @@ const (
 	Precondition  Code = "precondition"  // 412: If-Match failed
 	Unprocessable Code = "unprocessable" // 422: well-formed, but contradicts the catalogue
 	TooMany       Code = "too-many"      // 429
+	Upstream      Code = "upstream"      // 502: the object store gave an answer that is not to be understood
 	Unavailable   Code = "unavailable"   // 503: not now
 	Internal      Code = "internal"      // 500: everything else
 )

@@ -72,6 +72,25 @@ type FileFilter struct {
 	Name  string
 }
 
+// BucketTurn is where the comparison of the bucket with the catalogue goes on.
+type BucketTurn struct{ Objects, Multiparts Mark }
+
+// BucketStore says what of the bucket belongs to the catalogue.
+type BucketStore interface {
+	// TakeBucketTurn returns where to go on; mine is false when another process did, less than interval ago.
+	TakeBucketTurn(ctx context.Context, interval time.Duration) (turn BucketTurn, mine bool, err error)
+	// EndBucketTurn keeps where the next turn begins.
+	EndBucketTurn(ctx context.Context, next BucketTurn) error
+	// OrphanObjects returns those of the objects that belong to no file and can never do so again: of a deleted file, of an upload
+	// that another one was faster than, of an upload that was aborted. Keys of another form than ObjectPrefix tells are not ours.
+	OrphanObjects(ctx context.Context, objects []StoredObject) ([]StoredObject, error)
+	// OrphanMultiparts does the same for multipart uploads.
+	OrphanMultiparts(ctx context.Context, uploads []StoredMultipart) ([]StoredMultipart, error)
+	// ForgetUploads removes at most 1000 uploads of pending files that are older than age, and uploads that another one of the same
+	// file was faster than.
+	ForgetUploads(ctx context.Context, age time.Duration) (count int, err error)
+}
+
 // FileStore keeps the catalogue.
 type FileStore interface {
 	CreateFile(ctx context.Context, f NewFile) (File, error)
@@ -89,6 +108,9 @@ type FileStore interface {
 	// before, the file is returned as it is and won is false: the caller then removes its own object. Completing again with
 	// the same upload returns won as true.
 	CompleteUpload(ctx context.Context, uploadID uuid.UUID, version string) (f File, won bool, err error)
+	// RestartUpload gives an upload another multipart upload of the object store, in the place of before, and returns the upload as it
+	// is then: with another one if somebody was faster.
+	RestartUpload(ctx context.Context, uploadID uuid.UUID, before, s3UploadID string) (Upload, error)
 	// DeleteUpload forgets an upload. Conflict for the one that made its file ready.
 	DeleteUpload(ctx context.Context, uploadID uuid.UUID) error
 }

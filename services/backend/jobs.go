@@ -57,7 +57,7 @@ type SubmittedJob struct {
 // JobFilter narrows a list of jobs; zero fields do not.
 type JobFilter struct {
 	State  JobState
-	FileID uuid.UUID
+	FileID *uuid.UUID // a pointer, because an id of zeros names no file and is still a filter
 }
 
 // Lease is the right to work on a job until it ends. ID is new for each grant and fences every write.
@@ -141,6 +141,9 @@ type JobStore interface {
 
 	// Sweep ends expired leases if this process gets the sweeper's lock; held is false if another one has it.
 	Sweep(ctx context.Context) (result SweepResult, held bool, err error)
+	// Retain removes one batch of what has been kept for long enough: ended jobs with their leases and events, and deleted files
+	// that no job tells of. Call it again while the result says More.
+	Retain(ctx context.Context, r Retention) (Removed, error)
 	Stats(ctx context.Context) (Stats, error)
 	ListAgents(ctx context.Context, limit int) ([]Agent, error)
 }
@@ -151,7 +154,19 @@ type SweepResult struct {
 	Dead    int // jobs that died since the last sweep, of expiry or of reported failures
 }
 
-// Stats is the system in numbers.
+// Retention says how long what has ended is kept. Zero keeps it for ever.
+type Retention struct {
+	Ended time.Duration // succeeded and cancelled jobs, and deleted files
+	Dead  time.Duration // dead jobs, which somebody may want to look at, or retry
+}
+
+// Removed counts what one batch of retention removed. More says that there may be more of it.
+type Removed struct {
+	Jobs, Leases, Events, Files int
+	More                        bool
+}
+
+// Stats is the system in numbers. Succeeded, Dead, Cancelled and BytesDelivered count what retention has removed, too.
 type Stats struct {
 	Queued, Leased, Succeeded, Dead, Cancelled int64
 	OldestQueued                               time.Duration // since the oldest due job was due

@@ -20,6 +20,21 @@ type StoredPart struct {
 	ETag   string
 }
 
+// ObjectPrefix begins the key of every object: files/<file id>/<upload id>.
+const ObjectPrefix = "files/"
+
+// StoredObject is one version of an object in the bucket.
+type StoredObject struct{ Key, Version string }
+
+// StoredMultipart is a multipart upload in the bucket that is under way, or was left.
+type StoredMultipart struct {
+	Key, UploadID string
+	Initiated     time.Time
+}
+
+// Mark is a position in a listing of the bucket: of a key, and of a version or an upload of it. Zero is the beginning.
+type Mark struct{ Key, ID string }
+
 // ObjectStore holds the bytes. Keys are unique per upload, so nothing is ever overwritten.
 type ObjectStore interface {
 	// CreateMultipart begins an upload and returns the object store's id of it.
@@ -38,6 +53,11 @@ type ObjectStore interface {
 	Head(ctx context.Context, key string) (size int64, version string, err error)
 	// PresignGet signs a GET of one version.
 	PresignGet(ctx context.Context, key, version string) (SignedURL, error)
+	// ListObjects returns the versions of all objects below ObjectPrefix behind a mark, in the order of keys, at most limit, and the
+	// mark of the next call. A zero mark is the beginning, and the end.
+	ListObjects(ctx context.Context, after Mark, limit int) (objects []StoredObject, next Mark, err error)
+	// ListMultiparts does the same for multipart uploads that have neither completed nor been aborted.
+	ListMultiparts(ctx context.Context, after Mark, limit int) (uploads []StoredMultipart, next Mark, err error)
 	// Delete removes one version; removing what is not there is no error.
 	Delete(ctx context.Context, key, version string) error
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,14 +17,35 @@ type ServiceConfig struct {
 	LeaseTTL time.Duration
 	// Wake returns a channel that is closed when there may be new work. Nil means that waiters only look every second.
 	Wake func() <-chan struct{}
+	// MultipartGrace is how long a multipart upload may be in the bucket before its row is in the catalogue; SweepBucket leaves younger
+	// ones alone. Zero means an hour.
+	MultipartGrace time.Duration
 	// Logger takes what goes wrong after the caller has been answered. Nil means slog's default.
 	Logger *slog.Logger
 }
 
-// Service does what takes more than one statement: uploads, deletion, and the wait for work. Everything that one statement
-// does is asked of its Store directly.
+// direct is what a Service leaves to its store unchanged. It has no method beside which the Service has one of its own: whoever
+// holds a Service cannot call ClaimJobs, which does not wait, where Claim is meant.
+type direct interface {
+	GetFile(ctx context.Context, id uuid.UUID) (File, error)
+	ListFiles(ctx context.Context, filter FileFilter, page Page) ([]File, error)
+	GetJob(ctx context.Context, id uuid.UUID) (Job, error)
+	ListJobs(ctx context.Context, filter JobFilter, page Page) ([]Job, error)
+	CancelJob(ctx context.Context, id uuid.UUID) (Job, error)
+	RetryJob(ctx context.Context, id uuid.UUID) (Job, error)
+	Stats(ctx context.Context) (Stats, error)
+	ListAgents(ctx context.Context, limit int) ([]Agent, error)
+	TokenByHash(ctx context.Context, hash [32]byte) (Token, error)
+	CreateToken(ctx context.Context, t Token, hash [32]byte) (Token, error)
+	ListTokens(ctx context.Context, page Page) ([]Token, error)
+	RevokeToken(ctx context.Context, id uuid.UUID) error
+}
+
+// Service is what the API calls: uploads, deletion and the wait for work, which take more than one step, and the methods of its
+// store that need nothing more.
 type Service struct {
-	Store
+	direct
+	store   Store
 	objects ObjectStore
 	config  ServiceConfig
 
@@ -39,7 +61,8 @@ func NewService(store Store, objects ObjectStore, config ServiceConfig) *Service
 	if config.Wake == nil {
 		config.Wake = func() <-chan struct{} { return nil }
 	}
-	return &Service{Store: store, objects: objects, config: config, draining: make(chan struct{})}
+	config.MultipartGrace = cmp.Or(config.MultipartGrace, time.Hour)
+	return &Service{direct: store, store: store, objects: objects, config: config, draining: make(chan struct{})}
 }
 
 // LeaseTTL is how long a lease lives without a heartbeat.
@@ -65,7 +88,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	if s.Draining() {
 		return &Error{Code: Unavailable, Detail: "the service is stopping", RetryAfter: time.Second}
 	}
-	if err := s.Ping(ctx); err != nil {
+	if err := s.store.Ping(ctx); err != nil {
 		return &Error{Code: Unavailable, Detail: "the database does not answer", RetryAfter: time.Second, Cause: err}
 	}
 	return nil
@@ -74,7 +97,7 @@ func (s *Service) Ready(ctx context.Context) error {
 // DeleteFile removes a file from the catalogue and then its object: an object without an entry costs a little money, an entry
 // without an object would fail jobs.
 func (s *Service) DeleteFile(ctx context.Context, id uuid.UUID, ifMatch string) (File, error) {
-	file, err := s.Store.DeleteFile(ctx, id, ifMatch)
+	file, err := s.store.DeleteFile(ctx, id, ifMatch)
 	if err != nil {
 		return File{}, err
 	}
@@ -84,6 +107,17 @@ func (s *Service) DeleteFile(ctx context.Context, id uuid.UUID, ifMatch string) 
 		})
 	}
 	return file, nil
+}
+
+// Once runs do, which creates something, with a store. With a key it does so once: see [Store]. A nil key does not look for an
+// earlier request.
+func (s *Service) Once(
+	ctx context.Context, key *IdempotencyKey, do func(ctx context.Context, store Store) (Response, error),
+) (Response, error) {
+	if key == nil {
+		return do(ctx, s.store)
+	}
+	return s.store.Once(ctx, *key, do)
 }
 
 // ContentURL presigns a GET of a file's object. Conflict while the file is not ready.
@@ -99,7 +133,7 @@ func (s *Service) cleanUp(ctx context.Context, what string, id uuid.UUID, do fun
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
 	if err := do(ctx); err != nil && CodeOf(err) != NotFound {
-		s.config.Logger.ErrorContext(ctx, what, "id", id, "error", err)
+		s.config.Logger.ErrorContext(ctx, what+" failed", "id", id, "error", err)
 	}
 }
 

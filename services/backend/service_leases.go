@@ -12,7 +12,8 @@ import (
 const (
 	// recheck bounds the wait between two looks at the queue: a hint of new work may be lost.
 	recheck = time.Second
-	// settle keeps a waiter from spinning on work that is due but that another one is just taking.
+	// settle is the first wait when there is work that is due and cannot be leased: another waiter is just taking it, or it is
+	// behind a job of the same destination. It doubles with each look that finds the same.
 	settle = 50 * time.Millisecond
 	// claimTimeout bounds one claim, which goes on when its client is gone: only so is known what was leased.
 	claimTimeout = 10 * time.Second
@@ -31,14 +32,15 @@ func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]Gra
 		return nil, &Error{Code: Unavailable, Detail: "the service is stopping", RetryAfter: time.Second}
 	}
 	deadline := time.Now().Add(wait)
-	for look := ctx; ; look = tracing.Quiet(ctx) { // of a wait's many looks only the first is traced
+	least := settle
+	for look := ctx; ; look, least = tracing.Quiet(ctx), min(2*least, recheck) { // of a wait's many looks only the first is traced
 		// Taken before the look, so that what comes between look and wait is not missed.
 		signal := s.config.Wake()
 		leases, err := s.claimNow(look, c)
 		if err != nil || len(leases) > 0 {
 			return leases, err
 		}
-		pause, err := s.pause(look, time.Until(deadline))
+		pause, err := s.pause(look, least, time.Until(deadline))
 		if err != nil || pause <= 0 {
 			return nil, err
 		}
@@ -57,18 +59,19 @@ func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]Gra
 	}
 }
 
-// pause is how long to wait before the next look: until the next job is due, a second at most, and never past what is left.
-func (s *Service) pause(ctx context.Context, left time.Duration) (time.Duration, error) {
+// pause is how long to wait before the next look: until the next job is due, but not less than least, a second at most, and never
+// past what is left.
+func (s *Service) pause(ctx context.Context, least, left time.Duration) (time.Duration, error) {
 	if left <= 0 {
 		return 0, nil
 	}
-	due, some, err := s.NextDue(ctx)
+	due, some, err := s.store.NextDue(ctx)
 	if err != nil {
 		return 0, err
 	}
 	pause := recheck
 	if some {
-		pause = min(max(due, settle), recheck)
+		pause = min(max(due, least), recheck)
 	}
 	return min(pause, left), nil
 }
@@ -79,7 +82,7 @@ func (s *Service) claimNow(ctx context.Context, c Claim) ([]GrantedLease, error)
 	}
 	uncut, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	leases, err := s.ClaimJobs(uncut, c)
+	leases, err := s.store.ClaimJobs(uncut, c)
 	if err != nil || len(leases) == 0 {
 		return nil, err
 	}
@@ -106,12 +109,12 @@ func (s *Service) Forget(ctx context.Context, leases []GrantedLease) {
 	for i, lease := range leases {
 		ids[i] = lease.ID
 	}
-	s.cleanUp(ctx, "giving leases back", ids[0], func(ctx context.Context) error { return s.Abandon(ctx, ids) })
+	s.cleanUp(ctx, "giving leases back", ids[0], func(ctx context.Context) error { return s.store.Abandon(ctx, ids) })
 }
 
 // Source presigns the bytes of a live lease once more.
 func (s *Service) Source(ctx context.Context, id uuid.UUID, caller string) (SignedURL, error) {
-	lease, err := s.GetLease(ctx, id, caller)
+	lease, err := s.store.GetLease(ctx, id, caller)
 	if err != nil {
 		return SignedURL{}, err
 	}
@@ -120,7 +123,7 @@ func (s *Service) Source(ctx context.Context, id uuid.UUID, caller string) (Sign
 
 // Heartbeat renews leases. While the service drains, ok becomes drain.
 func (s *Service) Heartbeat(ctx context.Context, c Claim, progress []Progress) ([]LeaseStatus, error) {
-	statuses, err := s.Store.Heartbeat(ctx, c, progress)
+	statuses, err := s.store.Heartbeat(ctx, c, progress)
 	if err == nil && s.Draining() {
 		for i, status := range statuses {
 			if status == LeaseOK {
@@ -136,5 +139,5 @@ func (s *Service) FinishLease(ctx context.Context, id uuid.UUID, caller string, 
 	if err := o.validate(); err != nil {
 		return Job{}, err
 	}
-	return s.Store.FinishLease(ctx, id, caller, o)
+	return s.store.FinishLease(ctx, id, caller, o)
 }

@@ -27,7 +27,7 @@ func (s *Service) CreateUpload(ctx context.Context, fileID uuid.UUID) (Upload, F
 			return Upload{}, File{}, err
 		}
 	}
-	created, err := s.Store.CreateUpload(ctx, upload)
+	created, err := s.store.CreateUpload(ctx, upload)
 	if err != nil {
 		s.abort(ctx, upload)
 		return Upload{}, File{}, err
@@ -44,7 +44,7 @@ func (s *Service) AbortUpload(ctx context.Context, fileID, uploadID uuid.UUID) e
 	if file.Key == upload.Key {
 		return Errorf(Conflict, "the upload has completed; delete the file instead")
 	}
-	if err := s.DeleteUpload(ctx, uploadID); err != nil {
+	if err := s.store.DeleteUpload(ctx, uploadID); err != nil {
 		return err
 	}
 	s.abort(ctx, upload)
@@ -61,7 +61,7 @@ func (s *Service) abort(ctx context.Context, u Upload) {
 }
 
 func (s *Service) upload(ctx context.Context, fileID, uploadID uuid.UUID) (File, Upload, error) {
-	upload, err := s.GetUpload(ctx, fileID, uploadID)
+	upload, err := s.store.GetUpload(ctx, fileID, uploadID)
 	if err != nil {
 		return File{}, Upload{}, err
 	}
@@ -79,18 +79,24 @@ type UploadPart struct {
 }
 
 // ListUploadParts returns at most limit parts with number > after. ExpiresAt is when the first of their URLs ends.
-func (s *Service) ListUploadParts(ctx context.Context, fileID, uploadID uuid.UUID, after, limit int) (parts []UploadPart, more bool, err error) {
+func (s *Service) ListUploadParts(
+	ctx context.Context,
+	fileID, uploadID uuid.UUID,
+	after, limit int,
+) (parts []UploadPart, more bool, err error) {
 	file, upload, err := s.upload(ctx, fileID, uploadID)
 	if err != nil {
 		return nil, false, err
 	}
 	count := file.PartCount()
 	stored := map[int]StoredPart{}
-	completed := file.Key == upload.Key
+	// A file that is ready needs no more bytes, whichever of its uploads was the first to complete.
+	completed := file.State == FileReady
 	if !completed && after < count {
 		found, err := s.objects.ListParts(ctx, upload.Key, upload.S3UploadID, after, limit)
 		if isNotFound(err) {
-			return nil, false, Errorf(Conflict, "the object store has ended this upload; begin another")
+			found = nil
+			upload, completed, err = s.restart(ctx, file, upload)
 		}
 		if err != nil {
 			return nil, false, err
@@ -114,6 +120,28 @@ func (s *Service) ListUploadParts(ctx context.Context, fileID, uploadID uuid.UUI
 	return parts, last < count, nil
 }
 
+// restart goes on with an upload whose multipart upload is gone from the object store. If it was assembled before, nothing is
+// missing but its completion. Else the bucket's rule has aborted it, and it begins anew, without any part.
+func (s *Service) restart(ctx context.Context, file File, upload Upload) (u Upload, assembled bool, err error) {
+	size, _, err := s.objects.Head(ctx, upload.Key)
+	if err == nil && size == file.Size {
+		return upload, true, nil
+	}
+	if err != nil && !isNotFound(err) {
+		return upload, false, err
+	}
+	anew, err := s.objects.CreateMultipart(ctx, upload.Key)
+	if err != nil {
+		return upload, false, err
+	}
+	u, err = s.store.RestartUpload(ctx, upload.ID, upload.S3UploadID, anew)
+	if err != nil || u.S3UploadID != anew { // it was deleted, or somebody else was faster
+		upload.S3UploadID = anew
+		s.abort(ctx, upload)
+	}
+	return u, false, err
+}
+
 // wrong says what is wrong with a part as stored, "" if nothing.
 func wrong(file File, number int, stored map[int]StoredPart) string {
 	_, size := file.Part(number)
@@ -130,9 +158,15 @@ func wrong(file File, number int, stored map[int]StoredPart) string {
 	}
 }
 
+// completeTimeout bounds a completion whose caller is gone, as the time of a request does for one who waits.
+const completeTimeout = 28 * time.Second
+
 // CompleteUpload checks every part, assembles the object and makes the file ready. It may be repeated at any point. When
-// another upload of the file was faster, the file is ready all the same, and this upload's object goes away.
+// another upload of the file was faster, the file is ready all the same, and this upload's object goes away. It goes on when its
+// caller is gone: the object store assembles the object anyway, and somebody has to note it.
 func (s *Service) CompleteUpload(ctx context.Context, fileID, uploadID uuid.UUID) (File, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completeTimeout)
+	defer cancel()
 	file, upload, err := s.upload(ctx, fileID, uploadID)
 	if err != nil {
 		return File{}, err
@@ -145,9 +179,13 @@ func (s *Service) CompleteUpload(ctx context.Context, fileID, uploadID uuid.UUID
 	}
 	version, err := s.assemble(ctx, file, upload)
 	if err != nil {
+		// What is missing may be so because another upload completed meanwhile, and this one was aborted.
+		if now, found := s.GetFile(ctx, fileID); found == nil && now.State == FileReady {
+			return now, nil
+		}
 		return File{}, err
 	}
-	done, won, err := s.Store.CompleteUpload(ctx, uploadID, version)
+	done, won, err := s.store.CompleteUpload(ctx, uploadID, version)
 	if isNotFound(err) || (err == nil && (!won || done.Version != version)) {
 		// The file was deleted, another upload won, or the other of two completions of an empty file did.
 		s.cleanUp(ctx, "deleting a superseded object", uploadID, func(ctx context.Context) error {
@@ -178,10 +216,13 @@ func (s *Service) assemble(ctx context.Context, file File, upload Upload) (strin
 	}
 	size, version, err := s.objects.Head(ctx, upload.Key)
 	if isNotFound(err) {
-		return "", Errorf(Conflict, "the object store has ended this upload; begin another")
+		return "", Errorf(Conflict, "the object store has no part of this upload any more; list the parts and upload them again")
 	}
 	if err == nil && size != file.Size {
-		err = fmt.Errorf("object %s has %d bytes, want %d", upload.Key, size, file.Size)
+		err = &Error{
+			Code: Upstream, Detail: "the object store holds another object than was uploaded",
+			Cause: fmt.Errorf("object %s has %d bytes, want %d", upload.Key, size, file.Size),
+		}
 	}
 	return version, err
 }

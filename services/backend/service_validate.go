@@ -3,14 +3,13 @@ package backend
 import (
 	"crypto/sha256"
 	"fmt"
-	"strings"
 	"time"
+
+	"scalable-backend/services/api/names"
 )
 
-const (
-	maxParts   = 10_000 // S3's limit of a multipart upload
-	maxSegment = 255    // bytes of a name in all common file systems
-)
+// maxParts is S3's limit of a multipart upload.
+const maxParts = 10_000
 
 // Validate checks what the API's document cannot say. All problems are in one Unprocessable.
 func (f NewFile) Validate() error {
@@ -18,8 +17,8 @@ func (f NewFile) Validate() error {
 	add := func(pointer, format string, args ...any) {
 		fields = append(fields, FieldError{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 	}
-	if problem := pathProblem(f.Name); problem != "" {
-		add("/name", "%s", problem)
+	if err := names.CheckPath(f.Name); err != nil {
+		add("/name", "%v", err)
 	}
 	count := f.PartCount()
 	if count > maxParts {
@@ -41,19 +40,25 @@ func (f NewFile) Validate() error {
 func ValidateJobs(jobs []NewJob) error {
 	var fields []FieldError
 	for i, job := range jobs {
-		if problem := pathProblem(job.Dest); job.Dest != "" && problem != "" {
-			fields = append(fields, FieldError{Pointer: fmt.Sprintf("/jobs/%d/dest", i), Detail: problem})
+		if job.Dest == "" { // the file's name
+			continue
+		}
+		if err := names.CheckPath(job.Dest); err != nil {
+			fields = append(fields, FieldError{Pointer: fmt.Sprintf("/jobs/%d/dest", i), Detail: err.Error()})
 		}
 	}
 	return unprocessable("a job cannot be done", fields)
 }
 
-// Validate checks a token to be made. The clock is this process's; the store's decides later.
-func (t Token) Validate(now time.Time) error {
-	if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now) {
-		return unprocessable("the token would be of no use", []FieldError{{Pointer: "/expires_at", Detail: "lies in the past"}})
+// ValidateToken checks a token to be created. expiresAt is nil for one that never expires; every other instant is to lie in the
+// future, the year 1 included, which in a Token means never. The clock is this process's; the store's decides later.
+func ValidateToken(name string, expiresAt *time.Time, now time.Time) error {
+	if expiresAt != nil && !expiresAt.After(now) {
+		return unprocessable("the token would be of no use", []FieldError{
+			{Pointer: "/expires_at", Detail: expiresAt.Format(time.RFC3339) + " lies in the past"},
+		})
 	}
-	return nil
+	return CheckLabel("/name", name)
 }
 
 func (o Outcome) validate() error {
@@ -70,17 +75,12 @@ func (o Outcome) validate() error {
 	return unprocessable("an outcome without proof", fields)
 }
 
-// pathProblem says why a path is not one that an agent can make below its root, "" if it is.
-func pathProblem(path string) string {
-	for segment := range strings.SplitSeq(path, "/") {
-		switch {
-		case segment == "" || segment == "." || segment == "..":
-			return fmt.Sprintf("has the segment %q", segment)
-		case len(segment) > maxSegment:
-			return fmt.Sprintf("has a segment of %d bytes, more than %d", len(segment), maxSegment)
-		}
+// CheckLabel refuses a text that is not safe to show on one line: see [names.CheckText]. An empty one is fine.
+func CheckLabel(pointer, text string) error {
+	if err := names.CheckText(text); err != nil {
+		return unprocessable("a text cannot be shown", []FieldError{{Pointer: pointer, Detail: err.Error()}})
 	}
-	return ""
+	return nil
 }
 
 func unprocessable(detail string, fields []FieldError) error {

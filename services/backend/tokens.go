@@ -77,6 +77,7 @@ type IdempotencyKey struct {
 // Store is everything that the database keeps.
 type Store interface {
 	FileStore
+	BucketStore
 	JobStore
 	TokenStore
 	// Once runs do in a transaction, together with storing its response under the key for 24 h. A repeat with the same hash

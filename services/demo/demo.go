@@ -103,7 +103,12 @@ func (d *demo) checkSpace() error {
 	free := int64(fs.Bavail) * int64(fs.Bsize)
 	need := d.settings.Bytes*7/2 + 200<<20
 	if free < need {
-		return fmt.Errorf("%s has %s free, and the demo needs %s: make it smaller with DEMO_BYTES, or set TMPDIR to a larger disk", d.dir, formatBytes(free), formatBytes(need))
+		return fmt.Errorf(
+			"%s has %s free, and the demo needs %s: make it smaller with DEMO_BYTES, or set TMPDIR to a larger disk",
+			d.dir,
+			formatBytes(free),
+			formatBytes(need),
+		)
 	}
 	return nil
 }
@@ -129,7 +134,8 @@ func (d *demo) startSystem(ctx context.Context) error {
 	}
 	d.adminToken = "demo-" + rand.Text()
 	d.agentKey = gateway.Identity{
-		ARN: "arn:aws:sts::000000000000:assumed-role/demo-agents/agent", AccessKeyID: "ASIADEMOAGENTS", SecretAccessKey: rand.Text(), SessionToken: rand.Text(),
+		ARN: "arn:aws:sts::000000000000:assumed-role/demo-agents/agent", AccessKeyID: "ASIADEMOAGENTS", SecretAccessKey: rand.Text(),
+		SessionToken: rand.Text(),
 	}
 	var public, private []string
 	for i := range 2 {

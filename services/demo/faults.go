@@ -92,7 +92,11 @@ func (d *demo) killOne(ctx context.Context, paused *service) (victim, error) {
 	}
 	v.agent.process.Stop(syscall.SIGKILL, patience)
 	d.agents = slices.DeleteFunc(d.agents, func(s *service) bool { return s == v.agent })
-	d.show.say("killed %s with SIGKILL while it held %s; its files are taken over when they expire", v.agent.name, count(len(v.leases), "lease"))
+	d.show.say(
+		"killed %s with SIGKILL while it held %s; its files are taken over when they expire",
+		v.agent.name,
+		count(len(v.leases), "lease"),
+	)
 	s, err := d.nextAgent()
 	if err == nil {
 		d.show.say("started %s in its place", s.name)
@@ -179,7 +183,13 @@ func (d *demo) wake(ctx context.Context, v *victim) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	d.show.say("woke %s after %.1f s: it found %d of %d leases lost and published nothing under them", v.agent.name, v.asleep.Seconds(), v.fenced, len(v.leases))
+	d.show.say(
+		"woke %s after %.1f s: it found %d of %d leases lost and published nothing under them",
+		v.agent.name,
+		v.asleep.Seconds(),
+		v.fenced,
+		len(v.leases),
+	)
 	return nil
 }
 

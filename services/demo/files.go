@@ -107,7 +107,10 @@ func verifyOutput(files []file, outputs []string) (verification, error) {
 				return v, err
 			}
 			if sum != f.sha256 || size != f.size {
-				v.problems = append(v.problems, fmt.Sprintf("%s: %d bytes with SHA-256 %x, want %d with %x", filepath.Join(dir, e.Name()), size, sum, f.size, f.sha256))
+				v.problems = append(
+					v.problems,
+					fmt.Sprintf("%s: %d bytes with SHA-256 %x, want %d with %x", filepath.Join(dir, e.Name()), size, sum, f.size, f.sha256),
+				)
 				continue
 			}
 			if found[f.name]++; found[f.name] == 1 {

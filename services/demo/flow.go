@@ -67,10 +67,18 @@ func (d *demo) upload(ctx context.Context, source, token string) (time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	client, err := startService(d.dir, "upload", filepath.Join(d.bin, "agent"), append([]string{"upload", "--json"}, paths...), map[string]string{
-		"AGENT_API_URL": d.publicURL, "AGENT_AUTH": "token", "AGENT_TOKEN": token, "AGENT_INSECURE_SOURCES": "true", "AGENT_SOURCE_HOSTS": "127.0.0.1",
-		"AWS_REGION": d.s3.Region,
-	}, nil)
+	client, err := startService(
+		d.dir,
+		"upload",
+		filepath.Join(d.bin, "agent"),
+		append([]string{"upload", "--json"}, paths...),
+		map[string]string{
+			"AGENT_API_URL": d.publicURL, "AGENT_AUTH": "token", "AGENT_TOKEN": token, "AGENT_INSECURE_SOURCES": "true",
+			"AGENT_SOURCE_HOSTS": "127.0.0.1",
+			"AWS_REGION":         d.s3.Region,
+		},
+		nil,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -148,7 +156,10 @@ func (d *demo) download(ctx context.Context, token string) (faults, error) {
 		if err != nil {
 			return f, err
 		}
-		bar.set(stats.BytesDelivered, fmt.Sprintf("%d done, %d leased, %d queued, %d agents", stats.Succeeded, stats.Leased, stats.Queued, stats.AgentsSeen))
+		bar.set(
+			stats.BytesDelivered,
+			fmt.Sprintf("%d done, %d leased, %d queued, %d agents", stats.Succeeded, stats.Leased, stats.Queued, stats.AgentsSeen),
+		)
 		switch {
 		case stats.Dead+stats.Cancelled > 0:
 			return f, fmt.Errorf("%d jobs are dead and %d cancelled, and none should be", stats.Dead, stats.Cancelled)
@@ -227,11 +238,20 @@ func (d *demo) survived(ctx context.Context, f faults) (lines, problems []string
 			say("%s, when there was no work left to take over", what)
 			continue
 		}
-		say("%s with %s; %s taken over, the last one done %.1f s after", what, count(len(v.leases), "lease"), count(jobs, "job"), last.Sub(v.at).Seconds())
+		say(
+			"%s with %s; %s taken over, the last one done %.1f s after",
+			what,
+			count(len(v.leases), "lease"),
+			count(jobs, "job"),
+			last.Sub(v.at).Seconds(),
+		)
 		if v.asleep > 0 {
 			say("       awake, it found %s lost and published nothing under them", count(v.fenced, "lease"))
 			if v.fenced != jobs {
-				problems = append(problems, fmt.Sprintf("%s lost %s while it was paused, and found %d lost", v.agent.name, count(jobs, "lease"), v.fenced))
+				problems = append(
+					problems,
+					fmt.Sprintf("%s lost %s while it was paused, and found %d lost", v.agent.name, count(jobs, "lease"), v.fenced),
+				)
 			}
 		}
 	}

@@ -55,7 +55,12 @@ func (d *demo) takenOver(ctx context.Context, v victim) (jobs int, last time.Tim
 		FROM leases l LEFT JOIN leases s ON s.job_id = l.job_id AND s."end" = 'succeeded'
 		WHERE l.lease_id = ANY($1::uuid[])`, []any{texts(v.leases), v.at}, &jobs, &wrong, &last)
 	if err == nil && wrong > 0 {
-		err = fmt.Errorf("%d of the %d leases of %s ended neither by expiry nor by its report, or their jobs are not done", wrong, len(v.leases), v.agent.name)
+		err = fmt.Errorf(
+			"%d of the %d leases of %s ended neither by expiry nor by its report, or their jobs are not done",
+			wrong,
+			len(v.leases),
+			v.agent.name,
+		)
 	}
 	return jobs, last, err
 }

@@ -44,7 +44,13 @@ func ParseSettings(env map[string]string) (Settings, error) {
 	if v := env["DEMO_BYTES"]; v != "" {
 		n, err := parseBytes(v)
 		if err != nil || n < edgeBytes+int64(s.Files) {
-			problem("DEMO_BYTES", fmt.Sprintf("bytes, as 2147483648, 512MiB or 2GiB, at least %d for the edge cases and a byte in each other file", edgeBytes+int64(max(s.Files, 0))))
+			problem(
+				"DEMO_BYTES",
+				fmt.Sprintf(
+					"bytes, as 2147483648, 512MiB or 2GiB, at least %d for the edge cases and a byte in each other file",
+					edgeBytes+int64(max(s.Files, 0)),
+				),
+			)
 		}
 		s.Bytes = n
 	}

@@ -38,7 +38,14 @@ func TestFetchToAFullDisk(t *testing.T) {
 	for size, disk := range map[int]int{part + 1: 3 << 10, 900 << 10: 512} {
 		o := s.upload(size)
 		dir := t.TempDir()
-		cmd := onSmallDisk(t, disk, dir, `"$1" fetch "$2" --output "$0"; code=$?; find "$0" -type f -printf "left behind: %p\n"; exit $code`, binary(t, "agent"), o.Id)
+		cmd := onSmallDisk(
+			t,
+			disk,
+			dir,
+			`"$1" fetch "$2" --output "$0"; code=$?; find "$0" -type f -printf "left behind: %p\n"; exit $code`,
+			binary(t, "agent"),
+			o.Id,
+		)
 		p := launch(t, "fetch", cmd, s.agentEnv(t.TempDir()))
 		require.Equal(t, 1, p.ended())
 		p.mu.Lock()

@@ -23,15 +23,39 @@ const (
 // table is the list of faults that the services survive. TestTable checks it, and docs/faults.md shows it.
 var table = []group{
 	{"Origin", []fault{
-		{"503, 500 and 429 storms", []string{dl + "TestFetchSurvives/503 storm", dl + "TestFetchSurvives/500", dl + "TestFetchSurvives/429", dl + "TestFetchObeysRetryAfter"}},
+		{
+			"503, 500 and 429 storms",
+			[]string{
+				dl + "TestFetchSurvives/503 storm",
+				dl + "TestFetchSurvives/500",
+				dl + "TestFetchSurvives/429",
+				dl + "TestFetchObeysRetryAfter",
+			},
+		},
 		{"reset in mid-part", []string{dl + "TestFetchSurvives/reset in mid-piece", dl + "TestFetchGoesOnAtTheByteReached/reset"}},
 		{"stalled body on a live socket", []string{dl + "TestFetchSurvives/stall in mid-piece", dl + "TestFetchGoesOnAtTheByteReached/stall"}},
-		{"one slow connection", []string{dl + "TestSlowConnectionIsRestarted", dl + "TestPace", dl + "TestTailIsStolen", dl + "TestWrongBytesInAStolenTail"}},
-		{"short and over-long bodies", []string{dl + "TestFetchSurvives/short body, no length", dl + "TestFetchSurvives/wrong length announced", dl + "TestFetchSurvives/over-long body"}},
+		{
+			"one slow connection",
+			[]string{dl + "TestSlowConnectionIsRestarted", dl + "TestPace", dl + "TestTailIsStolen", dl + "TestWrongBytesInAStolenTail"},
+		},
+		{
+			"short and over-long bodies",
+			[]string{
+				dl + "TestFetchSurvives/short body, no length",
+				dl + "TestFetchSurvives/wrong length announced",
+				dl + "TestFetchSurvives/over-long body",
+			},
+		},
 		{"200 to a range request", []string{dl + "TestFetchSurvives/whole object for a range", dl + "TestFetchGivesUp/always the whole object"}},
 		{"wrong Content-Range", []string{dl + "TestFetchSurvives/wrong Content-Range", dl + "TestFetchSurvives/no Content-Range"}},
-		{"wrong bytes", []string{dl + "TestFetchSurvives/wrong bytes", dl + "TestFetchGivesUp/always wrong bytes", dl + "TestFetchPartsOfOtherSizesThanPieces"}},
-		{"object replaced in mid-download", []string{dl + "TestFetchChangedObjectStartsAgain", dl + "TestResumeChangedObject", dl + "TestFetchGivesUp/412"}},
+		{
+			"wrong bytes",
+			[]string{dl + "TestFetchSurvives/wrong bytes", dl + "TestFetchGivesUp/always wrong bytes", dl + "TestFetchPartsOfOtherSizesThanPieces"},
+		},
+		{
+			"object replaced in mid-download",
+			[]string{dl + "TestFetchChangedObjectStartsAgain", dl + "TestResumeChangedObject", dl + "TestFetchGivesUp/412"},
+		},
 		{"403 of an expired URL", []string{dl + "TestFetchExpiredURL", dl + "TestFetchGivesUp/403 without a fresh URL"}},
 		{"fresh URLs without a new byte", []string{dl + "TestFetchFreshURLsAreBounded", dl + "TestFetchRefusesFreshURLElsewhere"}},
 		{"404", []string{dl + "TestFetchGivesUp/404"}},
@@ -43,9 +67,27 @@ var table = []group{
 		{"bucket cut off in mid-download", []string{proc + "TestBucketIsCutOff"}},
 	}},
 	{"Agent host", []fault{
-		{"SIGTERM", []string{proc + "TestAgentTerminatedGivesBack", rn + "TestRunReleasesOnStop", dl + "TestStopLetsPiecesInFlightEnd", dl + "TestResumeAfterStop"}},
+		{
+			"SIGTERM",
+			[]string{
+				proc + "TestAgentTerminatedGivesBack",
+				rn + "TestRunReleasesOnStop",
+				dl + "TestStopLetsPiecesInFlightEnd",
+				dl + "TestResumeAfterStop",
+			},
+		},
 		{"SIGKILL anywhere", []string{proc + "TestAgentKilledAnywhere", dl + "TestResumeAfterKill"}},
-		{"disk full", []string{proc + "TestFetchToAFullDisk", proc + "TestAgentOnAFullDiskLeasesNothing", dl + "TestDiskFull", dl + "TestDiskFullWithoutLease", dl + "TestDiskTooSmallFetchesNothing", rn + "TestNoSpaceStopsLeasing"}},
+		{
+			"disk full",
+			[]string{
+				proc + "TestFetchToAFullDisk",
+				proc + "TestAgentOnAFullDiskLeasesNothing",
+				dl + "TestDiskFull",
+				dl + "TestDiskFullWithoutLease",
+				dl + "TestDiskTooSmallFetchesNothing",
+				rn + "TestNoSpaceStopsLeasing",
+			},
+		},
 		{"EIO on fsync", []string{dl + "TestFailedSyncIsNotTriedAgain"}},
 		{"torn journal", []string{dl + "TestResumeTornJournal", dl + "TestResumeForeignJournal"}},
 		{"clock jump", []string{rn + "TestClockJump"}},
@@ -55,31 +97,82 @@ var table = []group{
 		{"path traversal", []string{dl + "TestFetchDestination", rn + "TestRunFailuresAreReported"}},
 	}},
 	{"Lease", []fault{
-		{"agent paused past its lease, then awake", []string{proc + "TestAgentPausedPastItsLeaseIsFenced", dl + "TestFetchFencedBeforePublishing", rn + "TestLeaseDeadline", hapi + "TestExpiredLease"}},
-		{"two agents on one job", []string{proc + "TestTwoAgentsOnOneJobAndOneVolume", dl + "TestTwoAtOnce", pg + "TestManyClaimersGetEachJobOnce", pg + "TestOfConcurrentOutcomesOneIsTaken"}},
-		{"lost answer to a lease request", []string{proc + "TestLostAnswers/lease", pg + "TestALostAnswerIsRedelivered", hapi + "TestClientGoneGetsNoLease"}},
+		{
+			"agent paused past its lease, then awake",
+			[]string{
+				proc + "TestAgentPausedPastItsLeaseIsFenced",
+				dl + "TestFetchFencedBeforePublishing",
+				rn + "TestLeaseDeadline",
+				hapi + "TestExpiredLease",
+			},
+		},
+		{
+			"two agents on one job",
+			[]string{
+				proc + "TestTwoAgentsOnOneJobAndOneVolume",
+				dl + "TestTwoAtOnce",
+				pg + "TestManyClaimersGetEachJobOnce",
+				pg + "TestOfConcurrentOutcomesOneIsTaken",
+			},
+		},
+		{
+			"lost answer to a lease request",
+			[]string{proc + "TestLostAnswers/lease", pg + "TestALostAnswerIsRedelivered", hapi + "TestClientGoneGetsNoLease"},
+		},
 		{"lost answer to a heartbeat", []string{proc + "TestLostAnswers/heartbeat", rn + "TestRunGivesUpUnrenewedLease"}},
-		{"lost answer to an outcome", []string{proc + "TestLostAnswers/outcome", rn + "TestRunOutcomeIsRepeated", pg + "TestAnOutcomeIsIdempotentAndAnotherOneConflicts"}},
+		{
+			"lost answer to an outcome",
+			[]string{proc + "TestLostAnswers/outcome", rn + "TestRunOutcomeIsRepeated", pg + "TestAnOutcomeIsIdempotentAndAnotherOneConflicts"},
+		},
 		{"agent cut off from the backend", []string{proc + "TestAgentIsCutOffFromTheBackend"}},
 		{"backend restarts in a long poll", []string{proc + "TestBackendRestartsInALongPoll", hapi + "TestDrainEndsLongPolls"}},
 		{"answers of the gateway that are no problem documents", []string{proc + "TestNonProblemAnswersOfTheGateway", "client.TestErrors"}},
-		{"late or reordered heartbeats", []string{pg + "TestOnlyTheSweeperEndsALease", rn + "TestLeaseDeadline", pg + "TestSweepsHeartbeatsAndOutcomesAgree"}},
+		{
+			"late or reordered heartbeats",
+			[]string{pg + "TestOnlyTheSweeperEndsALease", rn + "TestLeaseDeadline", pg + "TestSweepsHeartbeatsAndOutcomesAgree"},
+		},
 		{"cancel during publish", []string{rn + "TestCancelDuringPublish", pg + "TestCancellationOfALeasedJob"}},
 		{"poison job", []string{pg + "TestFailuresBackOffAndThenTheJobIsDead", rn + "TestRunFailuresAreReported"}},
-		{"herd after an outage", []string{proc + "TestDatabaseRestartsUnderLoad", pg + "TestAfterAGapTheSweeperWaitsOneLeaseTime", pg + "TestBackoffHasFullJitterAndACap", "client.TestFullJitter"}},
+		{
+			"herd after an outage",
+			[]string{
+				proc + "TestDatabaseRestartsUnderLoad",
+				pg + "TestAfterAGapTheSweeperWaitsOneLeaseTime",
+				pg + "TestBackoffHasFullJitterAndACap",
+				"client.TestFullJitter",
+			},
+		},
 	}},
 	{"Backend", []fault{
 		{"PostgreSQL restarts under load", []string{proc + "TestDatabaseRestartsUnderLoad"}},
 		{"PostgreSQL is a black hole", []string{proc + "TestDatabaseIsCutOff"}},
-		{"password rotation under load", []string{pg + "TestARotatedPasswordCostsNoRequest", pg + "TestASecretThatIsAheadOfTheServerIsWaitedFor"}},
+		{
+			"password rotation under load",
+			[]string{pg + "TestARotatedPasswordCostsNoRequest", pg + "TestASecretThatIsAheadOfTheServerIsWaitedFor"},
+		},
 		{"pool exhaustion", []string{proc + "TestPoolIsExhausted", pg + "TestAnExhaustedPoolIsABoundedWait", pg + "TestWaitsForLocksAreBounded"}},
 		{"long transaction that holds xmin", []string{proc + "TestDatabaseRestartsUnderLoad"}},
-		{"two instances migrate at once", []string{pg + "TestTwoInstancesMigrateAtOnce", proc + "TestDatabaseRestartsUnderLoad", pg + "TestAnOlderBinaryStartsAndWorksOnANewerSchema"}},
+		{
+			"two instances migrate at once",
+			[]string{
+				pg + "TestTwoInstancesMigrateAtOnce",
+				proc + "TestDatabaseRestartsUnderLoad",
+				pg + "TestAnOlderBinaryStartsAndWorksOnANewerSchema",
+			},
+		},
 		{"drain on deploy", []string{proc + "TestDeployUnderLoad", "backend/server.TestServeAndDrain"}},
 		{"orphaned multipart uploads", []string{hapi + "TestAbort", hapi + "TestCompletionAfterACrash", hapi + "TestTwoUploadsOfOneFile"}},
 		{"huge body", []string{hapi + "TestBadInput/too large", hapi + "TestBadInput/too large, chunked"}},
 		{"slowloris", []string{proc + "TestSlowloris"}},
 		{"bucket cut off", []string{proc + "TestBucketIsCutOff", "backend/objectstore.TestUnavailable"}},
-		{"collector of traces is gone, or hangs", []string{proc + "TestCollectorHangs", "internal/tracing.TestDeadCollector", "internal/tracing.TestWarningsAreRare", proc + "TestAJobIsOneTrace"}},
+		{
+			"collector of traces is gone, or hangs",
+			[]string{
+				proc + "TestCollectorHangs",
+				"internal/tracing.TestDeadCollector",
+				"internal/tracing.TestWarningsAreRare",
+				proc + "TestAJobIsOneTrace",
+			},
+		},
 	}},
 }

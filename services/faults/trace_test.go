@@ -20,7 +20,11 @@ import (
 // gatewayTo stands API Gateway's stand-in before a backend and returns the environment of an agent that goes through it.
 func (s *system) gatewayTo(p *program) map[string]string {
 	s.t.Helper()
-	key := gateway.Identity{ARN: "arn:aws:sts::000000000000:assumed-role/agents/traced", AccessKeyID: "AKIATRACEDAGENT", SecretAccessKey: "the-secret-key-of-the-agent"}
+	key := gateway.Identity{
+		ARN:             "arn:aws:sts::000000000000:assumed-role/agents/traced",
+		AccessKeyID:     "AKIATRACEDAGENT",
+		SecretAccessKey: "the-secret-key-of-the-agent",
+	}
 	document, err := gateway.Planned("dev")
 	require.NoError(s.t, err)
 	handler, err := gateway.New(gateway.Config{
@@ -81,7 +85,8 @@ func TestAJobIsOneTrace(t *testing.T) {
 		require.False(t, span.Service == "backend" && len(span.ParentSpanId) == 0, "%s: the backend's ratio is 0", span.Name)
 	}
 	for _, secret := range []string{
-		adminToken, "X-Amz-", "Signature", "the-secret-key-of-the-agent", s.s3.SecretKey, s.s3.AccessKey, "AWS4-HMAC", "Bearer", "password", o.Sha256,
+		adminToken, "X-Amz-", "Signature", "the-secret-key-of-the-agent", s.s3.SecretKey, s.s3.AccessKey, "AWS4-HMAC", "Bearer", "password",
+		o.Sha256,
 	} {
 		require.NotContains(t, c.Text(), secret)
 	}
@@ -102,7 +107,10 @@ func TestCollectorHangs(t *testing.T) {
 	hung, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer hung.Close()
-	traces := map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://" + hung.Addr().String() + "/v1/traces", "OTEL_TRACES_SAMPLER_ARG": "1"}
+	traces := map[string]string{
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://" + hung.Addr().String() + "/v1/traces",
+		"OTEL_TRACES_SAMPLER_ARG":            "1",
+	}
 	s := newSystem(t)
 	backend := s.backend(traces)
 	job := s.submit(s.upload(part+1), "f")

@@ -99,7 +99,10 @@ func (s *system) histories() map[string]*history {
 	})
 	require.NoError(s.t, err)
 	var events, jobs int
-	require.NoError(s.t, db.QueryRow(s.t.Context(), `SELECT count(*), count(DISTINCT job_id) FROM job_events WHERE kind = 'succeeded'`).Scan(&events, &jobs))
+	require.NoError(
+		s.t,
+		db.QueryRow(s.t.Context(), `SELECT count(*), count(DISTINCT job_id) FROM job_events WHERE kind = 'succeeded'`).Scan(&events, &jobs),
+	)
 	require.Equal(s.t, jobs, events, "a job's success is told once")
 	return all
 }
@@ -118,8 +121,21 @@ func (v *summary) find(format string, args ...any) {
 func (s *system) judge() {
 	v := s.verdict(s.histories())
 	c := &s.counts
-	s.t.Logf("seed %d: %d jobs, %d cancelled, %d second copies, %d partials of lost leases; %d kills, %d pauses, %d cuts, %d stops, %d backend and %d database restarts",
-		s.seed, len(s.jobs), v.cancelled, v.second, v.partials, c.kills.Load(), c.pauses.Load(), c.cuts.Load(), c.terms.Load(), c.backends.Load(), c.databases.Load())
+	s.t.Logf(
+		"seed %d: %d jobs, %d cancelled, %d second copies, %d partials of lost leases; "+
+			"%d kills, %d pauses, %d cuts, %d stops, %d backend and %d database restarts",
+		s.seed,
+		len(s.jobs),
+		v.cancelled,
+		v.second,
+		v.partials,
+		c.kills.Load(),
+		c.pauses.Load(),
+		c.cuts.Load(),
+		c.terms.Load(),
+		c.backends.Load(),
+		c.databases.Load(),
+	)
 	require.Empty(s.t, v.findings, "seed %d:\n%s", s.seed, strings.Join(v.findings, "\n"))
 }
 

@@ -86,7 +86,14 @@ func startSystem(t *testing.T, seed uint64) *system {
 		require.NoError(t, os.RemoveAll(dir))
 	})
 	require.NoError(t, os.Chmod(dir, 0o711)) // PostgreSQL may run as another user
-	s := &system{t: t, seed: seed, dir: dir, bin: filepath.Join(dir, "bin"), adminToken: "oracle-" + rand.Text(), client: &http.Client{Timeout: patience}}
+	s := &system{
+		t:          t,
+		seed:       seed,
+		dir:        dir,
+		bin:        filepath.Join(dir, "bin"),
+		adminToken: "oracle-" + rand.Text(),
+		client:     &http.Client{Timeout: patience},
+	}
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-race", "-o", s.bin+"/", "../cmd/backend", "../cmd/agent").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	s.agentKey = gateway.Identity{

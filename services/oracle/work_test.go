@@ -57,10 +57,19 @@ func (s *system) upload() {
 	}
 	var user api.CreatedToken
 	ctx := s.t.Context()
-	s.must(ctx, s.adminToken, http.MethodPost, "/v1/tokens", "", api.NewToken{Name: "user", Scopes: []api.Scope{api.ScopeFilesRead, api.ScopeFilesWrite, api.ScopeJobs}}, &user)
+	s.must(
+		ctx,
+		s.adminToken,
+		http.MethodPost,
+		"/v1/tokens",
+		"",
+		api.NewToken{Name: "user", Scopes: []api.Scope{api.ScopeFilesRead, api.ScopeFilesWrite, api.ScopeJobs}},
+		&user,
+	)
 	s.userToken = user.Token
 	client, err := s.launch("upload", "agent", append([]string{"upload", "--json"}, paths...), map[string]string{
-		"AGENT_API_URL": s.publicURL, "AGENT_AUTH": "token", "AGENT_TOKEN": user.Token, "AGENT_INSECURE_SOURCES": "true", "AGENT_SOURCE_HOSTS": "127.0.0.1",
+		"AGENT_API_URL": s.publicURL, "AGENT_AUTH": "token", "AGENT_TOKEN": user.Token, "AGENT_INSECURE_SOURCES": "true",
+		"AGENT_SOURCE_HOSTS": "127.0.0.1",
 	})
 	require.NoError(s.t, err)
 	<-client.Done()

@@ -77,7 +77,11 @@ func TestProblems(t *testing.T) {
 		"metrics":         {"BACKEND_METRICS_NAMESPACE", "a b", "not a CloudWatch namespace"},
 		"drain too long":  {"BACKEND_DRAIN_TIMEOUT", "1h", "BACKEND_DRAIN_TIMEOUT: want 0s to 10m0s"},
 		"sweep too often": {"BACKEND_SWEEP_INTERVAL", "1ms", "BACKEND_SWEEP_INTERVAL"},
-		"traces, scheme":  {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://u:hunter2@h:4317/x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want http(s)://"},
+		"traces, scheme": {
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+			"grpc://u:hunter2@h:4317/x",
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want http(s)://",
+		},
 		"traces, host":    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http:///v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
 		"traces, no path": {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4318/", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
 		"traces, user":    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://u:hunter2@h/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want"},
@@ -104,11 +108,13 @@ func TestProblems(t *testing.T) {
 func TestAllProblemsInOneError(t *testing.T) {
 	t.Parallel()
 	_, err := config.Parse(map[string]string{
-		"BACKEND_TYPO": "1", "BACKEND_LEASE_TTL": "soon", "BACKEND_URL_TTL": "99h", "BACKEND_RATE_LIMIT": "x", "BACKEND_STACK": "dev", "AWS_REGION": "r",
+		"BACKEND_TYPO": "1", "BACKEND_LEASE_TTL": "soon", "BACKEND_URL_TTL": "99h", "BACKEND_RATE_LIMIT": "x", "BACKEND_STACK": "dev",
+		"AWS_REGION":              "r",
 		"OTEL_TRACES_SAMPLER_ARG": "2", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317",
 	})
 	require.ErrorContains(t, err, "9 problem(s)")
-	for _, want := range []string{"BACKEND_TYPO", "BACKEND_LEASE_TTL", "BACKEND_URL_TTL", "BACKEND_RATE_LIMIT", "BACKEND_BUCKET", "BACKEND_DATABASE_SECRET_ARN", "BACKEND_ADMIN_TOKEN_SECRET_ARN", "OTEL_TRACES_SAMPLER_ARG", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+	for _, want := range []string{"BACKEND_TYPO", "BACKEND_LEASE_TTL", "BACKEND_URL_TTL", "BACKEND_RATE_LIMIT", "BACKEND_BUCKET",
+		"BACKEND_DATABASE_SECRET_ARN", "BACKEND_ADMIN_TOKEN_SECRET_ARN", "OTEL_TRACES_SAMPLER_ARG", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
 		require.ErrorContains(t, err, want)
 	}
 }

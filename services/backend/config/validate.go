@@ -45,7 +45,7 @@ func (c *Config) validate(k *environ.Check) {
 	environ.Within(k, "BACKEND_LEASE_TTL", c.LeaseTTL, time.Second, time.Hour)
 	environ.Within(k, "BACKEND_SWEEP_INTERVAL", c.SweepInterval, 50*time.Millisecond, time.Minute)
 	environ.Within(k, "BACKEND_URL_TTL", c.URLTTL, time.Second, 12*time.Hour)
-	environ.Within(k, "BACKEND_DRAIN_TIMEOUT", c.DrainTimeout, 0, 10*time.Minute)
+	environ.Within(k, "BACKEND_DRAIN_TIMEOUT", c.DrainTimeout, 0, MaxDrainTimeout)
 	environ.Traces(k, c.TracesEndpoint, c.TracesRatio)
 }
 

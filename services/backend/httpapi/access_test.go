@@ -19,28 +19,43 @@ func TestDoors(t *testing.T) {
 		r    request
 		want int
 	}{
-		"gateway":                        {request{gateway: true, path: "/v1/whoami"}, 200},
-		"gateway with stage":             {request{gateway: true, path: "/live/v1/whoami"}, 200},
-		"gateway with another stage":     {request{gateway: true, path: "/dead/v1/whoami"}, 404},
-		"gateway with stage twice":       {request{gateway: true, path: "/live/live/v1/whoami"}, 404},
-		"gateway, header twice":          {request{gateway: true, path: "/v1/whoami", header: caller("a", "b")}, 401},
-		"gateway, header empty":          {request{gateway: true, path: "/v1/whoami", header: caller("")}, 401},
-		"gateway, header missing":        {request{gateway: true, path: "/v1/whoami", token: "-"}, 401},
-		"gateway, bearer token only":     {request{gateway: true, path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"Bearer " + adminToken}}}, 401},
+		"gateway":                    {request{gateway: true, path: "/v1/whoami"}, 200},
+		"gateway with stage":         {request{gateway: true, path: "/live/v1/whoami"}, 200},
+		"gateway with another stage": {request{gateway: true, path: "/dead/v1/whoami"}, 404},
+		"gateway with stage twice":   {request{gateway: true, path: "/live/live/v1/whoami"}, 404},
+		"gateway, header twice":      {request{gateway: true, path: "/v1/whoami", header: caller("a", "b")}, 401},
+		"gateway, header empty":      {request{gateway: true, path: "/v1/whoami", header: caller("")}, 401},
+		"gateway, header missing":    {request{gateway: true, path: "/v1/whoami", token: "-"}, 401},
+		"gateway, bearer token only": {
+			request{gateway: true, path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"Bearer " + adminToken}}},
+			401,
+		},
 		"gateway, page":                  {request{gateway: true, path: "/"}, 404},
 		"gateway, health check":          {request{gateway: true, path: "/healthz", token: "-"}, 200},
 		"gateway, health for a caller":   {request{gateway: true, path: "/healthz"}, 404},
 		"public with the gateway header": {request{path: "/v1/whoami", header: caller("arn:aws:iam::1:user/x")}, 400},
 		"public health with the header":  {request{path: "/healthz", header: caller("x")}, 400},
 		"public with stage":              {request{path: "/live/v1/whoami"}, 404},
-		"two authorizations":             {request{path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"Bearer " + adminToken, "Bearer " + adminToken}}}, 401},
-		"basic":                          {request{path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"Basic " + adminToken}}}, 401},
-		"lower case scheme":              {request{path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"bearer " + adminToken}}}, 200},
-		"cookie is for the page alone":   {request{path: "/v1/whoami", token: "-", header: http.Header{"Cookie": {"backend-token=" + adminToken}}}, 401},
-		"trailing slash":                 {request{path: "/v1/files/"}, 404},
-		"double slash":                   {request{path: "//v1/files"}, 404},
-		"dots":                           {request{path: "/v1/jobs/../files"}, 404},
-		"encoded dots":                   {request{path: "/v1/jobs/%2e%2e/files"}, 404},
+		"two authorizations": {
+			request{path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"Bearer " + adminToken, "Bearer " + adminToken}}},
+			401,
+		},
+		"basic": {
+			request{path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"Basic " + adminToken}}},
+			401,
+		},
+		"lower case scheme": {
+			request{path: "/v1/whoami", token: "-", header: http.Header{"Authorization": {"bearer " + adminToken}}},
+			200,
+		},
+		"cookie is for the page alone": {
+			request{path: "/v1/whoami", token: "-", header: http.Header{"Cookie": {"backend-token=" + adminToken}}},
+			401,
+		},
+		"trailing slash": {request{path: "/v1/files/"}, 404},
+		"double slash":   {request{path: "//v1/files"}, 404},
+		"dots":           {request{path: "/v1/jobs/../files"}, 404},
+		"encoded dots":   {request{path: "/v1/jobs/%2e%2e/files"}, 404},
 	}
 	for name, c := range cases {
 		c.r.method = "GET"

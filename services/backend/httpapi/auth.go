@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 )
 
 const (
@@ -39,16 +40,21 @@ func (d *door) authenticate(r *http.Request) (backend.Caller, error) {
 }
 
 func gatewayCaller(h http.Header) (backend.Caller, error) {
-	values := h.Values(callerHeader)
+	values := h.Values(config.CallerHeader)
 	if len(values) != 1 || values[0] == "" || len(values[0]) > maxCredential {
-		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the header %s must stand exactly once", callerHeader)
+		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the header %s must stand exactly once", config.CallerHeader)
 	}
 	return backend.Caller{ID: values[0], Door: backend.GatewayDoor, Scopes: gatewayScopes}, nil
 }
 
+// tokenFinder finds a valid token by the hash of its secret; a [backend.Service] does.
+type tokenFinder interface {
+	TokenByHash(ctx context.Context, hash [32]byte) (backend.Token, error)
+}
+
 // tokenCache knows the tokens that were right a moment ago, by the hash of the token. Wrong ones are not kept.
 type tokenCache struct {
-	store backend.TokenStore
+	store tokenFinder
 
 	mu     sync.Mutex
 	tokens map[[32]byte]cachedCaller
@@ -59,7 +65,7 @@ type cachedCaller struct {
 	until  time.Time
 }
 
-func newTokenCache(store backend.TokenStore) *tokenCache {
+func newTokenCache(store tokenFinder) *tokenCache {
 	return &tokenCache{store: store, tokens: map[[32]byte]cachedCaller{}}
 }
 

@@ -48,7 +48,13 @@ func value[T any](p *T, otherwise T) T {
 }
 
 func newFile(f api.NewFile) backend.NewFile {
-	n := backend.NewFile{Name: f.Name, Size: f.Size, SHA256: digest(f.Sha256), PartSize: f.PartSize, PartDigests: make([][32]byte, len(f.PartDigests))}
+	n := backend.NewFile{
+		Name:        f.Name,
+		Size:        f.Size,
+		SHA256:      digest(f.Sha256),
+		PartSize:    f.PartSize,
+		PartDigests: make([][32]byte, len(f.PartDigests)),
+	}
 	for i, text := range f.PartDigests {
 		n.PartDigests[i] = digest(text)
 	}

@@ -8,10 +8,8 @@ import (
 	"strings"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 )
-
-// callerHeader carries the caller's identity on the gateway door. API Gateway overwrites what a client sends.
-const callerHeader = "X-Gateway-Caller"
 
 // door is one way in: its routes, and how callers prove themselves.
 type door struct {
@@ -48,7 +46,7 @@ func (d *door) HandleFunc(pattern string, handler func(http.ResponseWriter, *htt
 	}
 	d.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		infoOf(r.Context()).route = op.id
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), config.RequestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
 		if err := d.admit(op, w, &r); err != nil {
@@ -80,11 +78,11 @@ func (d *door) admit(op *operation, w http.ResponseWriter, r **http.Request) err
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case d.kind == backend.PublicDoor && len(r.Header.Values(callerHeader)) > 0:
+	case d.kind == backend.PublicDoor && len(r.Header.Values(config.CallerHeader)) > 0:
 		// Whoever sends it takes this for the other door.
-		d.fail(w, r, backend.Errorf(backend.Invalid, "the header %s is not for this door", callerHeader))
+		d.fail(w, r, backend.Errorf(backend.Invalid, "the header %s is not for this door", config.CallerHeader))
 		return
-	case d.kind == backend.GatewayDoor && r.URL.Path == "/healthz" && len(r.Header.Values(callerHeader)) == 0:
+	case d.kind == backend.GatewayDoor && r.URL.Path == config.HealthPath && len(r.Header.Values(config.CallerHeader)) == 0:
 		// Not a caller but the load balancer's health check; API Gateway always names a caller.
 		d.health(w, r)
 		return

@@ -15,13 +15,19 @@ func (h *handlers) CreateFile(ctx context.Context, r CreateFileRequestObject) (C
 	if err := file.Validate(); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, "createFile", r.Params.IdempotencyKey, r.Body, func(ctx context.Context, store backend.Store) (backend.Response, error) {
-		f, err := store.CreateFile(ctx, file)
-		if err != nil {
-			return backend.Response{}, err
-		}
-		return created(map[string]string{"ETag": f.ETag(), "Location": h.prefix + "/v1/files/" + f.ID.String()}, fileAnswer(f))
-	})
+	return h.once(
+		ctx,
+		"createFile",
+		r.Params.IdempotencyKey,
+		r.Body,
+		func(ctx context.Context, store backend.Store) (backend.Response, error) {
+			f, err := store.CreateFile(ctx, file)
+			if err != nil {
+				return backend.Response{}, err
+			}
+			return created(map[string]string{"ETag": f.ETag(), "Location": h.prefix + "/v1/files/" + f.ID.String()}, fileAnswer(f))
+		},
+	)
 }
 
 func (h *handlers) ListFiles(ctx context.Context, r ListFilesRequestObject) (ListFilesResponseObject, error) {

@@ -75,7 +75,11 @@ func (s *ghostStore) TokenByHash(context.Context, [32]byte) (backend.Token, erro
 	return backend.Token{Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs}}, nil
 }
 
-func (s *ghostStore) Once(ctx context.Context, _ backend.IdempotencyKey, do func(context.Context, backend.Store) (backend.Response, error)) (backend.Response, error) {
+func (s *ghostStore) Once(
+	ctx context.Context,
+	_ backend.IdempotencyKey,
+	do func(context.Context, backend.Store) (backend.Response, error),
+) (backend.Response, error) {
 	return do(ctx, s)
 }
 
@@ -179,7 +183,8 @@ func FuzzRequestBody(f *testing.F) {
 	for i, op := range withBody {
 		f.Add(uint8(i), strings.ReplaceAll(op.body, "D", strings.Repeat("ab", 32)))
 	}
-	for i, body := range []string{`null`, `[]`, `{}`, `{"jobs":[{}]}`, `{"max":1e400}`, `{"agent_id":1,"max":-0}`, `{"a":{"a":{"a":[[[[]]]]}}}`, `{"name":"\ud800","name":"b"}`, "{}\n{}"} {
+	for i, body := range []string{`null`, `[]`, `{}`, `{"jobs":[{}]}`, `{"max":1e400}`, `{"agent_id":1,"max":-0}`,
+		`{"a":{"a":{"a":[[[[]]]]}}}`, `{"name":"\ud800","name":"b"}`, "{}\n{}"} {
 		f.Add(uint8(i), body)
 	}
 	h := ghost(f, &ghostStore{})

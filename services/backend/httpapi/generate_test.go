@@ -30,7 +30,15 @@ type generator struct {
 }
 
 func newGenerator(spec *openapi3.T, r *rand.Rand) *generator {
-	g := &generator{Rand: r, targets: targets(spec), spec: spec, known: map[string][]string{}, etags: map[string]string{}, uploads: map[string]string{}, digests: map[string]api.File{}}
+	g := &generator{
+		Rand:    r,
+		targets: targets(spec),
+		spec:    spec,
+		known:   map[string][]string{},
+		etags:   map[string]string{},
+		uploads: map[string]string{},
+		digests: map[string]api.File{},
+	}
 	for range 3 {
 		g.known["agent_id"] = append(g.known["agent_id"], g.uuid())
 	}
@@ -52,7 +60,15 @@ func (g *generator) recent(name string) string {
 }
 
 // weights make what leads further come more often.
-var weights = map[string]int{"createFile": 4, "createUpload": 2, "completeUpload": 2, "createJobs": 5, "createLeases": 4, "putOutcome": 6, "postHeartbeat": 4}
+var weights = map[string]int{
+	"createFile":     4,
+	"createUpload":   2,
+	"completeUpload": 2,
+	"createJobs":     5,
+	"createLeases":   4,
+	"putOutcome":     6,
+	"postHeartbeat":  4,
+}
 
 func (g *generator) pick() *target {
 	n := 0

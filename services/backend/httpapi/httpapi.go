@@ -13,12 +13,6 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// maxBody is API Gateway's limit too.
-const maxBody = 10 << 20
-
-// requestTimeout bounds the work on a request; API Gateway gives up after 29 seconds.
-const requestTimeout = 28 * time.Second
-
 // Config is what the API needs. Service and Secret are required.
 type Config struct {
 	Service *backend.Service
@@ -72,7 +66,14 @@ func New(c Config) (*API, error) {
 	if c.RateLimit == 0 {
 		limit = rate.Inf
 	}
-	a := &API{config: c, service: c.Service, document: doc, seal: seal, tokens: newTokenCache(c.Service), limiter: newLimiter(limit, 2*c.RateLimit)}
+	a := &API{
+		config:   c,
+		service:  c.Service,
+		document: doc,
+		seal:     seal,
+		tokens:   newTokenCache(c.Service),
+		limiter:  newLimiter(limit, 2*c.RateLimit),
+	}
 	a.page = newPage(a)
 	return a, nil
 }

@@ -19,20 +19,31 @@ func (h *handlers) CreateJobs(ctx context.Context, r CreateJobsRequestObject) (C
 		if err != nil {
 			return nil, err
 		}
-		jobs[i] = backend.NewJob{FileID: fileID, Dest: value(j.Dest, ""), Priority: value(j.Priority, 0), MaxAttempts: value(j.MaxAttempts, defaultMaxAttempts)}
+		jobs[i] = backend.NewJob{
+			FileID:      fileID,
+			Dest:        value(j.Dest, ""),
+			Priority:    value(j.Priority, 0),
+			MaxAttempts: value(j.MaxAttempts, defaultMaxAttempts),
+		}
 	}
 	if err := backend.ValidateJobs(jobs); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, "createJobs", r.Params.IdempotencyKey, r.Body, func(ctx context.Context, store backend.Store) (backend.Response, error) {
-		submitted, err := store.SubmitJobs(ctx, jobs)
-		if err != nil {
-			return backend.Response{}, err
-		}
-		return created(nil, api.SubmittedJobs{Jobs: each(submitted, func(s backend.SubmittedJob) api.SubmittedJob {
-			return api.SubmittedJob{Job: jobAnswer(s.Job), Existing: s.Existing}
-		})})
-	})
+	return h.once(
+		ctx,
+		"createJobs",
+		r.Params.IdempotencyKey,
+		r.Body,
+		func(ctx context.Context, store backend.Store) (backend.Response, error) {
+			submitted, err := store.SubmitJobs(ctx, jobs)
+			if err != nil {
+				return backend.Response{}, err
+			}
+			return created(nil, api.SubmittedJobs{Jobs: each(submitted, func(s backend.SubmittedJob) api.SubmittedJob {
+				return api.SubmittedJob{Job: jobAnswer(s.Job), Existing: s.Existing}
+			})})
+		},
+	)
 }
 
 func (h *handlers) ListJobs(ctx context.Context, r ListJobsRequestObject) (ListJobsResponseObject, error) {
@@ -46,7 +57,7 @@ func (h *handlers) ListJobs(ctx context.Context, r ListJobsRequestObject) (ListJ
 		if err != nil {
 			return nil, err
 		}
-		filter.FileID = fileID
+		filter.FileID = &fileID
 		query.Set("file_id", *r.Params.FileId)
 	}
 	page, err := fetchPage(h.seal, "jobs", query, r.Params.PageSize, r.Params.PageToken,

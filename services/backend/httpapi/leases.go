@@ -14,7 +14,16 @@ func (h *handlers) CreateLeases(ctx context.Context, r CreateLeasesRequestObject
 	if err != nil {
 		return nil, err
 	}
-	claim := backend.Claim{AgentID: agentID, Caller: callerOf(ctx).ID, Name: value(r.Body.Name, ""), Version: value(r.Body.Version, ""), Max: r.Body.Max}
+	claim := backend.Claim{
+		AgentID: agentID,
+		Caller:  callerOf(ctx).ID,
+		Name:    value(r.Body.Name, ""),
+		Version: value(r.Body.Version, ""),
+		Max:     r.Body.Max,
+	}
+	if err := checkLabels(claim); err != nil {
+		return nil, err
+	}
 	leases, err := h.service.Claim(ctx, claim, time.Duration(value(r.Body.WaitS, 0))*time.Second)
 	if err != nil {
 		return nil, err
@@ -23,6 +32,14 @@ func (h *handlers) CreateLeases(ctx context.Context, r CreateLeasesRequestObject
 		CreateLeases200JSONResponse: CreateLeases200JSONResponse{Leases: each(leases, h.lease)},
 		forget:                      func() { h.service.Forget(ctx, leases) },
 	}, nil
+}
+
+// checkLabels refuses what an agent calls itself if that cannot be shown.
+func checkLabels(c backend.Claim) error {
+	if err := backend.CheckLabel("/name", c.Name); err != nil {
+		return err
+	}
+	return backend.CheckLabel("/version", c.Version)
 }
 
 func (h *handlers) lease(l backend.GrantedLease) api.Lease {
@@ -69,6 +86,9 @@ func (h *handlers) PostHeartbeat(ctx context.Context, r PostHeartbeatRequestObje
 		progress[i].BytesDone = l.BytesDone
 	}
 	claim := backend.Claim{AgentID: agentID, Caller: callerOf(ctx).ID, Name: value(r.Body.Name, ""), Version: value(r.Body.Version, "")}
+	if err := checkLabels(claim); err != nil {
+		return nil, err
+	}
 	statuses, err := h.service.Heartbeat(ctx, claim, progress)
 	if err != nil {
 		return nil, err

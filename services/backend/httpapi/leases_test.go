@@ -39,7 +39,13 @@ func TestLeaseToOutcome(t *testing.T) {
 	require.Equal(t, 200, response.StatusCode)
 
 	var beat api.HeartbeatAnswer
-	b.call(200, "POST", "/v1/agents/"+agent+"/heartbeats", api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: l.LeaseId, BytesDone: 3}, {LeaseId: uuid.NewString()}}}, &beat)
+	b.call(
+		200,
+		"POST",
+		"/v1/agents/"+agent+"/heartbeats",
+		api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: l.LeaseId, BytesDone: 3}, {LeaseId: uuid.NewString()}}},
+		&beat,
+	)
 	require.Equal(t, api.LeaseStatusOk, beat.Leases[0].Status)
 	require.Equal(t, api.LeaseStatusLost, beat.Leases[1].Status)
 	require.Equal(t, l.LeaseId, beat.Leases[0].LeaseId)
@@ -47,7 +53,10 @@ func TestLeaseToOutcome(t *testing.T) {
 
 	// Another caller may neither read nor end it.
 	b.do(404, request{gateway: true, method: "GET", path: "/v1/leases/" + l.LeaseId + "/source"})
-	b.do(404, request{gateway: true, method: "PUT", path: "/v1/leases/" + l.LeaseId + "/outcome", body: api.Outcome{Status: api.OutcomeStatusReleased}})
+	b.do(
+		404,
+		request{gateway: true, method: "PUT", path: "/v1/leases/" + l.LeaseId + "/outcome", body: api.Outcome{Status: api.OutcomeStatusReleased}},
+	)
 
 	path := "/v1/leases/" + l.LeaseId + "/outcome"
 	right, wrong, size, short := hexDigest(data), hexDigest([]byte("x")), int64(len(data)), int64(3)
@@ -92,7 +101,13 @@ func TestExpiredLease(t *testing.T) {
 	next := b.lease(uuid.NewString(), 20)
 	require.Len(t, next, 1)
 	require.Equal(t, 2, next[0].Attempt)
-	b.call(200, "PUT", "/v1/leases/"+next[0].LeaseId+"/outcome", api.Outcome{Status: api.OutcomeStatusSucceeded, Sha256: &digest, Bytes: &size}, &job)
+	b.call(
+		200,
+		"PUT",
+		"/v1/leases/"+next[0].LeaseId+"/outcome",
+		api.Outcome{Status: api.OutcomeStatusSucceeded, Sha256: &digest, Bytes: &size},
+		&job,
+	)
 	require.Equal(t, api.JobStateSucceeded, job.State)
 }
 
@@ -117,7 +132,8 @@ func waiting(b *bundle, ctx context.Context) <-chan reply {
 	answers := make(chan reply, 1)
 	go func() {
 		defer close(answers)
-		if got, err := b.send(request{ctx: ctx, method: "POST", path: "/v1/leases", body: map[string]any{"agent_id": uuid.NewString(), "max": 4, "wait_s": 20}}); err == nil {
+		if got, err := b.send(request{ctx: ctx, method: "POST", path: "/v1/leases", body: map[string]any{"agent_id": uuid.NewString(),
+			"max": 4, "wait_s": 20}}); err == nil {
 			answers <- got
 		}
 	}()

@@ -150,7 +150,8 @@ func (b *bundle) expired() string {
 	b.t.Helper()
 	text := "expired-" + uuid.NewString()
 	_, err := b.store.CreateToken(b.t.Context(), backend.Token{
-		Name: "expired", ExpiresAt: time.Now().Add(-time.Second), Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs},
+		Name: "expired", ExpiresAt: time.Now().Add(-time.Second), Scopes: []backend.Scope{backend.Admin, backend.FilesRead,
+			backend.FilesWrite, backend.Jobs},
 	}, sha256.Sum256([]byte(text)))
 	require.NoError(b.t, err)
 	return text

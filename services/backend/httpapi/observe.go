@@ -44,7 +44,7 @@ func (d *door) observed() http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				d.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "stack", string(debug.Stack()))
+				d.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "backtrace", string(debug.Stack()))
 				d.fail(rec, r, errPanic)
 			} else if p != nil {
 				panic(p)
@@ -80,7 +80,10 @@ func (a *API) record(r *http.Request, info *request, took time.Duration) (status
 	}
 	attrs := []slog.Attr{
 		slog.String("trace_id", info.trace), slog.String("method", r.Method), slog.String("path", info.path), slog.String("route", info.route),
-		slog.String("caller", info.caller), slog.Int("status", status), slog.Int64("bytes", info.bytes), slog.Int64("us", took.Microseconds()),
+		slog.String(
+			"caller",
+			info.caller,
+		), slog.Int("status", status), slog.Int64("bytes", info.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
 	if info.err != nil {
 		attrs = append(attrs, slog.String("error", info.err.Error()))

@@ -11,11 +11,13 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// once runs a request that makes something; with an Idempotency-Key only the first of its kind. What a request asks for is
-// compared, not how its JSON is written.
-func (h *handlers) once(ctx context.Context, route string, key *string, body any, do func(context.Context, backend.Store) (backend.Response, error)) (storedResponse, error) {
+// once runs a request that creates something. With an Idempotency-Key it runs once, and repeats get the stored answer. Two
+// requests are the same when their bodies mean the same, however the JSON is written.
+func (h *handlers) once(
+	ctx context.Context, route string, key *string, body any, do func(context.Context, backend.Store) (backend.Response, error),
+) (storedResponse, error) {
 	if key == nil {
-		response, err := do(ctx, h.service.Store)
+		response, err := h.service.Once(ctx, nil, do)
 		return storedResponse(response), err
 	}
 	text, err := json.Marshal(body)
@@ -23,7 +25,7 @@ func (h *handlers) once(ctx context.Context, route string, key *string, body any
 		return storedResponse{}, fmt.Errorf("hashing a request: %w", err)
 	}
 	name := backend.IdempotencyKey{Caller: callerOf(ctx).ID, Route: route, Key: *key, Hash: sha256.Sum256(text)}
-	response, err := h.service.Once(ctx, name, do)
+	response, err := h.service.Once(ctx, &name, do)
 	return storedResponse(response), err
 }
 
@@ -35,7 +37,7 @@ func created(header map[string]string, body any) (backend.Response, error) {
 	return backend.Response{Status: http.StatusCreated, Header: header, Body: b.Bytes()}, nil
 }
 
-// storedResponse is an answer to be given as it is, maybe for the second time.
+// storedResponse is an answer that is sent as it was stored, to the first request and to its repeats.
 type storedResponse backend.Response
 
 func (s storedResponse) write(w http.ResponseWriter) error {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 )
 
 var (
@@ -77,7 +78,7 @@ func (p *page) register(mux *http.ServeMux) {
 func (p *page) handler(route string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		infoOf(r.Context()).route = route
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), config.RequestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)

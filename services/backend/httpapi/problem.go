@@ -24,6 +24,7 @@ var statuses = map[backend.Code]int{
 	backend.Precondition:  http.StatusPreconditionFailed,
 	backend.Unprocessable: http.StatusUnprocessableEntity,
 	backend.TooMany:       http.StatusTooManyRequests,
+	backend.Upstream:      http.StatusBadGateway,
 	backend.Unavailable:   http.StatusServiceUnavailable,
 	backend.Internal:      http.StatusInternalServerError,
 }

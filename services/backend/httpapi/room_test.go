@@ -17,7 +17,13 @@ import (
 func TestLeasesOfLargeFilesFitAnAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	n := backend.NewFile{Name: "large", PartSize: partSize, Size: partSize * 10_000, SHA256: sha256.Sum256([]byte("large")), PartDigests: make([][32]byte, 10_000)}
+	n := backend.NewFile{
+		Name:        "large",
+		PartSize:    partSize,
+		Size:        partSize * 10_000,
+		SHA256:      sha256.Sum256([]byte("large")),
+		PartDigests: make([][32]byte, 10_000),
+	}
 	f, err := b.store.CreateFile(t.Context(), n)
 	require.NoError(t, err)
 	u, err := b.store.CreateUpload(t.Context(), backend.Upload{FileID: f.ID, Key: "large", S3UploadID: "s3"})

@@ -69,7 +69,10 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	for _, c := range change {
 		c(&o)
 	}
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: testenv.Database(t), MaxConns: 8, LeaseTTL: o.leaseTTL, SweepInterval: 50 * time.Millisecond, Tracer: o.tracer})
+	store, err := postgres.Open(
+		t.Context(),
+		postgres.Options{URL: testenv.Database(t), MaxConns: 8, LeaseTTL: o.leaseTTL, SweepInterval: 50 * time.Millisecond, Tracer: o.tracer},
+	)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))
@@ -83,7 +86,17 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	b := &bundle{t: t, store: store, objects: objects}
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b.service = backend.NewService(store, objects, backend.ServiceConfig{LeaseTTL: o.leaseTTL, Wake: store.Wake, Logger: logger})
-	a, err := httpapi.New(httpapi.Config{Service: b.service, Secret: []byte(adminToken), Stage: "live", RateLimit: o.rateLimit, Version: "test", Tracer: o.tracer, Logger: logger})
+	a, err := httpapi.New(
+		httpapi.Config{
+			Service:   b.service,
+			Secret:    []byte(adminToken),
+			Stage:     "live",
+			RateLimit: o.rateLimit,
+			Version:   "test",
+			Tracer:    o.tracer,
+			Logger:    logger,
+		},
+	)
 	require.NoError(t, err)
 	b.api = a
 	public, gateway := httptest.NewServer(a.Public()), httptest.NewServer(a.Gateway())

@@ -75,14 +75,20 @@ func (g *generator) spoilRequest(r *generated) {
 	case 3:
 		r.body = []byte(strings.Repeat("[", 20_000))
 	case 4:
-		r.header.Set("Content-Type", []string{"text/plain", "application/json; charset=latin1", "", "application/json, text/html", "application/problem+json"}[g.IntN(5)])
+		r.header.Set(
+			"Content-Type",
+			[]string{"text/plain", "application/json; charset=latin1", "", "application/json, text/html", "application/problem+json"}[g.IntN(5)],
+		)
 	case 5:
-		r.path += separator + []string{"unknown=1", "page_size=0", "page_size=1001", "page_size=x", "page_size=1&page_size=2", "page_token=AAAA", "page_token=%00", "state=none", "file_id=%FF", "%zz", "a=b;c", "name=%00", "name="}[g.IntN(13)]
+		r.path += separator + []string{"unknown=1", "page_size=0", "page_size=1001", "page_size=x", "page_size=1&page_size=2",
+			"page_token=AAAA", "page_token=%00", "state=none", "file_id=%FF", "%zz", "a=b;c", "name=%00", "name="}[g.IntN(13)]
 	case 6:
 		r.method = []string{"PATCH", "HEAD", "OPTIONS", "POST", "DELETE", "GET", "PUT", "TRACE"}[g.IntN(8)]
 	case 7:
 		segments := strings.Split(r.path, "/")
-		segments[g.IntN(len(segments))] = url.PathEscape([]string{"\x00", "\xff", "..", "", "%", "ABC", strings.Repeat("x", 3000), "{id}", "00000000000000000000000000000000", "a b"}[g.IntN(10)])
+		segments[g.IntN(len(segments))] = url.PathEscape(
+			[]string{"\x00", "\xff", "..", "", "%", "ABC", strings.Repeat("x", 3000), "{id}", "00000000000000000000000000000000", "a b"}[g.IntN(10)],
+		)
 		if r.path = strings.Join(segments, "/"); !strings.HasPrefix(r.path, "/") {
 			r.path = "/" + r.path
 		}
@@ -94,10 +100,17 @@ func (g *generator) spoilRequest(r *generated) {
 		r.header.Del("Authorization")
 		r.header.Del("X-Gateway-Caller")
 	case 11:
-		r.header.Set("Authorization", []string{"Bearer", "Bearer \xff\x00", "Bearer " + strings.Repeat("t", 4000), "Basic eDp5", "bearer  "}[g.IntN(5)])
+		r.header.Set(
+			"Authorization",
+			[]string{"Bearer", "Bearer \xff\x00", "Bearer " + strings.Repeat("t", 4000), "Basic eDp5", "bearer  "}[g.IntN(5)],
+		)
 	case 12:
-		r.header["X-Gateway-Caller"] = [][]string{{"a", "b"}, {""}, {"\xff\x00"}, {strings.Repeat("a", 3000)}, {"arn:aws:iam::1:user/other"}}[g.IntN(5)]
+		r.header["X-Gateway-Caller"] = [][]string{{"a", "b"}, {""}, {"\xff\x00"}, {strings.Repeat("a", 3000)},
+			{"arn:aws:iam::1:user/other"}}[g.IntN(5)]
 	case 13:
-		r.header.Set("Traceparent", []string{"00-0-0-0", "00-" + strings.Repeat("0", 32) + "-" + strings.Repeat("0", 16) + "-00", "\x00"}[g.IntN(3)])
+		r.header.Set(
+			"Traceparent",
+			[]string{"00-0-0-0", "00-" + strings.Repeat("0", 32) + "-" + strings.Repeat("0", 16) + "-00", "\x00"}[g.IntN(3)],
+		)
 	}
 }

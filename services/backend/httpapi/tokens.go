@@ -19,7 +19,7 @@ func (h *handlers) CreateToken(ctx context.Context, r CreateTokenRequestObject) 
 		Name: r.Body.Name, ExpiresAt: value(r.Body.ExpiresAt, time.Time{}),
 		Scopes: each(r.Body.Scopes, func(s api.Scope) backend.Scope { return backend.Scope(s) }),
 	}
-	if err := token.Validate(time.Now()); err != nil {
+	if err := backend.ValidateToken(token.Name, r.Body.ExpiresAt, time.Now()); err != nil {
 		return nil, err
 	}
 	secret := tokenPrefix + rand.Text() + rand.Text()

@@ -11,12 +11,13 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 	"scalable-backend/services/internal/tracing"
 )
 
 // begin begins the span of a request; its trace id is then the request's. Health checks have none: they come all the time.
 func (d *door) begin(r *http.Request, info *request) (context.Context, trace.Span) {
-	if d.config.Tracer == nil || r.URL.Path == "/healthz" {
+	if d.config.Tracer == nil || r.URL.Path == config.HealthPath {
 		return r.Context(), noop.Span{}
 	}
 	// Only callers whom IAM let through decide what is recorded.

@@ -27,7 +27,10 @@ var sampled = http.Header{"Traceparent": {"00-" + callersTrace + "-" + callersSp
 func tracedSetup(t *testing.T, ratio float64) (*bundle, *tracetest.SpanRecorder) {
 	t.Helper()
 	spans := tracetest.NewSpanRecorder()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio))))
+	provider := sdktrace.NewTracerProvider(
+		sdktrace.WithSpanProcessor(spans),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio))),
+	)
 	b := setup(t, func(o *options) { o.tracer = provider })
 	require.Empty(t, spans.Started(), "connecting and migrating is nobody's request")
 	return b, spans

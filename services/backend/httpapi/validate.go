@@ -10,12 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/config"
 )
 
 const maxFieldErrors = 50
@@ -23,10 +23,10 @@ const maxFieldErrors = 50
 // validate holds a request against the document, and against what the document cannot say: the body's size and form, and
 // query parameters that nobody knows.
 func validate(op *operation, w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength > maxBody {
+	if r.ContentLength > config.MaxBodyBytes {
 		return tooLarge()
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, config.MaxBodyBytes)
 	if err := validateQuery(op, r.URL); err != nil {
 		return err
 	}
@@ -37,7 +37,12 @@ func validate(op *operation, w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := openapi3filter.ValidateRequest(r.Context(), op.input(r)); err != nil {
 		fields := fieldErrors(err, "", nil)
-		return &backend.Error{Code: backend.Invalid, Detail: "the request does not match the API's document", Fields: fields[:min(len(fields), maxFieldErrors)], Cause: err}
+		return &backend.Error{
+			Code:   backend.Invalid,
+			Detail: "the request does not match the API's document",
+			Fields: fields[:min(len(fields), maxFieldErrors)],
+			Cause:  err,
+		}
 	}
 	return nil
 }
@@ -46,6 +51,9 @@ func validateQuery(op *operation, u *url.URL) error {
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return &backend.Error{Code: backend.Invalid, Detail: "the query is malformed", Cause: err}
+	}
+	if err := checkQueryUnicode(query); err != nil {
+		return err
 	}
 	var fields []backend.FieldError
 	for name, values := range query {
@@ -56,7 +64,11 @@ func validateQuery(op *operation, u *url.URL) error {
 		}
 	}
 	if len(fields) > 0 {
-		return &backend.Error{Code: backend.Invalid, Detail: "the query does not match the API's document", Fields: fields[:min(len(fields), maxFieldErrors)]}
+		return &backend.Error{
+			Code:   backend.Invalid,
+			Detail: "the query does not match the API's document",
+			Fields: fields[:min(len(fields), maxFieldErrors)],
+		}
 	}
 	return nil
 }
@@ -78,7 +90,10 @@ func readJSON(r *http.Request) error {
 		}
 		return &backend.Error{Code: backend.Invalid, Detail: "the body ended early", Cause: err}
 	}
-	if !utf8.Valid(body) || !json.Valid(body) {
+	if err := checkUnicode(body); err != nil {
+		return err
+	}
+	if !json.Valid(body) {
 		return backend.Errorf(backend.Invalid, "the body is not JSON")
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -86,7 +101,7 @@ func readJSON(r *http.Request) error {
 }
 
 func tooLarge() error {
-	return &statusError{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body may have %d bytes", maxBody)}
+	return &statusError{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("the body may have %d bytes", config.MaxBodyBytes)}
 }
 
 // fieldErrors flattens the filter's errors. Its own texts show the schema and the value; only the reason is for callers.

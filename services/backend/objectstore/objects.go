@@ -27,7 +27,11 @@ func (s *Store) CreateMultipart(ctx context.Context, key string) (string, error)
 	if err != nil {
 		return "", s3Error(err, "creating a multipart upload")
 	}
-	return aws.ToString(out.UploadId), nil
+	// The SDK takes any answer with status 200, a web page as well.
+	if aws.ToString(out.UploadId) == "" {
+		return "", unexpected(errors.New("creating a multipart upload: the answer has no upload id"))
+	}
+	return *out.UploadId, nil
 }
 
 // ListParts implements [backend.ObjectStore].
@@ -41,6 +45,9 @@ func (s *Store) ListParts(ctx context.Context, key, uploadID string, after, limi
 		})
 		if err != nil {
 			return nil, s3Error(err, "listing parts")
+		}
+		if aws.ToString(out.UploadId) != uploadID {
+			return nil, unexpected(fmt.Errorf("listing parts: the answer is about upload %q, want %q", aws.ToString(out.UploadId), uploadID))
 		}
 		for _, p := range out.Parts {
 			parts = append(parts, storedPart(p))
@@ -131,7 +138,7 @@ func (s *Store) Delete(ctx context.Context, key, version string) error {
 
 func version(v *string) (string, error) {
 	if aws.ToString(v) == "" || *v == "null" {
-		return "", errUnversioned
+		return "", unexpected(errUnversioned)
 	}
 	return *v, nil
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -96,9 +96,18 @@ func s3Error(err error, doing string) error {
 	switch {
 	case coded != nil && (coded.ErrorCode() == "NoSuchUpload" || coded.ErrorCode() == "NoSuchKey" || coded.ErrorCode() == "NotFound"):
 		return &backend.Error{Code: backend.NotFound, Detail: "the object store does not know it", Cause: cause}
-	case response == nil, response.HTTPStatusCode() == 0, response.HTTPStatusCode() >= 500, response.HTTPStatusCode() == http.StatusTooManyRequests:
+	case response == nil,
+		response.HTTPStatusCode() == 0,
+		response.HTTPStatusCode() >= 500,
+		response.HTTPStatusCode() == http.StatusTooManyRequests:
 		return &backend.Error{Code: backend.Unavailable, Detail: "the object store does not answer", RetryAfter: 2 * time.Second, Cause: cause}
 	default:
-		return cause
+		return unexpected(cause)
 	}
+}
+
+// unexpected is for an answer of the object store that this program does not understand, or that says that it is not allowed to do
+// what it has to: nothing is wrong with the caller's request.
+func unexpected(cause error) error {
+	return &backend.Error{Code: backend.Upstream, Detail: "the object store gave an unexpected answer; it has been logged", Cause: cause}
 }

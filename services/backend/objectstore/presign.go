@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"scalable-backend/services/backend"
@@ -32,7 +32,10 @@ func (s *Store) PresignGet(ctx context.Context, key, version string) (backend.Si
 }
 
 // sign signs with one set of credentials, so that the end of those very credentials is known.
-func (s *Store) sign(ctx context.Context, presign func(func(*s3.PresignOptions)) (*v4.PresignedHTTPRequest, error)) (backend.SignedURL, error) {
+func (s *Store) sign(
+	ctx context.Context,
+	presign func(func(*s3.PresignOptions)) (*v4.PresignedHTTPRequest, error),
+) (backend.SignedURL, error) {
 	credentials, err := s.credentials.Retrieve(ctx)
 	if err != nil {
 		return backend.SignedURL{}, s3Error(err, "getting credentials")

@@ -74,7 +74,9 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 	config.MaxConnLifetimeJitter = 5 * time.Minute
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.HealthCheckPeriod = 15 * time.Second
-	config.PingTimeout = o.ConnectTimeout
+	// A connection that was idle for a second is asked for an answer before it is used; several may have to be given up within
+	// AcquireTimeout.
+	config.PingTimeout = min(time.Second, o.ConnectTimeout)
 	config.ConnConfig.ConnectTimeout = o.ConnectTimeout
 	params := config.ConnConfig.RuntimeParams
 	params["application_name"] = "backend"

@@ -72,7 +72,9 @@ func ending(condition, waiting string) string {
 		FROM ended WHERE j.id = ended.id RETURNING j.*, ended.lease_id),
 	told AS (
 		INSERT INTO job_events (job_id, kind, state, lease_id, detail) SELECT id, @kind::text, state, lease_id, @detail::jsonb FROM j)
-	SELECT ` + jobColumns + `, j.state = 'queued' AND j.run_at <= now() FROM j ORDER BY j.id`
+	SELECT ` + jobColumns + `, (j.state = 'queued' AND j.run_at <= now())
+		OR EXISTS (SELECT FROM jobs behind WHERE behind.dest_hash = j.dest_hash AND behind.state = 'queued' AND behind.id <> j.id)
+	FROM j ORDER BY j.id`
 }
 
 var (
@@ -95,7 +97,7 @@ func (s *Store) endArgs(kind string, more pgx.NamedArgs) pgx.NamedArgs {
 	return args
 }
 
-// endedJob is a job whose lease has ended; Now marks one that can be leased again at once.
+// endedJob is a job whose lease has ended; Now marks one that can be leased again at once, or that another one waited for.
 type endedJob struct {
 	backend.Job
 	Now bool

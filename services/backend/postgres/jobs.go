@@ -51,8 +51,8 @@ func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page bac
 			return nil, backend.Errorf(backend.Invalid, "state: want queued, leased, succeeded, dead or cancelled")
 		}
 	}
-	if filter.FileID != uuid.Nil {
-		l.and("j.file_id = ?", filter.FileID)
+	if filter.FileID != nil {
+		l.and("j.file_id = ?", *filter.FileID)
 	}
 	sql := l.page(`SELECT `+jobColumns+` FROM jobs j`, "j", page)
 	err = s.do(ctx, func(q querier) error {

@@ -209,8 +209,8 @@ func TestJobsAreListedByStateAndFile(t *testing.T) {
 	require.Equal(t, []uuid.UUID{leases[2].Job.ID}, ids(backend.JobFilter{State: backend.JobLeased}))
 	require.Equal(t, []uuid.UUID{jobs[4].ID}, ids(backend.JobFilter{State: backend.JobCancelled}))
 	require.Equal(t, []uuid.UUID{other.ID, jobs[3].ID}, ids(backend.JobFilter{State: backend.JobQueued}))
-	require.Equal(t, []uuid.UUID{other.ID}, ids(backend.JobFilter{FileID: other.FileID}))
-	require.Equal(t, []uuid.UUID{jobs[3].ID}, ids(backend.JobFilter{FileID: jobs[0].FileID, State: backend.JobQueued}))
+	require.Equal(t, []uuid.UUID{other.ID}, ids(backend.JobFilter{FileID: &other.FileID}))
+	require.Equal(t, []uuid.UUID{jobs[3].ID}, ids(backend.JobFilter{FileID: &jobs[0].FileID, State: backend.JobQueued}))
 	_, err = b.ListJobs(t.Context(), backend.JobFilter{State: "odd"}, backend.Page{Size: 1})
 	requireCode(t, backend.Invalid, err)
 }

@@ -55,10 +55,16 @@ const redeliver = `
 // answers of 10 MB. A file has 10,000 parts at most, so there is always room for one.
 const maxDigests = 100_000 * 32
 
-// grant leases due jobs, as many as there is room for their digests. Jobs that somebody else is just taking are passed over.
+// grant leases due jobs, as many as there is room for their digests. Jobs that somebody else is just taking are passed over, and
+// so is a job behind another one of the same destination: behind any that is leased, and behind any older one that is queued. So
+// jobs of one destination are done in the order in which they were submitted, and the newest version is what is there in the end.
 const grant = `
 	WITH due AS MATERIALIZED (
 		SELECT id, file_id, priority, run_at FROM jobs WHERE state = 'queued' AND run_at <= now()
+			AND NOT EXISTS (
+				SELECT FROM jobs other
+				WHERE other.dest_hash = jobs.dest_hash AND other.state IN ('queued', 'leased') AND other.id <> jobs.id
+					AND (other.state = 'leased' OR (other.created_at, other.id) < (jobs.created_at, jobs.id)))
 		ORDER BY priority DESC, run_at, id FOR UPDATE SKIP LOCKED LIMIT $3),
 	fitting AS MATERIALIZED (
 		SELECT id FROM (

@@ -47,7 +47,7 @@ func (m *machine) doClaim(r *rapid.T) {
 	again = again[:min(limit, len(again))]
 	var due []*modelJob
 	for _, j := range m.jobs {
-		if j.state == backend.JobQueued && !j.waiting {
+		if j.state == backend.JobQueued && !j.waiting && !m.behind(j) {
 			due = append(due, j)
 		}
 	}
@@ -72,6 +72,22 @@ func (m *machine) doClaim(r *rapid.T) {
 		require.Equal(r, j.grants, l.Attempt)
 		m.leases = append(m.leases, &modelLease{id: l.ID, job: j, agent: a, outcome: -1})
 	}
+}
+
+// behind reports whether a queued job waits for another one of its destination: one that is leased, or an older one that is queued.
+// The model lists jobs in the order of their submission.
+func (m *machine) behind(j *modelJob) bool {
+	older := true
+	for _, other := range m.jobs {
+		switch {
+		case other == j:
+			older = false
+		case other.new.Dest != j.new.Dest:
+		case other.state == backend.JobLeased || (older && other.state == backend.JobQueued):
+			return true
+		}
+	}
+	return false
 }
 
 func (m *machine) drawAgent(r *rapid.T) int {
@@ -203,7 +219,11 @@ func (m *machine) timePasses(r *rapid.T) {
 	case "ten seconds":
 		l := m.drawLease(r)
 		l.old = true
-		m.exec(`UPDATE leases SET granted_at = granted_at - interval '11 seconds', delivered_at = delivered_at - interval '11 seconds' WHERE lease_id = $1`, l.id)
+		m.exec(
+			`UPDATE leases SET granted_at = granted_at - interval '11 seconds',
+				delivered_at = delivered_at - interval '11 seconds' WHERE lease_id = $1`,
+			l.id,
+		)
 	case "backoff":
 		m.exec(`UPDATE jobs SET run_at = now() WHERE state = 'queued' AND run_at > now()`)
 		for _, j := range m.jobs {

@@ -45,7 +45,7 @@ func TestTheQueueIsItsModel(t *testing.T) {
 			"submit": m.doSubmit, "claim": m.doClaim, "claim again": m.doClaim, "heartbeat": m.doHeartbeat,
 			"finish": m.doFinish, "finish too": m.doFinish, "time passes": m.timePasses, "sweep": m.doSweep, "abandon": m.doAbandon,
 			"cancel": m.doCancel, "retry": m.doRetry, "wear out": m.wearOut,
-			"": func(r *rapid.T) { steps++; m.compare(r) },
+			"": func(r *rapid.T) { steps++; m.compare(r); m.ordered(r) },
 		}
 		r.Repeat(actions)
 		checks++
@@ -162,13 +162,17 @@ func (m *machine) endLease(l *modelLease, kind string, outcome int, problem stri
 // compare reads all rows and holds them against the model.
 func (m *machine) compare(r *rapid.T) {
 	rows, err := m.pool.Query(m.t.Context(), `
-		SELECT id, state, grants, failures, releases, bytes_done, cancel_requested, coalesce(problem->>'title', ''), run_at, run_at > now() FROM jobs`)
+		SELECT id, state, grants, failures, releases, bytes_done, cancel_requested, coalesce(problem->>'title', ''), run_at,
+			run_at > now() FROM jobs`)
 	require.NoError(r, err)
 	defer rows.Close()
 	found := map[uuid.UUID]modelJob{}
 	for rows.Next() {
 		var j modelJob
-		require.NoError(r, rows.Scan(&j.id, &j.state, &j.grants, &j.failures, &j.releases, &j.bytes, &j.cancelRequested, &j.problem, &j.runAt, &j.waiting))
+		require.NoError(
+			r,
+			rows.Scan(&j.id, &j.state, &j.grants, &j.failures, &j.releases, &j.bytes, &j.cancelRequested, &j.problem, &j.runAt, &j.waiting),
+		)
 		found[j.id] = j
 	}
 	require.NoError(r, rows.Err())
@@ -183,7 +187,10 @@ func (m *machine) compare(r *rapid.T) {
 		require.Equal(r, *j, got)
 		count(&stats, j)
 	}
-	ends, err := m.pool.Query(m.t.Context(), `SELECT lease_id, coalesce("end", ''), leased_until < now(), outcome_hash IS NOT NULL FROM leases`)
+	ends, err := m.pool.Query(
+		m.t.Context(),
+		`SELECT lease_id, coalesce("end", ''), leased_until < now(), outcome_hash IS NOT NULL FROM leases`,
+	)
 	require.NoError(r, err)
 	defer ends.Close()
 	type end struct {
@@ -208,6 +215,13 @@ func (m *machine) compare(r *rapid.T) {
 		Queued: real.Queued, Leased: real.Leased, Succeeded: real.Succeeded, Dead: real.Dead, Cancelled: real.Cancelled,
 	})
 	require.Equal(r, stats.Succeeded*fileSize, real.BytesDelivered)
+}
+
+// ordered holds each destination to its promise: one lease at a time, and none while an older job is queued.
+func (m *machine) ordered(r *rapid.T) {
+	require.Zero(r, scalar[int](m.bundle, `
+		SELECT count(*) FROM jobs a JOIN jobs b ON a.dest_hash = b.dest_hash AND a.id <> b.id
+		WHERE a.state = 'leased' AND b.state = 'leased'`))
 }
 
 func count(s *backend.Stats, j *modelJob) {

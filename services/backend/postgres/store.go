@@ -10,10 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/trace"
 
@@ -39,10 +39,13 @@ type Options struct {
 	RetryBase     time.Duration // the longest wait after the first failure, doubled by each further one; default 2 s
 	RetryCap      time.Duration // the longest wait of all; default 5 min
 
-	StatementTimeout time.Duration // default 15 s
-	LockTimeout      time.Duration // default 5 s
+	// CallTimeout bounds one call of the store, from the wait for a connection to the last answer, repeats included; default 4 s, so
+	// that a request is answered within 5 s whatever the database does. Sweep, Retain and Migrate may take longer.
+	CallTimeout      time.Duration
+	StatementTimeout time.Duration // by the server's clock; default 3.5 s, so that a slow statement does not cost its connection
+	LockTimeout      time.Duration // by the server's clock; default 3 s
 	AcquireTimeout   time.Duration // wait for a free connection; default 3 s
-	ConnectTimeout   time.Duration // default 5 s
+	ConnectTimeout   time.Duration // default 3 s
 
 	// OnWake is called, and must not block, after this process committed work that can be leased at once. Wake tells the same.
 	OnWake func()
@@ -59,10 +62,11 @@ func (o Options) withDefaults() Options {
 	o.SweepInterval = cmp.Or(o.SweepInterval, 5*time.Second)
 	o.RetryBase = cmp.Or(o.RetryBase, 2*time.Second)
 	o.RetryCap = cmp.Or(o.RetryCap, 5*time.Minute)
-	o.StatementTimeout = cmp.Or(o.StatementTimeout, 15*time.Second)
-	o.LockTimeout = cmp.Or(o.LockTimeout, 5*time.Second)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 4*time.Second)
+	o.StatementTimeout = cmp.Or(o.StatementTimeout, 3500*time.Millisecond)
+	o.LockTimeout = cmp.Or(o.LockTimeout, 3*time.Second)
 	o.AcquireTimeout = cmp.Or(o.AcquireTimeout, 3*time.Second)
-	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 5*time.Second)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 3*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
@@ -89,7 +93,7 @@ func (o Options) validate() error {
 		value time.Duration
 	}{
 		{"LeaseTTL", o.LeaseTTL}, {"SweepInterval", o.SweepInterval}, {"RetryBase", o.RetryBase}, {"RetryCap", o.RetryCap},
-		{"StatementTimeout", o.StatementTimeout}, {"LockTimeout", o.LockTimeout}, {"AcquireTimeout", o.AcquireTimeout},
+		{"CallTimeout", o.CallTimeout}, {"StatementTimeout", o.StatementTimeout}, {"LockTimeout", o.LockTimeout}, {"AcquireTimeout", o.AcquireTimeout},
 		{"ConnectTimeout", o.ConnectTimeout},
 	} {
 		if d.value < time.Millisecond {
@@ -103,8 +107,8 @@ func (o Options) validate() error {
 // longer than the function.
 type Store struct {
 	*core
-	tx    pgx.Tx // the transaction of Once; nil otherwise
-	awake bool   // in a transaction: tell the waiters once it is committed
+	tx    querier // the transaction of Once; nil otherwise
+	awake bool    // in a transaction: tell the waiters once it is committed
 }
 
 var _ backend.Store = (*Store)(nil)
@@ -116,6 +120,8 @@ type core struct {
 	pool  *pgxpool.Pool
 	wake  broadcast
 	quiet time.Duration // how long Listen trusts a silent connection
+
+	distrusted atomic.Int64 // when all connections were closed last, in Unix nanoseconds
 }
 
 // Open connects to the database. It returns an error with code backend.Unavailable while the database cannot be reached: try

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	nameRule "scalable-backend/services/api/names"
 	"scalable-backend/services/backend"
 )
 
@@ -106,7 +107,16 @@ func resolve(jobs []backend.NewJob, files map[uuid.UUID]submittedFile) ([]*want,
 			fields = append(fields, backend.FieldError{Pointer: fmt.Sprintf("/jobs/%d/file_id", i), Detail: detail})
 			continue
 		}
-		job.Dest = cmp.Or(job.Dest, f.name)
+		if job.Dest == "" {
+			job.Dest = f.name
+			// The file may have been registered before the rule was what it is.
+			if err := nameRule.CheckPath(f.name); err != nil {
+				fields = append(fields, backend.FieldError{
+					Pointer: fmt.Sprintf("/jobs/%d/dest", i), Detail: "required, because the file's name is no destination: " + err.Error(),
+				})
+				continue
+			}
+		}
 		key := twin{job.FileID, sha256.Sum256([]byte(job.Dest))}
 		w := byTwin[key]
 		if w == nil {

@@ -27,7 +27,7 @@ func (o Options) gap() time.Duration { return max(o.LeaseTTL/2, 3*o.SweepInterva
 
 // Sweep implements backend.JobStore.
 func (s *Store) Sweep(ctx context.Context) (result backend.SweepResult, held bool, err error) {
-	err = s.atomically(ctx, func(tx *Store) error {
+	err = s.atomicallyWithin(ctx, choreLimit, func(tx *Store) error {
 		result = backend.SweepResult{}
 		err := tx.tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1, $2)`, sweeperClass, sweeperKey).Scan(&held)
 		if err != nil || !held {

@@ -21,6 +21,13 @@ type querier interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
+const (
+	// choreLimit is the time that a transaction of a chore may take, longer than a request's.
+	choreLimit = 15 * time.Second
+	// distrustPause is the shortest time between two closings of all connections.
+	distrustPause = 2 * time.Second
+)
+
 // conflictTries bounds how often a transaction that the database chose as a victim is run.
 const conflictTries = 5
 
@@ -29,18 +36,28 @@ func (s *Store) do(ctx context.Context, f func(q querier) error) error {
 	if s.tx != nil {
 		return mapError(f(s.tx))
 	}
-	return s.retry(ctx, func(conn *pgxpool.Conn) error { return f(conn) })
+	return s.retry(ctx, s.CallTimeout, func(ctx context.Context, conn *pgxpool.Conn) error { return f(bounded{conn, ctx}) })
 }
 
 // atomically runs f in a transaction, its own or the one that s is in. f may run more than once.
 func (s *Store) atomically(ctx context.Context, f func(tx *Store) error) error {
+	return s.atomicallyWithin(ctx, s.CallTimeout, f)
+}
+
+// atomicallyWithin is atomically with another limit than CallTimeout.
+func (s *Store) atomicallyWithin(ctx context.Context, limit time.Duration, f func(tx *Store) error) error {
 	if s.tx != nil {
 		return mapError(f(s))
 	}
-	return s.retry(ctx, func(conn *pgxpool.Conn) error {
+	return s.retry(ctx, limit, func(ctx context.Context, conn *pgxpool.Conn) error {
 		inner := &Store{core: s.core}
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			inner.tx = tx
+			inner.tx = bounded{tx, ctx}
+			if limit > s.CallTimeout { // the session's limit is for the statements of a request
+				if _, err := inner.tx.Exec(ctx, "SELECT set_config('statement_timeout', $1, true)", milliseconds(limit)); err != nil {
+					return err
+				}
+			}
 			return f(inner)
 		})
 		if err == nil && inner.awake {
@@ -51,15 +68,21 @@ func (s *Store) atomically(ctx context.Context, f func(tx *Store) error) error {
 }
 
 // retry runs f on a connection, again when the database undid it for the sake of another transaction, or when it never got the
-// statement.
-func (s *Store) retry(ctx context.Context, f func(conn *pgxpool.Conn) error) error {
+// statement. All tries together have the time limit; a database that takes a statement and never answers costs no more.
+func (s *Store) retry(ctx context.Context, limit time.Duration, f func(ctx context.Context, conn *pgxpool.Conn) error) error {
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	for try := 1; ; try++ {
 		conn, err := s.acquire(ctx)
 		if err != nil {
-			return err
+			return s.lateness(caller, ctx, err)
 		}
-		err = f(conn)
+		err = f(ctx, conn)
 		conn.Release()
+		if err != nil && ctx.Err() != nil {
+			return s.lateness(caller, ctx, err)
+		}
 		again := hasCode(err, "40P01") || hasCode(err, "40001") || (err != nil && pgconn.SafeToRetry(err))
 		if !again || try == conflictTries || ctx.Err() != nil {
 			return mapError(err)
@@ -69,6 +92,46 @@ func (s *Store) retry(ctx context.Context, f func(conn *pgxpool.Conn) error) err
 		case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
 		}
 	}
+}
+
+// lateness explains an error of a call whose time is up, or whose caller is gone. When the time is up the connections are not
+// trusted any more: each may lead to a server that is gone, and whoever took one would wait in vain. They are closed as they come
+// back, at most once in a while, because a database that is only slow would suffer from new ones.
+func (s *Store) lateness(caller, limited context.Context, err error) error {
+	if caller.Err() != nil || limited.Err() == nil {
+		return mapError(err)
+	}
+	now := time.Now().UnixNano()
+	if last := s.distrusted.Load(); now-last > int64(distrustPause) && s.distrusted.CompareAndSwap(last, now) {
+		s.pool.Reset()
+	}
+	if _, ok := errors.AsType[*backend.Error](err); ok {
+		return err
+	}
+	return unavailable(err)
+}
+
+// bounded is a querier whose statements end with a context of its own, in which the time of the whole call is limited. It is made
+// from the context that callers hand over, so nothing of that is lost.
+type bounded struct {
+	querier
+	ctx context.Context
+}
+
+func (b bounded) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return b.querier.Exec(b.ctx, sql, args...)
+}
+
+func (b bounded) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return b.querier.Query(b.ctx, sql, args...)
+}
+
+func (b bounded) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
+	return b.querier.QueryRow(b.ctx, sql, args...)
+}
+
+func (b bounded) SendBatch(_ context.Context, batch *pgx.Batch) pgx.BatchResults {
+	return b.querier.SendBatch(b.ctx, batch)
 }
 
 // announce tells all waiters, of this process and of others, that there is work which can be leased at once: now, or when the

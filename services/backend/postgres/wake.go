@@ -68,7 +68,7 @@ func (s *Store) Listen(ctx context.Context, f func()) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.Logger.WarnContext(ctx, "listening for jobs was interrupted", "error", err)
+		s.Logger.WarnContext(ctx, "listening for new jobs failed", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause.NextBackOff()):

@@ -32,7 +32,11 @@ type cloud struct {
 }
 
 type secretReader interface {
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	GetSecretValue(
+		context.Context,
+		*secretsmanager.GetSecretValueInput,
+		...func(*secretsmanager.Options),
+	) (*secretsmanager.GetSecretValueOutput, error)
 }
 
 func loadCloud(ctx context.Context, c config.Config, variables map[string]string) (*cloud, error) {
@@ -98,6 +102,12 @@ func (c *cloud) databaseSecret() *secretCache {
 		if err != nil || secret.Host == "" || secret.DBName == "" || secret.Username == "" || secret.Password == "" {
 			return postgres.Credentials{}, errors.New("the database's secret lacks one of host, port, dbname, username and password")
 		}
-		return postgres.Credentials{Host: secret.Host, Port: uint16(port), Database: secret.DBName, User: secret.Username, Password: secret.Password}, nil
+		return postgres.Credentials{
+			Host:     secret.Host,
+			Port:     uint16(port),
+			Database: secret.DBName,
+			User:     secret.Username,
+			Password: secret.Password,
+		}, nil
 	})
 }

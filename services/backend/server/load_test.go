@@ -33,7 +33,15 @@ var (
 // as many connections that never finish their request. Where the machine is too slow agents repeat calls, as the real ones do; that
 // time counts.
 func TestLoad(t *testing.T) {
-	shared := environ(t, map[string]string{"BACKEND_LOG_LEVEL": "info", "BACKEND_LEASE_TTL": "60s", "BACKEND_SWEEP_INTERVAL": "5s", "BACKEND_DATABASE_MAX_CONNS": "20"})
+	shared := environ(
+		t,
+		map[string]string{
+			"BACKEND_LOG_LEVEL":          "info",
+			"BACKEND_LEASE_TTL":          "60s",
+			"BACKEND_SWEEP_INTERVAL":     "5s",
+			"BACKEND_DATABASE_MAX_CONNS": "20",
+		},
+	)
 	backends := []*running{start(t, shared), start(t, shared)}
 	// Enough for every agent, and for those that end in the time.
 	l := &load{t: t, backends: backends, calls: map[string][]time.Duration{}}
@@ -45,7 +53,13 @@ func TestLoad(t *testing.T) {
 	for i := range *loadAgents {
 		agents.Go(func() { l.agent(ctx, i) })
 	}
-	require.Eventually(t, func() bool { return l.claimed.Load() >= int64(*loadAgents) }, 3*time.Minute, 10*time.Millisecond, "every agent works")
+	require.Eventually(
+		t,
+		func() bool { return l.claimed.Load() >= int64(*loadAgents) },
+		3*time.Minute,
+		10*time.Millisecond,
+		"every agent works",
+	)
 
 	alone := l.measure("alone")
 	release := halfOpen(t, strings.TrimPrefix(backends[0].addr["gateway"], "http://"), *loadAgents)
@@ -77,7 +91,8 @@ func (l *load) submit(n int) {
 		require.Equal(l.t, status, got, "%s %s: %v", method, path, answer)
 		return answer
 	}
-	file := want(201, "POST", "/v1/files", map[string]any{"name": "f", "size": 0, "part_size": 5 << 20, "part_digests": []string{}, "sha256": empty})["id"].(string)
+	file := want(201, "POST", "/v1/files", map[string]any{"name": "f", "size": 0, "part_size": 5 << 20, "part_digests": []string{},
+		"sha256": empty})["id"].(string)
 	upload := want(201, "POST", "/v1/files/"+file+"/uploads", map[string]any{})["id"].(string)
 	want(200, "PUT", "/v1/files/"+file+"/uploads/"+upload+"/completion", map[string]any{})
 	for n > 0 {
@@ -143,7 +158,12 @@ func (l *load) agent(ctx context.Context, i int) {
 func (l *load) work(ctx context.Context, c *client.API, agent string, lease api.Lease, takes time.Duration) bool {
 	for first, left := true, takes; ; {
 		ok := l.time(ctx, "heartbeat", func() error {
-			a, err := c.Heartbeat(ctx, agent, api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: lease.LeaseId}}}, time.Duration(lease.TtlMs)*time.Millisecond/12)
+			a, err := c.Heartbeat(
+				ctx,
+				agent,
+				api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: lease.LeaseId}}},
+				time.Duration(lease.TtlMs)*time.Millisecond/12,
+			)
 			if err == nil && (len(a.Leases) != 1 || a.Leases[0].Status != api.LeaseStatusOk) {
 				l.t.Errorf("a heartbeat: want ok, got %v", a.Leases)
 			}
@@ -165,7 +185,11 @@ func (l *load) work(ctx context.Context, c *client.API, agent string, lease api.
 		}
 	}
 	return l.time(ctx, "outcome", func() error {
-		job, err := c.PutOutcome(ctx, lease.LeaseId, api.Outcome{Status: api.OutcomeStatusSucceeded, Sha256: &lease.File.Sha256, Bytes: &lease.File.Size})
+		job, err := c.PutOutcome(
+			ctx,
+			lease.LeaseId,
+			api.Outcome{Status: api.OutcomeStatusSucceeded, Sha256: &lease.File.Sha256, Bytes: &lease.File.Size},
+		)
 		if err == nil && job.State != api.JobStateSucceeded {
 			l.t.Errorf("an outcome: want succeeded, got %s", job.State)
 		}

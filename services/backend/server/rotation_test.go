@@ -48,10 +48,20 @@ func (s *secretsManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.reads.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	secret, err := json.Marshal(map[string]any{"engine": "postgres", "host": s.host, "port": json.Number(s.port), "dbname": s.database, "username": s.database, "password": s.password})
+	secret, err := json.Marshal(
+		map[string]any{
+			"engine":   "postgres",
+			"host":     s.host,
+			"port":     json.Number(s.port),
+			"dbname":   s.database,
+			"username": s.database,
+			"password": s.password,
+		},
+	)
 	if err == nil {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		err = json.NewEncoder(w).Encode(map[string]string{"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", "SecretString": string(secret)})
+		err = json.NewEncoder(w).
+			Encode(map[string]string{"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", "SecretString": string(secret)})
 	}
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -83,7 +93,8 @@ func TestPasswordRotation(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
 	r := start(t, environ(t, map[string]string{
-		"BACKEND_DATABASE_URL": "", "BACKEND_DATABASE_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", "BACKEND_DATABASE_CA_FILE": secureServer(t, admin),
+		"BACKEND_DATABASE_URL": "", "BACKEND_DATABASE_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+		"BACKEND_DATABASE_CA_FILE":   secureServer(t, admin),
 		"BACKEND_DATABASE_MAX_CONNS": "45", "BACKEND_LOG_LEVEL": "info", "BACKEND_LEASE_TTL": "60s", "BACKEND_SWEEP_INTERVAL": "1s",
 	}))
 
@@ -127,7 +138,13 @@ func TestPasswordRotation(t *testing.T) {
 	exec("ALTER ROLE " + role + " PASSWORD 'one'") // the database first
 	reads := secrets.reads.Load()
 	grow(func() {
-		require.Eventually(t, func() bool { return secrets.reads.Load() > reads }, 2*time.Second, time.Millisecond, "a refusal has the secret read")
+		require.Eventually(
+			t,
+			func() bool { return secrets.reads.Load() > reads },
+			2*time.Second,
+			time.Millisecond,
+			"a refusal has the secret read",
+		)
 		secrets.set("one")
 	})
 	secrets.set("two") // the secret first
@@ -144,7 +161,11 @@ func secureServer(t *testing.T, admin *pgx.Conn) string {
 	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "private"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().
+			Add(-time.Hour),
+		NotAfter: time.Now().
+			Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
@@ -154,7 +175,10 @@ func secureServer(t *testing.T, admin *pgx.Conn) string {
 	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 	// The server runs as a user of its own, and reads only a key that is its: it writes both files itself.
 	for name, text := range map[string][]byte{"server.crt": certificate, "server.key": private} {
-		_, err := admin.Exec(t.Context(), fmt.Sprintf(`COPY (SELECT unnest(string_to_array('%s', E'\n'))) TO PROGRAM 'umask 077; cat > %s'`, text, name))
+		_, err := admin.Exec(
+			t.Context(),
+			fmt.Sprintf(`COPY (SELECT unnest(string_to_array('%s', E'\n'))) TO PROGRAM 'umask 077; cat > %s'`, text, name),
+		)
 		require.NoError(t, err)
 	}
 	_, err = admin.Exec(t.Context(), "ALTER SYSTEM SET ssl = on")

@@ -25,7 +25,11 @@ type secretServer struct {
 	reads atomic.Int64
 }
 
-func (s *secretServer) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s *secretServer) GetSecretValue(
+	_ context.Context,
+	in *secretsmanager.GetSecretValueInput,
+	_ ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	s.reads.Add(1)
 	time.Sleep(10 * time.Millisecond) // as long as it takes for the others to ask
 	s.mu.Lock()
@@ -106,7 +110,8 @@ func TestOldSecretIsReadAgain(t *testing.T) {
 
 func TestSecretsThatAreNone(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "hunter2", `{"token":"short"}`, `{"host":"h","port":0,"dbname":"d","username":"u"}`, `{"host":"h","port":99999,"dbname":"d","username":"u","password":"hunter2"}`} {
+	for _, text := range []string{"", "hunter2", `{"token":"short"}`, `{"host":"h","port":0,"dbname":"d","username":"u"}`,
+		`{"host":"h","port":99999,"dbname":"d","username":"u","password":"hunter2"}`} {
 		c := &cloud{config: config.Config{DatabaseSecretARN: "arn:db", AdminTokenSecretARN: "arn:admin"}, secrets: &secretServer{text: text}}
 		_, err := c.adminToken(t.Context())
 		require.Error(t, err)

@@ -10,17 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-)
 
-const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second // of a whole request
-	writeTimeout      = 60 * time.Second // above the 29 s that API Gateway waits
-	idleTimeout       = 75 * time.Second // above the load balancer's 60 s, so that it is the one to close
-	maxHeaderBytes    = 64 << 10
-
-	// maxLinger bounds how long the ports stay open once draining has begun.
-	maxLinger = 5 * time.Second
+	"scalable-backend/services/backend/config"
 )
 
 type listener struct {
@@ -85,11 +76,11 @@ func (s *server) listen(ctx context.Context) ([]listener, error) {
 		}
 		listeners = append(listeners, listener{d.name, l, &http.Server{
 			Handler:           d.handler,
-			ReadHeaderTimeout: readHeaderTimeout,
-			ReadTimeout:       readTimeout,
-			WriteTimeout:      writeTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
+			ReadHeaderTimeout: config.ReadHeaderTimeout,
+			ReadTimeout:       config.ReadTimeout,
+			WriteTimeout:      config.WriteTimeout,
+			IdleTimeout:       config.IdleTimeout,
+			MaxHeaderBytes:    config.MaxHeaderBytes,
 			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		}})
 	}
@@ -100,13 +91,13 @@ func (s *server) listen(ctx context.Context) ([]listener, error) {
 // time later the ports close, and what is in flight has the rest of it.
 func (s *server) drain(listeners []listener) {
 	limit := s.config.DrainTimeout
-	s.log.Info("draining", "limit", limit.String())
+	s.log.Info("draining", "timeout", limit.String())
 	deadline := time.Now().Add(limit)
 	s.service.Drain()
 	for _, l := range listeners {
 		l.server.SetKeepAlivesEnabled(false)
 	}
-	time.Sleep(min(limit/4, maxLinger))
+	time.Sleep(min(limit/4, config.MaxLinger))
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	var closing errgroup.Group

@@ -129,7 +129,11 @@ func prepare(ctx context.Context, store *postgres.Store, token string) error {
 	if err := store.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
-	admin := backend.Token{ID: adminTokenID, Name: "admin", Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs}}
+	admin := backend.Token{
+		ID:     adminTokenID,
+		Name:   "admin",
+		Scopes: []backend.Scope{backend.Admin, backend.FilesRead, backend.FilesWrite, backend.Jobs},
+	}
 	if err := store.EnsureToken(ctx, admin, sha256.Sum256([]byte(token))); err != nil {
 		return fmt.Errorf("storing the admin token: %w", err)
 	}
@@ -160,7 +164,7 @@ func (s *server) openStore(ctx context.Context, cloud *cloud, token string) (*po
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
 		InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 1.5, MaxInterval: 5 * time.Second,
 	}), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
-		s.log.Warn("the database cannot be reached yet", "error", err, "wait", wait.String())
+		s.log.Warn("the database cannot be reached yet", "error", err, "wait", wait.Round(time.Millisecond).String())
 	}))
 }
 

@@ -158,7 +158,11 @@ func TestServeAndDrain(t *testing.T) {
 
 	polled := make(chan int, 1)
 	go func() {
-		status, _, err := r.request("POST", "/v1/leases", map[string]any{"agent_id": "00000000-0000-4000-8000-000000000009", "max": 1, "wait_s": 20})
+		status, _, err := r.request(
+			"POST",
+			"/v1/leases",
+			map[string]any{"agent_id": "00000000-0000-4000-8000-000000000009", "max": 1, "wait_s": 20},
+		)
 		if err != nil {
 			t.Errorf("a request in flight was cut: %v", err)
 		}
@@ -212,7 +216,12 @@ func TestRefusals(t *testing.T) {
 	require.Error(t, server.Run(t.Context(), []string{"serve"}, nil, io.Discard))
 	require.ErrorContains(t, server.Run(t.Context(), nil, []string{"BACKEND_TYPO=1"}, io.Discard), "BACKEND_TYPO: no such setting")
 	taken := start(t, environ(t, nil))
-	err := server.Run(t.Context(), nil, environ(t, map[string]string{"BACKEND_PUBLIC_ADDR": strings.TrimPrefix(taken.addr["public"], "http://")}), io.Discard)
+	err := server.Run(
+		t.Context(),
+		nil,
+		environ(t, map[string]string{"BACKEND_PUBLIC_ADDR": strings.TrimPrefix(taken.addr["public"], "http://")}),
+		io.Discard,
+	)
 	require.ErrorContains(t, err, "opening the public door")
 }
 

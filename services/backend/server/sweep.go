@@ -44,9 +44,9 @@ func (s *server) sweepOnce(ctx context.Context) (dead int, held bool) {
 	result, held, err := s.store.Sweep(ctx)
 	switch {
 	case err != nil && ctx.Err() == nil:
-		s.log.Error("sweeping", "error", err)
+		s.log.Error("ending expired leases failed", "error", err)
 	case result.Expired > 0 || result.Dead > 0:
-		s.log.Info("swept", "expired", result.Expired, "dead", result.Dead)
+		s.log.Info("leases expired or jobs died", "expired", result.Expired, "dead", result.Dead)
 	}
 	return result.Dead, held
 }
@@ -68,7 +68,7 @@ func (s *server) emitQueue(ctx context.Context, at time.Time, dead int) (left in
 		return 0
 	}
 	if ctx.Err() == nil {
-		s.log.Error("writing the queue's metrics", "error", err)
+		s.log.Error("writing the queue's metrics failed", "error", err)
 	}
 	return dead
 }
@@ -79,12 +79,12 @@ func (s *server) emitDead(at time.Time, dead int) {
 		return
 	}
 	if err := s.emitter.Emit(at, nil, metrics.Metric{Name: metrics.JobsDead, Unit: metrics.Count, Value: float64(dead)}); err != nil {
-		s.log.Error("writing the queue's metrics", "error", err, "dead", dead)
+		s.log.Error("writing the queue's metrics failed", "error", err, "dead", dead)
 	}
 }
 
 func (s *server) emitRequests(at time.Time) {
 	if err := s.requests.Flush(s.emitter, at); err != nil {
-		s.log.Error("writing the requests' metrics", "error", err)
+		s.log.Error("writing the requests' metrics failed", "error", err)
 	}
 }

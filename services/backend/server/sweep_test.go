@@ -90,7 +90,12 @@ func TestLastDeathsAreWritten(t *testing.T) {
 	leases, err := store.ClaimJobs(t.Context(), backend.Claim{AgentID: uuid.New(), Caller: "c", Max: 1})
 	require.NoError(t, err)
 	require.Len(t, leases, 1)
-	job, err := store.FinishLease(t.Context(), leases[0].ID, "c", backend.Outcome{Status: backend.Failed, Problem: &backend.JobProblem{Title: "no"}})
+	job, err := store.FinishLease(
+		t.Context(),
+		leases[0].ID,
+		"c",
+		backend.Outcome{Status: backend.Failed, Problem: &backend.JobProblem{Title: "no"}},
+	)
 	require.NoError(t, err)
 	require.Equal(t, backend.JobDead, job.State)
 

@@ -1,4 +1,5 @@
-// Command backend serves the API.
+// Command backend serves the API: the REST API for users at one port, for agents at another. It reads its configuration from the
+// environment (package backend/config), logs to standard output and ends on SIGTERM once what is in flight is done.
 package main
 
 import (

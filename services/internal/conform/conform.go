@@ -44,7 +44,8 @@ var load = sync.OnceValue(func() (d document) {
 		return document{err: err}
 	}
 	d.statuses = map[string]bool{}
-	for _, m := range regexp.MustCompile(`\b([45]\d\d)\b [a-zA-Z]`).FindAllStringSubmatch(*spec.Components.Responses["Problem"].Value.Description, -1) {
+	description := *spec.Components.Responses["Problem"].Value.Description
+	for _, m := range regexp.MustCompile(`\b([45]\d\d)\b [a-zA-Z]`).FindAllStringSubmatch(description, -1) {
 		d.statuses[m[1]] = true
 	}
 	d.router, d.err = legacy.NewRouter(spec)

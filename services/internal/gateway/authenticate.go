@@ -12,9 +12,6 @@ import (
 // maxSkew is how far a request's time may be from the gateway's.
 const maxSkew = 5 * time.Minute
 
-// CallerHeader carries the caller's identity to the backend.
-const CallerHeader = "X-Gateway-Caller"
-
 // service is the name under which requests to API Gateway are signed.
 const service = "execute-api"
 
@@ -50,7 +47,8 @@ func (h *Handler) authenticate(r *http.Request, body []byte) (Identity, *failure
 		return invalid("The security token included in the request is invalid.")
 	}
 	identity := h.Identities[i]
-	if identity.SessionToken != r.Header.Get("X-Amz-Security-Token") || identity.SessionToken != "" && !slices.Contains(a.signedHeaders, "x-amz-security-token") {
+	if identity.SessionToken != r.Header.Get("X-Amz-Security-Token") ||
+		identity.SessionToken != "" && !slices.Contains(a.signedHeaders, "x-amz-security-token") {
 		return invalid("The security token included in the request is invalid.")
 	}
 	canonical, err := canonicalRequest(r, r.URL.EscapedPath(), a.signedHeaders, body)
@@ -58,10 +56,17 @@ func (h *Handler) authenticate(r *http.Request, body []byte) (Identity, *failure
 		return invalid("%v", err)
 	}
 	if subtle.ConstantTimeCompare([]byte(a.sign(identity.SecretAccessKey, at, canonical)), []byte(a.signature)) != 1 {
-		return invalid("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return invalid(
+			"The request signature we calculated does not match the signature you provided. " +
+				"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+		)
 	}
 	if time.Since(at).Abs() > maxSkew {
-		return Identity{}, &failure{"EXPIRED_TOKEN", http.StatusForbidden, "Signature expired: " + at.Format(timeFormat) + " is too far from the gateway's time."}
+		return Identity{}, &failure{
+			"EXPIRED_TOKEN",
+			http.StatusForbidden,
+			"Signature expired: " + at.Format(timeFormat) + " is too far from the gateway's time.",
+		}
 	}
 	return identity, nil
 }

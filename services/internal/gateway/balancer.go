@@ -56,7 +56,13 @@ func (s *spread) RoundTrip(r *http.Request) (*http.Response, error) {
 	var errs []error
 	for i := range uint64(len(s.backends)) {
 		out := r.Clone(r.Context())
-		out.URL = &url.URL{Scheme: "http", Host: s.backends[(first+i)%uint64(len(s.backends))], Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+		out.URL = &url.URL{
+			Scheme:   "http",
+			Host:     s.backends[(first+i)%uint64(len(s.backends))],
+			Path:     r.URL.Path,
+			RawPath:  r.URL.RawPath,
+			RawQuery: r.URL.RawQuery,
+		}
 		if r.Body != nil {
 			out.Body = io.NopCloser(r.Body) // a transport that fails closes the body, and the next backend needs it
 		}

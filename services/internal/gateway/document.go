@@ -98,7 +98,12 @@ func parseDocument(text []byte) (*document, error) {
 	return d, nil
 }
 
-func newOperation(spec *openapi3.T, method, path string, op *openapi3.Operation, validators map[string]requestValidator) (*operation, error) {
+func newOperation(
+	spec *openapi3.T,
+	method, path string,
+	op *openapi3.Operation,
+	validators map[string]requestValidator,
+) (*operation, error) {
 	o := &operation{method: method, segments: strings.Split(path, "/"), source: op, headers: map[string]string{}, path: map[string]string{}}
 	var in integration
 	var auth struct {
@@ -120,7 +125,8 @@ func newOperation(spec *openapi3.T, method, path string, op *openapi3.Operation,
 	if auth.Type != "AWS_IAM" || !signed(spec, op) {
 		return nil, fmt.Errorf("want AWS_IAM and a security scheme of type awsSigv4, got %q", auth.Type)
 	}
-	if in.Type != "http_proxy" || in.Method != method || in.ConnectionType != "VPC_LINK" || in.ConnectionID == "" || in.Passthrough != "when_no_match" {
+	if in.Type != "http_proxy" || in.Method != method || in.ConnectionType != "VPC_LINK" || in.ConnectionID == "" ||
+		in.Passthrough != "when_no_match" {
 		return nil, fmt.Errorf("want an http_proxy integration of the same method through a VPC_LINK, got %+v", in)
 	}
 	if in.Timeout < 50 || in.Timeout > 29_000 {

@@ -187,7 +187,16 @@ func (o *operation) request(ctx context.Context, r *http.Request, body []byte, p
 	return out
 }
 
-var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+var hopByHop = []string{
+	"Connection",
+	"Keep-Alive",
+	"Proxy-Authenticate",
+	"Proxy-Authorization",
+	"Te",
+	"Trailer",
+	"Transfer-Encoding",
+	"Upgrade",
+}
 
 // dropHopByHop removes what concerns one connection alone (RFC 9110, 7.6.1).
 func dropHopByHop(h http.Header) {

@@ -17,9 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/services/api"
+	"scalable-backend/services/backend/config"
 )
 
-var agent = Identity{ARN: "arn:aws:sts::000000000000:assumed-role/agents/one", AccessKeyID: "ASIAONE", SecretAccessKey: "secret", SessionToken: "token"}
+var agent = Identity{
+	ARN:             "arn:aws:sts::000000000000:assumed-role/agents/one",
+	AccessKeyID:     "ASIAONE",
+	SecretAccessKey: "secret",
+	SessionToken:    "token",
+}
 
 func (i Identity) credentials() aws.Credentials {
 	return aws.Credentials{AccessKeyID: i.AccessKeyID, SecretAccessKey: i.SecretAccessKey, SessionToken: i.SessionToken}
@@ -95,7 +101,7 @@ func TestPassesOnAsTheDocumentSays(t *testing.T) {
 	r.Header.Set("Idempotency-Key", "k")
 	r = signAs(t, r, "", agent, time.Now())
 	// Whoever says who it is is not believed. These are not signed.
-	r.Header[CallerHeader] = []string{"arn:aws:iam::000000000000:root", "another"}
+	r.Header[config.CallerHeader] = []string{"arn:aws:iam::000000000000:root", "another"}
 	r.Header["X-Gateway-Request-Id"] = []string{"mine"}
 	r.Header.Set("Connection", "X-Dropped")
 	r.Header.Set("X-Dropped", "1")
@@ -110,7 +116,7 @@ func TestPassesOnAsTheDocumentSays(t *testing.T) {
 	require.Equal(t, "GET", got.Method)
 	require.Equal(t, "/v1/files/f-1/uploads/u%20%2F1/parts?page_size=2&x=%C3%A4", got.Target, "the stage is not passed on")
 	require.Contains(t, got.Host, ":8081", "the integration's address")
-	require.Equal(t, []string{agent.ARN}, got.Header.Values(CallerHeader))
+	require.Equal(t, []string{agent.ARN}, got.Header.Values(config.CallerHeader))
 	require.Equal(t, []string{resp.Header.Get("X-Amzn-Requestid")}, got.Header.Values("X-Gateway-Request-Id"))
 	require.Equal(t, "k", got.Header.Get("Idempotency-Key"))
 	require.Regexp(t, "^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$", got.Header.Get("X-Amzn-Trace-Id"))
@@ -141,30 +147,54 @@ func TestRefusals(t *testing.T) {
 		status int
 		says   string
 	}{
-		"right":                {leases(agent, now), 202, ""},
-		"not signed":           {post("/live/v1/leases", lease), 403, missing},
-		"bearer token":         {with2(post("/live/v1/leases", lease), func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }), 403, "Authorization header requires"},
-		"no such path":         {signAs(t, post("/live/v1/nothing", lease), lease, agent, now), 403, missing},
-		"no such method":       {signAs(t, newRequest(t, "PUT", server.URL+"/live/v1/leases", lease), lease, agent, now), 403, missing},
-		"not of this door":     {signAs(t, newRequest(t, "GET", server.URL+"/live/v1/tokens", ""), "", agent, now), 403, missing},
-		"the page":             {signAs(t, newRequest(t, "GET", server.URL+"/live/", ""), "", agent, now), 403, missing},
-		"without the stage":    {signAs(t, post("/v1/leases", lease), lease, agent, now), 403, missing},
-		"another stage":        {signAs(t, post("/dead/v1/leases", lease), lease, agent, now), 403, missing},
-		"wrong secret":         {leases(with(func(i *Identity) { i.SecretAccessKey = "guess" }), now), 403, wrongSignature},
-		"unknown key":          {leases(with(func(i *Identity) { i.AccessKeyID = "ASIATWO" }), now), 403, noSuchToken},
-		"no session token":     {leases(with(func(i *Identity) { i.SessionToken = "" }), now), 403, noSuchToken},
-		"other session token":  {leases(with(func(i *Identity) { i.SessionToken = "other" }), now), 403, noSuchToken},
-		"old":                  {leases(agent, now.Add(-6*time.Minute)), 403, "Signature expired"},
-		"from the future":      {leases(agent, now.Add(6*time.Minute)), 403, "Signature expired"},
-		"another body":         {with2(leases(agent, now), func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(strings.Replace(lease, "1}", "2}", 1))) }), 403, wrongSignature},
-		"another path":         {with2(leases(agent, now), func(r *http.Request) { r.URL.Path = "/live/v1/jobs" }), 403, wrongSignature},
-		"against the model":    {signAs(t, post("/live/v1/leases", `{"max":99}`), `{"max":99}`, agent, now), 400, "Invalid request body"},
-		"no JSON":              {signAs(t, post("/live/v1/leases", `{`), `{`, agent, now), 400, "Invalid request body"},
-		"too large":            {signAs(t, post("/live/v1/leases", big), big, agent, now), 413, "exceeded 10485760 bytes"},
-		"signature twice":      {with2(leases(agent, now), func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }), 403, "Authorization header requires"},
-		"another service":      {with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "execute-api", "s3") }), 403, "correct service"},
-		"another region":       {with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "us-east-1", "us-east-2") }), 403, "valid region"},
-		"fewer signed headers": {with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "host;", "") }), 403, "Authorization header requires"},
+		"right":      {leases(agent, now), 202, ""},
+		"not signed": {post("/live/v1/leases", lease), 403, missing},
+		"bearer token": {
+			with2(post("/live/v1/leases", lease), func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }),
+			403,
+			"Authorization header requires",
+		},
+		"no such path":        {signAs(t, post("/live/v1/nothing", lease), lease, agent, now), 403, missing},
+		"no such method":      {signAs(t, newRequest(t, "PUT", server.URL+"/live/v1/leases", lease), lease, agent, now), 403, missing},
+		"not of this door":    {signAs(t, newRequest(t, "GET", server.URL+"/live/v1/tokens", ""), "", agent, now), 403, missing},
+		"the page":            {signAs(t, newRequest(t, "GET", server.URL+"/live/", ""), "", agent, now), 403, missing},
+		"without the stage":   {signAs(t, post("/v1/leases", lease), lease, agent, now), 403, missing},
+		"another stage":       {signAs(t, post("/dead/v1/leases", lease), lease, agent, now), 403, missing},
+		"wrong secret":        {leases(with(func(i *Identity) { i.SecretAccessKey = "guess" }), now), 403, wrongSignature},
+		"unknown key":         {leases(with(func(i *Identity) { i.AccessKeyID = "ASIATWO" }), now), 403, noSuchToken},
+		"no session token":    {leases(with(func(i *Identity) { i.SessionToken = "" }), now), 403, noSuchToken},
+		"other session token": {leases(with(func(i *Identity) { i.SessionToken = "other" }), now), 403, noSuchToken},
+		"old":                 {leases(agent, now.Add(-6*time.Minute)), 403, "Signature expired"},
+		"from the future":     {leases(agent, now.Add(6*time.Minute)), 403, "Signature expired"},
+		"another body": {
+			with2(leases(agent, now), func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(strings.Replace(lease, "1}", "2}", 1))) }),
+			403,
+			wrongSignature,
+		},
+		"another path":      {with2(leases(agent, now), func(r *http.Request) { r.URL.Path = "/live/v1/jobs" }), 403, wrongSignature},
+		"against the model": {signAs(t, post("/live/v1/leases", `{"max":99}`), `{"max":99}`, agent, now), 400, "Invalid request body"},
+		"no JSON":           {signAs(t, post("/live/v1/leases", `{`), `{`, agent, now), 400, "Invalid request body"},
+		"too large":         {signAs(t, post("/live/v1/leases", big), big, agent, now), 413, "exceeded 10485760 bytes"},
+		"signature twice": {
+			with2(leases(agent, now), func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }),
+			403,
+			"Authorization header requires",
+		},
+		"another service": {
+			with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "execute-api", "s3") }),
+			403,
+			"correct service",
+		},
+		"another region": {
+			with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "us-east-1", "us-east-2") }),
+			403,
+			"valid region",
+		},
+		"fewer signed headers": {
+			with2(leases(agent, now), func(r *http.Request) { replaceAuthorization(r, "host;", "") }),
+			403,
+			"Authorization header requires",
+		},
 	}
 	for name, c := range cases {
 		resp, text := send(t, c.r)

@@ -24,7 +24,11 @@ var (
 )
 
 func missingParameters(names []string) *failure {
-	return &failure{"BAD_REQUEST_PARAMETERS", http.StatusBadRequest, "Missing required request parameters: [" + strings.Join(names, ", ") + "]"}
+	return &failure{
+		"BAD_REQUEST_PARAMETERS",
+		http.StatusBadRequest,
+		"Missing required request parameters: [" + strings.Join(names, ", ") + "]",
+	}
 }
 
 // gatewayResponse is the document's own form of a failure.

@@ -28,8 +28,12 @@ type authorization struct {
 	signature                        string
 }
 
+//
 //lint:ignore ST1005 the words are API Gateway's own
-var errIncomplete = errors.New("Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.")
+var errIncomplete = errors.New(
+	"Authorization header requires 'Credential' parameter. " +
+		"Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
+)
 
 func parseAuthorization(header string) (authorization, error) {
 	rest, ok := strings.CutPrefix(header, algorithm+" ")
@@ -46,7 +50,8 @@ func parseAuthorization(header string) (authorization, error) {
 	}
 	scope := strings.Split(fields["Credential"], "/")
 	signed := strings.Split(fields["SignedHeaders"], ";")
-	if len(scope) != 5 || scope[4] != "aws4_request" || len(fields["Signature"]) != 2*sha256.Size || !slices.IsSorted(signed) || !slices.Contains(signed, "host") {
+	if len(scope) != 5 || scope[4] != "aws4_request" || len(fields["Signature"]) != 2*sha256.Size || !slices.IsSorted(signed) ||
+		!slices.Contains(signed, "host") {
 		return authorization{}, errIncomplete
 	}
 	return authorization{

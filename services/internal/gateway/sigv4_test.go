@@ -24,23 +24,38 @@ func TestPublishedVectors(t *testing.T) {
 		header                                           http.Header
 		want                                             string
 	}{
-		"get-vanilla":                      {method: "GET", want: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-		"post-vanilla":                     {method: "POST", want: "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
-		"get-vanilla-query-order-key-case": {method: "GET", query: "Param2=value2&Param1=value1", want: "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
-		"get-relative":                     {method: "GET", path: "/example/..", want: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-		"get-slash":                        {method: "GET", path: "//", want: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-		"get-utf8":                         {method: "GET", path: "/ሴ", want: "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
-		"get-space":                        {method: "GET", path: "/example space/", want: "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741"},
+		"get-vanilla":  {method: "GET", want: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+		"post-vanilla": {method: "POST", want: "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
+		"get-vanilla-query-order-key-case": {
+			method: "GET",
+			query:  "Param2=value2&Param1=value1",
+			want:   "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+		},
+		"get-relative": {
+			method: "GET",
+			path:   "/example/..",
+			want:   "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+		},
+		"get-slash": {method: "GET", path: "//", want: "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+		"get-utf8":  {method: "GET", path: "/ሴ", want: "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
+		"get-space": {
+			method: "GET",
+			path:   "/example space/",
+			want:   "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741",
+		},
 		"get-header-value-trim": {
-			method: "GET", header: http.Header{"My-Header1": {" value1"}, "My-Header2": {` "a   b   c"`}}, signed: "host;my-header1;my-header2;x-amz-date",
-			want: "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+			method: "GET", header: http.Header{"My-Header1": {" value1"}, "My-Header2": {` "a   b   c"`}},
+			signed: "host;my-header1;my-header2;x-amz-date",
+			want:   "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
 		},
 		"post-x-www-form-urlencoded": {
-			method: "POST", body: "Param1=value1", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, signed: "content-type;host;x-amz-date",
-			want: "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+			method: "POST", body: "Param1=value1", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+			signed: "content-type;host;x-amz-date",
+			want:   "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
 		},
 		"ListUsers": {
-			method: "GET", query: "Action=ListUsers&Version=2010-05-08", host: "iam.amazonaws.com", service: "iam", signed: "content-type;host;x-amz-date",
+			method: "GET", query: "Action=ListUsers&Version=2010-05-08", host: "iam.amazonaws.com", service: "iam",
+			signed: "content-type;host;x-amz-date",
 			header: http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}},
 			want:   "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
 		},
@@ -53,7 +68,12 @@ func TestPublishedVectors(t *testing.T) {
 		return b
 	}
 	for name, c := range cases {
-		r := &http.Request{Method: c.method, Host: or(c.host, "example.amazonaws.com"), URL: &url.URL{RawQuery: c.query}, Header: http.Header{"X-Amz-Date": {"20150830T123600Z"}}}
+		r := &http.Request{
+			Method: c.method,
+			Host:   or(c.host, "example.amazonaws.com"),
+			URL:    &url.URL{RawQuery: c.query},
+			Header: http.Header{"X-Amz-Date": {"20150830T123600Z"}},
+		}
 		for k, v := range c.header {
 			r.Header[k] = v
 		}
@@ -80,7 +100,11 @@ func TestRequestsOfTheSDK(t *testing.T) {
 		}
 		u.RawQuery = query.Encode()
 		body := rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(t, "body")
-		r, err := http.NewRequest(rapid.SampledFrom([]string{"GET", "PUT", "POST", "DELETE"}).Draw(t, "method"), u.String(), strings.NewReader(string(body)))
+		r, err := http.NewRequest(
+			rapid.SampledFrom([]string{"GET", "PUT", "POST", "DELETE"}).Draw(t, "method"),
+			u.String(),
+			strings.NewReader(string(body)),
+		)
 		require.NoError(t, err)
 		for _, name := range []string{"Content-Type", "Idempotency-Key", "If-Match"} {
 			if rapid.Bool().Draw(t, name) {
@@ -89,9 +113,18 @@ func TestRequestsOfTheSDK(t *testing.T) {
 		}
 		sum := sha256.Sum256(body)
 		now := time.Now()
-		c := aws.Credentials{AccessKeyID: "A", SecretAccessKey: "secret", SessionToken: rapid.SampledFrom([]string{"", "token"}).Draw(t, "session")}
+		c := aws.Credentials{
+			AccessKeyID:     "A",
+			SecretAccessKey: "secret",
+			SessionToken:    rapid.SampledFrom([]string{"", "token"}).Draw(t, "session"),
+		}
 		require.NoError(t, v4.NewSigner().SignHTTP(t.Context(), c, r, hex.EncodeToString(sum[:]), "execute-api", "eu-central-1", now))
-		h := &Handler{Config: Config{Region: "eu-central-1", Identities: []Identity{{ARN: "one", AccessKeyID: "A", SecretAccessKey: "secret", SessionToken: c.SessionToken}}}}
+		h := &Handler{
+			Config: Config{
+				Region:     "eu-central-1",
+				Identities: []Identity{{ARN: "one", AccessKeyID: "A", SecretAccessKey: "secret", SessionToken: c.SessionToken}},
+			},
+		}
 		got, f := h.authenticate(r, body)
 		require.Nil(t, f, "%s\n%v", u.String(), r.Header)
 		require.Equal(t, "one", got.ARN)

@@ -174,7 +174,8 @@ func unprivileged() (*syscall.Credential, error) {
 // postgresBin finds the directory of initdb and postgres, the newest version first. Debian keeps them off the PATH.
 func postgresBin() (string, error) {
 	var dirs []string
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin"} {
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
+		"/usr/local/opt/postgresql@*/bin"} {
 		found, _ := filepath.Glob(pattern)
 		slices.Reverse(found)
 		dirs = append(dirs, found...)

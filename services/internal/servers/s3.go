@@ -42,7 +42,11 @@ func StartS3(ctx context.Context, dir string) (*S3, error) {
 		}
 	}
 	if err := unix.Setxattr(dir, "user.probe", []byte("1"), 0); err != nil {
-		return nil, fmt.Errorf("the S3 server needs extended attributes, and %s does not keep them (set TMPDIR to a directory that does): %w", dir, err)
+		return nil, fmt.Errorf(
+			"the S3 server needs extended attributes, and %s does not keep them (set TMPDIR to a directory that does): %w",
+			dir,
+			err,
+		)
 	}
 	s := &S3{Region: "us-east-1", AccessKey: "local", SecretKey: rand.Text(), dir: dir}
 	if err := retryPorts(func(port int) error { return s.start(ctx, bin, port) }); err != nil {

@@ -85,7 +85,13 @@ type Proxy struct {
 func (t *Toxiproxy) Proxy(ctx context.Context, name, upstream string) (*Proxy, error) {
 	p := &Proxy{name: name, t: t}
 	var made struct{ Listen string }
-	err := t.call(ctx, http.MethodPost, "/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": upstream, "enabled": true}, &made)
+	err := t.call(
+		ctx,
+		http.MethodPost,
+		"/proxies",
+		map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": upstream, "enabled": true},
+		&made,
+	)
 	p.Addr = made.Listen
 	return p, err
 }

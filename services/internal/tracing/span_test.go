@@ -13,7 +13,10 @@ import (
 
 func recorded(ratio float64) (*sdktrace.TracerProvider, *tracetest.SpanRecorder) {
 	r := tracetest.NewSpanRecorder()
-	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio)))), r
+	return sdktrace.NewTracerProvider(
+		sdktrace.WithSpanProcessor(r),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio))),
+	), r
 }
 
 // Only a trusted caller has its trace recorded, whatever the ratio; another's is at most pointed to.

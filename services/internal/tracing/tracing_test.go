@@ -70,7 +70,8 @@ func TestSpansArriveWhole(t *testing.T) {
 	request.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	ctx, outer := Server(provider, request, true)
 	_, inner := provider.Tracer("other", trace.WithInstrumentationVersion("2")).Start(ctx, "inner", trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(attribute.String("text", "t"), attribute.String("none", ""), attribute.Int("number", -7), attribute.Bool("no", false),
+		trace.WithAttributes(attribute.String("text", "t"), attribute.String("none", ""), attribute.Int("number", -7), attribute.Bool("no",
+			false),
 			attribute.Float64("part", 0.5)),
 		trace.WithLinks(trace.Link{SpanContext: outer.SpanContext()}))
 	inner.RecordError(errors.New("an error"))
@@ -94,7 +95,11 @@ func TestSpansArriveWhole(t *testing.T) {
 	require.Equal(t, otlp.Span_SPAN_KIND_SERVER, out.Kind)
 	require.GreaterOrEqual(t, in.EndTimeUnixNano-in.StartTimeUnixNano, uint64(time.Millisecond))
 	require.InDelta(t, time.Now().UnixNano(), in.EndTimeUnixNano, float64(time.Minute))
-	require.Equal(t, map[string]string{"text": "t", "none": "", "number": "int_value:-7", "no": "bool_value:false", "part": "double_value:0.5"}, collector.Attributes(in.Attributes))
+	require.Equal(
+		t,
+		map[string]string{"text": "t", "none": "", "number": "int_value:-7", "no": "bool_value:false", "part": "double_value:0.5"},
+		collector.Attributes(in.Attributes),
+	)
 	require.Equal(t, otlp.Status_STATUS_CODE_ERROR, in.Status.Code)
 	require.Equal(t, "failed", in.Status.Message)
 	require.Equal(t, otlp.Status_STATUS_CODE_UNSET, out.Status.Code)
