@@ -55,7 +55,9 @@ func (a *app) run(ctx context.Context) error {
 	return r.Run(ctx)
 }
 
-func newRunner(ctx context.Context, c config.Config, name string, log *slog.Logger, tracer trace.TracerProvider) (*runner.Runner, func(), error) {
+func newRunner(
+	ctx context.Context, c config.Config, name string, log *slog.Logger, tracer trace.TracerProvider,
+) (*runner.Runner, func(), error) {
 	api, err := connect(ctx, c, tracer)
 	if err != nil {
 		return nil, nil, err

@@ -1,5 +1,5 @@
-// Package config is the agent's configuration: one strict parser over the environment. It is a leaf, so that whoever starts
-// the agent can check what it hands over.
+// Package config reads the agent's configuration from environment variables, strictly. It imports nothing of the agent, so that
+// programs which start agents (the infrastructure's tests, the demo) can check the variables that they set.
 package config
 
 import (
@@ -15,7 +15,7 @@ import (
 type Config struct {
 	// APIURL is the base of the API, with the stage of an API Gateway if it has one.
 	APIURL string `env:"AGENT_API_URL"`
-	// Auth is how the agent proves who it is: token (a bearer token, Token) or sigv4 (AWS credentials, Region).
+	// Auth is how requests are authenticated: token (a bearer token, Token) or sigv4 (AWS credentials, Region).
 	Auth   string `env:"AGENT_AUTH" envDefault:"token"`
 	Token  string `env:"AGENT_TOKEN"`
 	Region string `env:"AWS_REGION"`
@@ -28,7 +28,8 @@ type Config struct {
 	// DataDir is the agent's own directory; OutputDir is the root of the published files, DataDir/files when empty.
 	DataDir   string `env:"AGENT_DATA_DIR" envDefault:"/data"`
 	OutputDir string `env:"AGENT_OUTPUT_DIR"`
-	// Retain is how long a published file is kept, sooner removed when the disk runs full, up to 8760h; 0 keeps files for ever.
+	// Retain is how long `run` keeps a file that it published, up to 8760h; 0 keeps files for ever. When the disk runs full, the
+	// oldest of them are removed earlier.
 	Retain time.Duration `env:"AGENT_RETAIN" envDefault:"24h"`
 
 	// SourceHosts are the hosts from which bytes may be fetched: a comma list of names and of *.suffix. Required by `run`
@@ -43,7 +44,7 @@ type Config struct {
 
 	// StopTimeout is how long the process may live after SIGTERM, 1s to 10m: less than what its supervisor grants.
 	StopTimeout time.Duration `env:"AGENT_STOP_TIMEOUT" envDefault:"105s"`
-	// HealthFile is what `run` touches while it is alive and `healthcheck` looks at.
+	// HealthFile is the file that `run` writes every few seconds, and whose age `healthcheck` looks at.
 	HealthFile string `env:"AGENT_HEALTH_FILE" envDefault:"/tmp/agent-health"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel slog.Level `env:"AGENT_LOG_LEVEL" envDefault:"info"`

@@ -77,9 +77,13 @@ func TestParseProblems(t *testing.T) {
 
 func TestParseReportsEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := Parse(map[string]string{"AGENT_AUTH": "sigv4", "AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "-1h", "AGENT_X": "1", "OTEL_TRACES_SAMPLER_ARG": "some"})
+	_, err := Parse(map[string]string{
+		"AGENT_AUTH": "sigv4", "AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "-1h", "AGENT_X": "1", "OTEL_TRACES_SAMPLER_ARG": "some",
+	})
 	require.Error(t, err)
-	for _, key := range []string{"AGENT_API_URL", "AWS_REGION", "AGENT_MAX_LEASES", "AGENT_RETAIN", "AGENT_X", "AGENT_SOURCE_HOSTS", "OTEL_TRACES_SAMPLER_ARG"} {
+	for _, key := range []string{
+		"AGENT_API_URL", "AWS_REGION", "AGENT_MAX_LEASES", "AGENT_RETAIN", "AGENT_X", "AGENT_SOURCE_HOSTS", "OTEL_TRACES_SAMPLER_ARG",
+	} {
 		require.Equal(t, 1, strings.Count(err.Error(), "- "+key+":"), err.Error())
 	}
 	require.ErrorContains(t, err, "7 problem(s)")
@@ -94,8 +98,10 @@ func TestSecretsStayOutOfMessages(t *testing.T) {
 
 func TestParseClientNeedsNoSources(t *testing.T) {
 	t.Parallel()
-	// Nor does a person's command mind where other programs on the machine send their traces.
-	_, err := ParseClient(map[string]string{"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317"})
+	// A person's command ignores where other programs on the machine send their traces.
+	_, err := ParseClient(map[string]string{
+		"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317",
+	})
 	require.NoError(t, err)
 	_, err = ParseClient(map[string]string{"AGENT_API_URL": "https://x"})
 	require.ErrorContains(t, err, "AGENT_TOKEN: required")

@@ -36,7 +36,8 @@ func (c *Config) validate(k *environ.Check) {
 	k.That(label.MatchString(c.Stack), "AGENT_STACK: want up to 128 letters, digits and _ . / : -, got %q", c.Stack)
 	k.That(label.MatchString(c.Name), "AGENT_NAME: want up to 128 letters, digits and _ . / : -, got %q", c.Name)
 	for _, h := range c.SourceHosts {
-		k.That(hostName.MatchString(h) || net.ParseIP(h) != nil, "AGENT_SOURCE_HOSTS: want host names in lower case, addresses or *.suffix, got %q", h)
+		k.That(hostName.MatchString(h) || net.ParseIP(h) != nil,
+			"AGENT_SOURCE_HOSTS: want host names in lower case, addresses or *.suffix, got %q", h)
 	}
 	environ.Within(k, "AGENT_RETAIN", c.Retain, 0, 8760*time.Hour)
 	environ.Within(k, "AGENT_MAX_LEASES", c.MaxLeases, 1, 16)
@@ -52,7 +53,8 @@ func (c *Config) validateRun(k *environ.Check) {
 
 func (c *Config) validateURL(k *environ.Check) {
 	u, err := url.Parse(c.APIURL)
-	if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		k.That(false, "AGENT_API_URL: want http(s)://host[:port][/stage], got %q", c.APIURL)
 		return
 	}

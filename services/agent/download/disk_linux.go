@@ -56,7 +56,7 @@ func freeSpace(f *os.File) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil // Bsize is 32 bits wide on some architectures
 }
 
-// inode tells a partial from another one of the same name that came after it.
+// inode returns the number of a file, by which a journal knows that the partial is still the one it was written for.
 func inode(info os.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return st.Ino

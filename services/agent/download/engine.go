@@ -28,7 +28,7 @@ var (
 	ErrStopped = errors.New("stopped before the file was whole")
 	// ErrNoSpace: the file does not fit on the disk.
 	ErrNoSpace = errors.New("no space left for the file")
-	// ErrChanged: the object is not the one that it was at the beginning.
+	// ErrChanged: the object was replaced by another one during the download.
 	ErrChanged = errors.New("the object changed during the download")
 	// ErrDigest: the bytes are not those of the catalogue, even when fetched again.
 	ErrDigest = errors.New("the bytes do not have the catalogue's SHA-256")
@@ -51,9 +51,9 @@ type Options struct {
 	StopGrace       time.Duration // for pieces in flight after Task.Stop; 15 s
 	StealSize       int64         // idle connections take over tails of at least so many bytes; 2 MiB
 	PieceSize       int64         // 0 chooses by the file's size
-	Hosts           HostPolicy
-	UserAgent       string
-	Log             *slog.Logger
+	Hosts           HostPolicy    // where bytes may come from; the zero value allows every public host over https
+	UserAgent       string        // of each request; "scalable-backend-agent"
+	Log             *slog.Logger  // nil logs nothing
 }
 
 func (o Options) withDefaults() Options {
@@ -91,16 +91,16 @@ type Task struct {
 	URL string
 	// Refresh returns a fresh URL of the same object version when URL has expired. Nil means that there is none.
 	Refresh func(context.Context) (string, error)
-	// Held is asked right before the file is published, and before anything is removed: an error means that the right to do
-	// so is gone. Nil always holds.
+	// Held is asked right before the file is published, and before anything is removed. An error means that the lease is lost,
+	// and that neither may be done. Nil means that there is no lease to lose.
 	Held func() error
-	// Stop ends the fetch gently when it is closed: pieces in flight may end within Options.StopGrace. Nil never does.
+	// Stop ends the fetch when it is closed, after giving pieces in flight Options.StopGrace to end. Nil never stops it.
 	Stop <-chan struct{}
-	// Done counts the bytes on disk. Nil counts for nobody.
+	// Done counts the bytes on disk, for progress bars and heartbeats. May be nil.
 	Done *atomic.Int64
 }
 
-// Result tells what a fetch did.
+// Result says what a fetch did.
 type Result struct {
 	Fetched  int64 // bytes that came over the network
 	Resumed  int64 // bytes that an earlier fetch left
@@ -235,7 +235,8 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 	return false, nil
 }
 
-// settled makes a file at the destination durable: what is reported must outlive a crash, whoever wrote it.
+// settled makes a file that was found at the destination durable: a file that is reported as there must survive a crash, even if
+// another program wrote it.
 func (e *Engine) settled(t Task) bool {
 	f, err := t.Root.Open(t.Dest)
 	if err == nil {

@@ -13,8 +13,8 @@ import (
 // ErrUnsafe means that a destination is not a clean relative path.
 var ErrUnsafe = errors.New("unsafe destination")
 
-// PartialDir is where unfinished downloads and their journals lie, below the root of the published files: on the same file
-// system, so that a rename publishes, and out of the way of whoever lists the published files.
+// PartialDir is where unfinished downloads and their journals lie, below the root of the published files: on the same file system,
+// so that a rename publishes a file, and hidden from programs that list the published files.
 const PartialDir = ".partial"
 
 // CleanPath returns a destination as it came if it is a relative path that stays below its root, in the form of the API's
@@ -49,7 +49,7 @@ type names struct {
 	journal string // this owner's
 }
 
-// namesOf names the partial by file, version and destination: whoever fetches these again finds it, and whoever does at the
+// namesOf names the partial by file, version and destination. A later fetch of the same file finds it by this name; a fetch at the
 // same time writes the same bytes to it.
 func namesOf(t Task) names {
 	sum := sha256.Sum256([]byte(t.Version + "\x00" + t.Dest))

@@ -36,9 +36,8 @@ type Published struct {
 	Attempt int
 }
 
-// Handler is told of each published file before success is reported; what it does is part of the job, and its error fails
-// the attempt. It may be told of the same file again, when the report of the first time was lost. The context ends when the
-// lease does.
+// Handler is called with each published file before success is reported. What it does is part of the job, and its error fails the
+// attempt. It may be called again with the same file, when the first report was lost. Its context ends when the lease does.
 type Handler interface {
 	Handle(ctx context.Context, p Published) error
 }
@@ -127,11 +126,11 @@ func New(o Options) (*Runner, error) {
 // ID returns the agent's id.
 func (r *Runner) ID() string { return r.id }
 
-// errStopTimeout ends what is still going on when the time to stop is used up.
+// errStopTimeout ends the work that is left when StopTimeout has passed.
 var errStopTimeout = errors.New("the time to stop is used up")
 
-// Run works until ctx ends, then lets what is in flight come to a good end, gives the rest back, and returns. It may be
-// called once. The error is nil unless something did not end in time.
+// Run leases and downloads until ctx ends. Then it lets downloads that end soon end, gives the other leases back, and returns. It
+// may be called once. The error is nil unless something did not end in time.
 func (r *Runner) Run(ctx context.Context) error {
 	defer func() { _ = r.root.Close() }()
 	background := context.WithoutCancel(ctx)
@@ -166,7 +165,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	return err
 }
 
-// awaitWork waits for the leases to end, and gives up at the stop timeout: a system call that hangs cannot be cut.
+// awaitWork waits for the leases to end, for StopTimeout at most: a system call that hangs cannot be interrupted.
 func (r *Runner) awaitWork() error {
 	ended := make(chan struct{})
 	go func() {
