@@ -17,5 +17,10 @@ func dropCache(*os.File, int64, int64) {}
 
 func freeSpace(*os.File) (int64, error) { return math.MaxInt64, nil }
 
-// inode is not known here: a journal knows its partial by name only.
-func inode(os.FileInfo) uint64 { return 0 }
+// fileSystemID is not known here: a rename to another file system fails after the download.
+type fileSystemID struct{}
+
+func fileSystem(*os.File) (fileSystemID, error) { return fileSystemID{}, nil }
+
+// Inode is not known here: a journal knows its partial by name only.
+func Inode(os.FileInfo) uint64 { return 0 }

@@ -34,6 +34,8 @@ var (
 	ErrDigest = errors.New("the bytes do not have the catalogue's SHA-256")
 	// ErrExists: another file is at the destination and Task.Keep is set.
 	ErrExists = errors.New("another file is at the destination")
+	// ErrDirectory: the destination is a directory, which is never replaced.
+	ErrDirectory = errors.New("a directory is at the destination")
 )
 
 // Options of an Engine; zero values take the defaults.
@@ -96,6 +98,9 @@ type Task struct {
 	Held func() error
 	// Stop ends the fetch when it is closed, after giving pieces in flight Options.StopGrace to end. Nil never stops it.
 	Stop <-chan struct{}
+	// Note is called with each directory that the fetch made, and with the file right before it is published under that name. An
+	// error ends the fetch. May be nil.
+	Note func(name string, info fs.FileInfo) error
 	// Done counts the bytes on disk, for progress bars and heartbeats. May be nil.
 	Done *atomic.Int64
 }
@@ -168,7 +173,7 @@ func (e *Engine) Fetch(ctx context.Context, t Task) (Result, error) {
 		total.Retries += r.Retries
 		total.BadParts += r.BadParts
 		total.URLs += r.URLs
-		total.Resumed = r.Resumed
+		total.Resumed, total.Reused = r.Resumed, r.Reused
 		if !errors.Is(err, ErrChanged) || again {
 			return total, err
 		}
@@ -199,6 +204,9 @@ func (e *Engine) check(t *Task) error {
 	if t.Held == nil {
 		t.Held = func() error { return nil }
 	}
+	if t.Note == nil {
+		t.Note = func(string, fs.FileInfo) error { return nil }
+	}
 	if t.Done == nil {
 		t.Done = new(atomic.Int64)
 	}
@@ -212,9 +220,9 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("looking at the destination: %w", err)
+		return false, t.explain(path.Dir(t.Dest), fmt.Errorf("looking at the destination: %w", err))
 	case info.IsDir():
-		return false, fmt.Errorf("%w: a directory", ErrExists)
+		return false, ErrDirectory
 	}
 	if info.Mode().IsRegular() && info.Size() == t.Size {
 		sum, err := e.Sum(ctx, t.Root, t.Dest)
@@ -223,9 +231,6 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 		}
 		if sum == t.SHA256 && e.settled(t) {
 			t.Done.Store(t.Size)
-			// It counts as published now, for whoever removes files by age.
-			now := time.Now()
-			_ = t.Root.Chtimes(t.Dest, now, now)
 			return true, nil
 		}
 	}

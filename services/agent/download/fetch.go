@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +53,8 @@ type fetch struct {
 	unsynced int64 // bytes of fresh
 	mark     mark
 
+	reused bool // the file appeared at the destination during the fetch
+
 	// Of the verifier alone.
 	whole    hash.Hash
 	frontier int // the piece that is hashed next
@@ -87,10 +88,8 @@ func (e *Engine) open(t Task) (*fetch, error) {
 		whole:  sha256.New(), bad: map[int]int{}, urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
 	}
 	f.cond = sync.NewCond(&f.mu)
-	for _, dir := range []string{PartialDir, f.names.dir} {
-		if err := t.Root.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
-			return nil, fmt.Errorf("making the directory %s: %w", dir, err)
-		}
+	if err := t.prepareDirs(f.names.dir); err != nil {
+		return nil, err
 	}
 	partial, err := t.Root.OpenFile(f.names.partial, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -108,7 +107,7 @@ func (f *fetch) prepare() error {
 	if err != nil {
 		return fmt.Errorf("looking at the partial file: %w", err)
 	}
-	f.id = f.t.identity(f.plan, inode(info))
+	f.id = f.t.identity(f.plan, Inode(info))
 	if f.durable() {
 		if err := f.resume(info.Size()); err != nil {
 			return fmt.Errorf("reading journals: %w", err)
@@ -210,7 +209,7 @@ func phase(ctx context.Context, name string, do func(context.Context) error) err
 
 func (f *fetch) result() Result {
 	return Result{
-		Fetched: f.fetched.Load(), Resumed: f.resumed.Load(), Retries: f.retries.Load(),
+		Reused: f.reused, Fetched: f.fetched.Load(), Resumed: f.resumed.Load(), Retries: f.retries.Load(),
 		BadParts: f.badParts.Load(), URLs: f.freshURLs.Load(),
 	}
 }

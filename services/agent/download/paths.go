@@ -8,10 +8,11 @@ import (
 	"os"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
-// ErrUnsafe means that a destination is not a clean relative path.
-var ErrUnsafe = errors.New("unsafe destination")
+// ErrUnsafe means that the name of a file, or its destination, is not a clean relative path.
+var ErrUnsafe = errors.New("not a valid path")
 
 // PartialDir is where unfinished downloads and their journals lie, below the root of the published files: on the same file system,
 // so that a rename publishes a file, and hidden from programs that list the published files.
@@ -23,6 +24,9 @@ func CleanPath(dest string) (string, error) {
 	bad := func(why string) (string, error) { return "", fmt.Errorf("%w %q: %s", ErrUnsafe, dest, why) }
 	if dest == "" || len(dest) > 1024 {
 		return bad("want 1 to 1024 bytes")
+	}
+	if !utf8.ValidString(dest) {
+		return bad("is not valid UTF-8")
 	}
 	if strings.ContainsFunc(dest, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
 		return bad("holds a control character or a backslash")

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -205,14 +204,15 @@ func (f *fetch) publish(ctx context.Context) error {
 	if err := f.t.Held(); err != nil {
 		return err
 	}
-	if f.t.Keep {
-		if _, err := f.t.Root.Lstat(f.t.Dest); !errors.Is(err, fs.ErrNotExist) {
-			return ErrExists
-		}
+	if there, err := f.t.Root.Lstat(f.t.Dest); err == nil && f.t.Keep && !os.SameFile(info, there) {
+		return f.yield(ctx)
 	}
 	// The directory may have been removed while it was empty.
-	if err := f.t.Root.MkdirAll(filepath.FromSlash(f.names.dir), 0o755); err != nil {
-		return fmt.Errorf("making the destination's directory: %w", err)
+	if err := f.t.makeDirs(f.names.dir); err != nil {
+		return err
+	}
+	if err := f.t.Note(f.t.Dest, info); err != nil {
+		return err
 	}
 	if err := f.t.Root.Rename(f.names.partial, f.t.Dest); err != nil {
 		// Another fetch of the same file, into the same partial, may have published it first.
@@ -225,5 +225,20 @@ func (f *fetch) publish(ctx context.Context) error {
 		return fmt.Errorf("syncing the destination's directory: %w", err)
 	}
 	f.removeJournals()
+	return nil
+}
+
+// yield is for a file that appeared at the destination during the fetch. If it has the same bytes, whoever put it there did what
+// was asked for; another file is kept.
+func (f *fetch) yield(ctx context.Context) error {
+	there, err := f.e.reuse(ctx, f.t)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return ErrExists
+	}
+	f.reused = true
+	f.discard()
 	return nil
 }

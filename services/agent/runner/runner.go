@@ -55,7 +55,7 @@ var Keep Handler = HandlerFunc(func(context.Context, Published) error { return n
 type Options struct {
 	API     API
 	Engine  *download.Engine
-	Dir     string // root of the published files
+	Dir     string // root of the published files; only files that agents published there are ever removed
 	Handler Handler
 	Log     *slog.Logger
 
@@ -69,17 +69,18 @@ type Options struct {
 	Wait        time.Duration // of one long poll, up to 20 s; 20 s
 	StopTimeout time.Duration // from the end of Run's context to its return; 105 s
 
-	Retain    time.Duration // published files older than this are removed; 0 keeps them for ever
-	MinFree   int64         // free bytes below which old files are removed and nothing is leased; 256 MiB; negative is none
+	Retain    time.Duration // files that were published longer ago are removed; 0 keeps them for ever
+	MinFree   int64         // free bytes below which old published files are removed and nothing is leased; 256 MiB; negative is none
 	TidyEvery time.Duration // between looks for old files; 1 min
 }
 
 // Runner is one agent: an id, and the leases that it holds.
 type Runner struct {
-	o    Options
-	id   string
-	root *os.Root
-	stop chan struct{} // closed when no new work is to be begun
+	o         Options
+	id        string
+	root      *os.Root
+	freeSpace func() (int64, error) // bytes that may still be written below root
+	stop      chan struct{}         // closed when no new work is to be begun
 
 	work  context.Context // of downloads and handlers: it outlives Run's context by the time to stop
 	final context.Context // of the last reports: it outlives work
@@ -118,7 +119,7 @@ func New(o Options) (*Runner, error) {
 	id := uuid.NewString()
 	o.Log = o.Log.With("agent_id", id)
 	return &Runner{
-		o: o, id: id, root: root, stop: make(chan struct{}), leases: map[string]*lease{},
+		o: o, id: id, root: root, freeSpace: func() (int64, error) { return download.FreeSpace(root) }, stop: make(chan struct{}), leases: map[string]*lease{},
 		freed: make(chan struct{}, 1), beat: make(chan struct{}, 1),
 	}, nil
 }

@@ -72,6 +72,9 @@ func (r *Runner) attempt(l *lease) (download.Result, error) {
 	case err != nil:
 		return result, err
 	}
+	if result.Reused {
+		r.renew(l.Job.Dest)
+	}
 	ctx, span := tracing.Child(l.ctx, "handle")
 	err = r.o.Handler.Handle(ctx, Published{Path: r.path(l.Job.Dest), Job: l.Job, File: l.File, Attempt: l.Attempt})
 	tracing.End(span, err)
@@ -88,6 +91,7 @@ func (r *Runner) task(l *lease) (download.Task, error) {
 	t := download.Task{
 		FileID: l.File.Id, Size: l.File.Size, PartSize: l.File.PartSize, Parts: make([][32]byte, len(l.File.PartDigests)),
 		Root: r.root, Dest: l.Job.Dest, Owner: l.LeaseId, URL: l.SourceUrl, Held: l.held, Stop: r.stop, Done: &l.done,
+		Note: r.note,
 		Refresh: func(ctx context.Context) (string, error) {
 			s, err := r.o.API.LeaseSource(ctx, l.LeaseId)
 			return s.SourceUrl, err
@@ -137,6 +141,8 @@ func title(err error) string {
 		{download.ErrChanged, "The object changed"},
 		{download.ErrRefused, "The source was refused"},
 		{download.ErrUnsafe, "The destination was refused"},
+		{download.ErrOtherFileSystem, "The destination was refused"},
+		{download.ErrDirectory, "The destination is a directory"},
 		{download.ErrExists, "The destination is taken"},
 	} {
 		if errors.Is(err, c.is) {
