@@ -66,24 +66,33 @@ const (
 // DefaultHealthFile is HealthFile's default, for healthcheck: it must answer whatever else is wrong with the environment.
 const DefaultHealthFile = "/tmp/agent-health"
 
-// Parse reads the configuration of `run`. Every problem is in the one error that it returns: keys beginning with AGENT_ that
-// it does not know, values that do not parse, and contradictions. A value that does not parse is never replaced by a default.
+// Parse reads the configuration of `run`. Every problem is in the one error that it returns: keys that look like a misspelt
+// setting, values that do not parse, and contradictions. A value that does not parse is never replaced by a default. Other keys
+// that begin with AGENT_ are ignored: CI systems set AGENT_ID, AGENT_BUILDDIRECTORY and more for themselves.
 func Parse(values map[string]string) (Config, error) {
-	return parse(values, (*Config).validateRun)
+	return environ.ParseShared("agent", "AGENT_", values, func(c *Config, k *environ.Check) {
+		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join(c.DataDir, "files"))
+		c.validate(k)
+		c.validateRun(k)
+	})
 }
 
-// ParseClient reads the configuration of the commands that a person runs: as strict, but a command needs less.
+// clientKeys are the settings of the commands that a person runs.
+var clientKeys = []string{
+	"AGENT_API_URL", "AGENT_AUTH", "AGENT_TOKEN", "AWS_REGION", "AGENT_SOURCE_HOSTS", "AGENT_INSECURE_SOURCES", "AGENT_CONNECTIONS",
+}
+
+// ParseClient reads the configuration of the commands that a person runs. The settings of `run` alone have their defaults,
+// whatever the environment says: AGENT_NAME may be another program's.
 func ParseClient(values map[string]string) (Config, error) {
-	return parse(values, func(*Config, *environ.Check) {})
+	own := map[string]string{}
+	for _, key := range clientKeys {
+		if value, ok := values[key]; ok {
+			own[key] = value
+		}
+	}
+	return environ.ParseShared("agent", "AGENT_", own, (*Config).validate)
 }
 
 // Keys returns the environment variables that Parse reads, sorted.
 func Keys() []string { return environ.Keys[Config]() }
-
-func parse(values map[string]string, more func(*Config, *environ.Check)) (Config, error) {
-	return environ.Parse("agent", "AGENT_", values, func(c *Config, k *environ.Check) {
-		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join(c.DataDir, "files"))
-		c.validate(k)
-		more(c, k)
-	})
-}
