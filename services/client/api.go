@@ -1,5 +1,3 @@
-// Package client calls the backend's REST API. API is what programs use: it adds authentication, timeouts, retries with backoff,
-// pagination and typed errors to Client, the client that is generated from services/api/openapi.yaml.
 package client
 
 import (

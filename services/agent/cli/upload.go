@@ -55,7 +55,7 @@ func (a *app) upload(ctx context.Context, paths []string, o uploadOptions) error
 		return err
 	}
 	defer backend.Close()
-	http := download.NewHTTPClient(hosts(cfg))
+	http := download.NewHTTPClient(hosts(cfg), nil)
 	defer http.CloseIdleConnections()
 	u := &upload.Uploader{
 		API: backend, HTTP: http, Hosts: hosts(cfg), Connections: cfg.Connections,

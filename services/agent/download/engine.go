@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path"
@@ -54,6 +53,7 @@ type Options struct {
 	StealSize       int64         // idle connections take over tails of at least so many bytes; 2 MiB
 	PieceSize       int64         // 0 chooses by the file's size
 	Hosts           HostPolicy    // where bytes may come from; the zero value allows every public host over https
+	Proxy           ProxyFunc     // the proxy of a request; nil asks HTTPS_PROXY, HTTP_PROXY and NO_PROXY
 	UserAgent       string        // of each request; "scalable-backend-agent"
 	Log             *slog.Logger  // nil logs nothing
 }
@@ -126,28 +126,7 @@ type Engine struct {
 // New returns an Engine.
 func New(o Options) *Engine {
 	o = o.withDefaults()
-	return &Engine{o: o, client: NewHTTPClient(o.Hosts), wrap: func(f *os.File) file { return diskFile{f} }}
-}
-
-// NewHTTPClient returns a client for presigned URLs: it checks each address that it connects to, follows no redirect, has no
-// body decoded, and carries one request per connection at a time, so that several use several connections.
-func NewHTTPClient(hosts HostPolicy) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, Control: hosts.control}
-	var http1 http.Protocols
-	http1.SetHTTP1(true)
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:         dialer.DialContext,
-			Protocols:           &http1,
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 4 * maxConnections,
-			IdleConnTimeout:     15 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second,
-			ReadBufferSize:      64 << 10,
-			WriteBufferSize:     64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &Engine{o: o, client: NewHTTPClient(o.Hosts, o.Proxy), wrap: func(f *os.File) file { return diskFile{f} }}
 }
 
 // Close drops idle connections.
