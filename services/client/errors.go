@@ -13,6 +13,9 @@ import (
 	"scalable-backend/services/api"
 )
 
+// ErrUnreachable means that no answer came: no connection could be made, or it broke off, or it took too long.
+var ErrUnreachable = errors.New("the API cannot be reached")
+
 // Error is an answer with another status than success. Decide by Status, which is always set. The other fields of Problem are
 // empty when the answer did not come from the backend (API Gateways and load balancers have error bodies of their own).
 type Error struct {

@@ -145,7 +145,7 @@ func (r *retrier) try(ctx context.Context, req *http.Request, body []byte, timeo
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, unwrap(err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, unwrap(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
