@@ -8,11 +8,11 @@ import (
 	"scalable-backend/services/api"
 )
 
-// longestTry is just above the 29 s after which an API Gateway gives up on its backend.
+// longestTry is one second more than the time that an API Gateway gives its backend (29 s).
 const longestTry = 30 * time.Second
 
-// Lease asks for leases and waits up to r.WaitS seconds for them. It tries once: only the caller knows whether it still
-// wants them, and the leases' deadlines count from the instant of the try.
+// Lease asks for leases and waits up to r.WaitS seconds for them. It tries once: the caller counts the leases' time from the
+// moment of the request, and decides itself whether to ask again.
 func (a *API) Lease(ctx context.Context, r api.LeaseRequest) ([]api.Lease, error) {
 	var wait time.Duration
 	if r.WaitS != nil {
@@ -47,7 +47,7 @@ func (a *API) Whoami(ctx context.Context) (api.Caller, error) {
 	return into[api.Caller](http.StatusOK)(a.raw.Whoami(ctx))
 }
 
-// Ready returns nil when the backend would serve a request well.
+// Ready returns nil when the backend can serve requests: its database answers and it is not draining.
 func (a *API) Ready(ctx context.Context) error {
 	_, err := into[api.Health](http.StatusOK)(a.raw.GetReadiness(ctx))
 	return err

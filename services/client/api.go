@@ -35,9 +35,9 @@ type Options struct {
 	MaxElapsed time.Duration
 	// Transport carries the requests; a transport with timeouts by default.
 	Transport http.RoundTripper
-	// Log hears of each repeated try, at level debug. Nil is silent.
+	// Log gets a record of each repeated try, at level debug. Nil logs nothing.
 	Log *slog.Logger
-	// Tracer makes a span of each call and names it to the server. Nil makes none and sends nothing.
+	// Tracer makes a span of each call and sends its id to the server. Nil makes no spans.
 	Tracer trace.TracerProvider
 }
 
@@ -76,7 +76,7 @@ func defaultTransport() http.RoundTripper {
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       55 * time.Second, // below the load balancer's 60 s, so that it is always we who close
+		IdleConnTimeout:       55 * time.Second, // below the load balancer's 60 s, so that this side closes idle connections first
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}
@@ -123,7 +123,7 @@ func newKey() *string {
 // CreateFile registers a file. Repeats within one call carry the same Idempotency-Key.
 func (a *API) CreateFile(ctx context.Context, f api.NewFile) (api.File, error) {
 	if f.PartDigests == nil {
-		f.PartDigests = []string{} // null is not a list
+		f.PartDigests = []string{} // a nil slice would be sent as null
 	}
 	return into[api.File](http.StatusCreated)(a.raw.CreateFile(ctx, &api.CreateFileParams{IdempotencyKey: newKey()}, f))
 }
@@ -176,8 +176,8 @@ func (a *API) UploadParts(ctx context.Context, fileID, uploadID string, size int
 	return into[api.UploadPartPage](http.StatusOK)(a.raw.ListUploadParts(ctx, fileID, uploadID, p))
 }
 
-// CompleteUpload assembles the object and returns the file, ready. Assembling a large object takes S3 a while, so that a
-// try lasts as long as an API Gateway lets it.
+// CompleteUpload assembles the object and returns the file, ready. S3 needs a while to assemble a large object, so each try
+// may take as long as an API Gateway allows.
 func (a *API) CompleteUpload(ctx context.Context, fileID, uploadID string) (api.File, error) {
 	return into[api.File](http.StatusOK)(a.raw.CompleteUpload(withTimeout(ctx, longestTry), fileID, uploadID))
 }

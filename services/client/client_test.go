@@ -203,10 +203,14 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		"problem": {
-			reply(422, problemKind, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"2 jobs","errors":[{"pointer":"/jobs/1","detail":"unknown file"},{"detail":"x"}],"trace_id":"t1"}`),
+			reply(422, problemKind, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"2 jobs",
+				"errors":[{"pointer":"/jobs/1","detail":"unknown file"},{"detail":"x"}],"trace_id":"t1"}`),
 			"422 Unprocessable Entity: 2 jobs; /jobs/1: unknown file; x (trace t1)",
 		},
-		"API Gateway":      {reply(403, jsonKind, `{"message":"Missing Authentication Token"}`, "X-Amzn-Requestid", "r1"), "403 Forbidden: Missing Authentication Token (request r1)"},
+		"API Gateway": {
+			reply(403, jsonKind, `{"message":"Missing Authentication Token"}`, "X-Amzn-Requestid", "r1"),
+			"403 Forbidden: Missing Authentication Token (request r1)",
+		},
 		"API Gateway, IAM": {reply(403, jsonKind, `{"Message":"User: x is not authorized"}`), "403 Forbidden: User: x is not authorized"},
 		"load balancer":    {reply(413, "text/html", `<html>413</html>`), "413 Request Entity Too Large"},
 		"broken problem":   {reply(400, problemKind, `{`), "400 Bad Request"},
@@ -239,7 +243,8 @@ func TestContentIsNotFollowed(t *testing.T) {
 
 func TestPages(t *testing.T) {
 	t.Parallel()
-	r := serve(t, reply(200, jsonKind, `{"files":[{"id":"a"},{"id":"b"}],"next_page_token":"T"}`), reply(200, jsonKind, `{"files":[{"id":"c"}]}`))
+	r := serve(t,
+		reply(200, jsonKind, `{"files":[{"id":"a"},{"id":"b"}],"next_page_token":"T"}`), reply(200, jsonKind, `{"files":[{"id":"c"}]}`))
 	var ids []string
 	for f, err := range r.api(t).Files(t.Context(), FileFilter{State: api.FileStateReady, Name: "a b/c"}) {
 		require.NoError(t, err)

@@ -13,8 +13,11 @@ import (
 	"scalable-backend/services/api"
 )
 
-// Error is an answer that is not the wanted one. Decide by Status: it is always set, while Problem may lack everything else
-// when the answer did not come from the backend (an API Gateway and a load balancer have error bodies of their own).
+// ErrUnreachable means that no answer came: no connection could be made, or it broke off, or it took too long.
+var ErrUnreachable = errors.New("the API cannot be reached")
+
+// Error is an answer with another status than success. Decide by Status, which is always set. The other fields of Problem are
+// empty when the answer did not come from the backend (API Gateways and load balancers have error bodies of their own).
 type Error struct {
 	Status     int
 	Problem    api.Problem

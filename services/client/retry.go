@@ -19,7 +19,7 @@ import (
 // maxAnswer bounds what is read of one answer; a page of 1000 files is about half a MiB.
 const maxAnswer = 32 << 20
 
-// policy of one call; it travels in the context because the generated client has no place for it.
+// policy says how one call is tried. It is passed in the context, because the generated client has no parameter for it.
 type policy struct {
 	timeout    time.Duration // of one try; 0 is the default
 	once       bool          // never repeat
@@ -45,8 +45,8 @@ func repeatable(ctx context.Context) context.Context {
 	return context.WithValue(ctx, policyKey{}, policy{repeatable: true})
 }
 
-// retrier is the generated client's doer: it authenticates and repeats tries, and reads each answer to its end, so that one
-// which breaks off counts as a failed try.
+// retrier sends the generated client's requests: it authenticates and repeats them. It reads each answer to its end, so that an
+// answer that breaks off counts as a failed try.
 type retrier struct {
 	o      Options
 	client *http.Client
@@ -79,7 +79,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// do tries, and counts the tries.
+// do sends a request until it is answered or its tries are used up, and counts them in tried.
 func (r *retrier) do(ctx context.Context, req *http.Request, tried *int) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
@@ -106,8 +106,8 @@ func (r *retrier) do(ctx context.Context, req *http.Request, tried *int) (*http.
 	if ctx.Err() != nil && err != nil {
 		return nil, context.Cause(ctx)
 	}
-	// The last answer stands, however often it was tried.
-	if a, ok := errors.AsType[*answered](err); ok {
+	// All tries are used up: the caller gets the last answer.
+	if a, ok := errors.AsType[*retryableAnswer](err); ok {
 		return a.resp, nil
 	}
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *retrier) do(ctx context.Context, req *http.Request, tried *int) (*http.
 
 func (r *retrier) notify(req *http.Request, err error, wait time.Duration) {
 	if r.o.Log != nil {
-		r.o.Log.Debug("call repeated", "method", req.Method, "path", req.URL.Path, "error", err, "wait", wait)
+		r.o.Log.Debug("call repeated", "method", req.Method, "path", req.URL.Path, "error", err, "wait", wait.String())
 	}
 }
 
@@ -145,7 +145,7 @@ func (r *retrier) try(ctx context.Context, req *http.Request, body []byte, timeo
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, unwrap(err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, unwrap(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -159,37 +159,38 @@ func (r *retrier) try(ctx context.Context, req *http.Request, body []byte, timeo
 	return resp, nil
 }
 
-// answered carries an answer through backoff.Retry as the error that it is to it.
-type answered struct {
+// retryableAnswer is an answer of the server after which the call is tried again. backoff.Retry repeats only errors, so the
+// answer travels as one; after the last try do takes it out again and returns it.
+type retryableAnswer struct {
 	resp  *http.Response
 	after *backoff.RetryAfterError // nil without a Retry-After
 }
 
-func (a *answered) Error() string { return a.resp.Status }
+func (a *retryableAnswer) Error() string { return a.resp.Status }
 
-func (a *answered) Unwrap() error {
+func (a *retryableAnswer) Unwrap() error {
 	if a.after == nil {
 		return nil
 	}
 	return a.after
 }
 
-// decide says what an attempt means: nil ends the call with the answer, a permanent error ends it, any other repeats it.
+// decide says what follows from a try: nil ends the call with the answer, a permanent error ends it, any other error repeats it.
 func decide(resp *http.Response, err error, safe bool) error {
 	if err != nil {
 		if !safe {
-			return backoff.Permanent(err) // it may have been done
+			return backoff.Permanent(err) // the server may have carried it out
 		}
 		return err
 	}
 	wait, has := retryAfter(resp.Header, time.Now())
-	a := &answered{resp: resp}
+	a := &retryableAnswer{resp: resp}
 	if has {
 		a.after = &backoff.RetryAfterError{Duration: wait}
 	}
 	switch s := resp.StatusCode; {
 	case s == http.StatusTooManyRequests && (safe || has),
-		s == http.StatusServiceUnavailable && (safe || has), // with a Retry-After it was refused, not begun
+		s == http.StatusServiceUnavailable && (safe || has), // with a Retry-After the server has not begun the work
 		s == http.StatusConflict && has && safe,
 		s == http.StatusRequestTimeout && safe,
 		s >= 500 && s != http.StatusNotImplemented && safe:

@@ -22,7 +22,7 @@ func route(path string) string {
 	return "/v1/" + strings.Join(segments, "/")
 }
 
-// finish ends the span of a call. What an error says stays out of it: that is for logs.
+// finish ends the span of a call. The text of an error is not put into it: it may hold a URL, and belongs into logs.
 func finish(span trace.Span, req *http.Request, tries int, resp *http.Response, err error) {
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("server.address", req.URL.Hostname()), attribute.Int("http.request.resend_count", max(0, tries-1)))

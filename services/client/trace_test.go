@@ -26,7 +26,8 @@ func TestCallsAreSpans(t *testing.T) {
 	require.Equal(t, codes.Error, span.Status().Code)
 	require.Empty(t, span.Status().Description)
 	require.ElementsMatch(t, []attribute.KeyValue{
-		attribute.String("http.request.method", "GET"), attribute.String("url.template", "/v1/jobs/{id}"), attribute.String("server.address", "127.0.0.1"),
+		attribute.String("http.request.method", "GET"), attribute.String("url.template", "/v1/jobs/{id}"),
+		attribute.String("server.address", "127.0.0.1"),
 		attribute.Int("http.request.resend_count", 1), attribute.Int("http.response.status_code", 404),
 	}, span.Attributes())
 	calls := r.seen()

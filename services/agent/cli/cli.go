@@ -3,17 +3,15 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
@@ -23,20 +21,6 @@ import (
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/client"
 )
-
-// The exit codes.
-const (
-	ExitOK          = 0
-	ExitFailure     = 1   // anything that is not below
-	ExitUsage       = 2   // wrong arguments, flags or environment
-	ExitDenied      = 3   // the API knows no such caller, or the caller may not do this
-	ExitNotFound    = 4   // no such file or job
-	ExitMismatch    = 5   // bytes are not what the catalogue says
-	ExitInterrupted = 130 // by SIGINT or SIGTERM, except for run: it is meant to be stopped
-)
-
-const exitHelp = `Exit codes: 0 all right, 1 failure, 2 usage or configuration, 3 access denied, 4 not found,
-5 bytes are not what the catalogue says, 130 interrupted.`
 
 // version is set by the linker.
 var version string
@@ -59,25 +43,14 @@ func Version() string {
 	return "unknown"
 }
 
-// usageError is a mistake of the caller's.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-var (
-	errNotFound = errors.New("not found")
-	errMismatch = errors.New("verification failed")
-)
-
 // app is one invocation.
 type app struct {
 	env         map[string]string
 	out, errOut io.Writer
 
-	apiURL, token string
-	json          bool
+	apiURL, token, profile string
+	json                   bool
+	running                atomic.Bool // the command is run, which takes its time to stop
 }
 
 // Run runs one command and returns its exit code. env has the form of os.Environ.
@@ -85,8 +58,14 @@ func Run(ctx context.Context, args, env []string) int {
 	return run(ctx, args, env, os.Stdout, os.Stderr)
 }
 
+// grace is how long a command may take to end after it was interrupted. run has its own, which is longer.
+const grace = 800 * time.Millisecond
+
 func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
-	a := &app{env: map[string]string{}, out: out, errOut: errOut}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stdout := &sink{w: out, failed: cancel} // nobody reads on: the command may end
+	a := &app{env: map[string]string{}, out: stdout, errOut: errOut}
 	for _, e := range env {
 		if k, v, ok := strings.Cut(e, "="); ok {
 			a.env[k] = v
@@ -94,46 +73,45 @@ func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
 	}
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(out)
+	root.SetOut(stdout)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	err := a.execute(ctx, root)
+	if failed := stdout.error(); failed != nil {
+		a.fail(failed)
+		return ExitFailure
+	}
 	if err == nil {
 		return ExitOK
 	}
 	code := exitCode(ctx, err)
 	if code == ExitInterrupted {
-		err = errors.New("interrupted")
+		err = errInterrupted
 	}
 	a.fail(err)
 	return code
 }
 
-func (a *app) fail(err error) {
-	if a.json {
-		_ = json.NewEncoder(a.errOut).Encode(map[string]string{"error": err.Error()})
-		return
+// execute runs the command. A command of a person's that hangs in a system call when it is interrupted is left alone: the process
+// ends anyway.
+func (a *app) execute(ctx context.Context, root *cobra.Command) error {
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
 	}
-	fmt.Fprintln(a.errOut, "agent:", err)
-	if errors.As(err, &usageError{}) {
-		fmt.Fprintln(a.errOut, "See agent --help.")
+	if a.running.Load() {
+		return <-ended
 	}
-}
-
-func exitCode(ctx context.Context, err error) int {
-	status := client.StatusOf(err)
-	switch {
-	case errors.As(err, &usageError{}):
-		return ExitUsage
-	case ctx.Err() != nil:
-		return ExitInterrupted
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return ExitDenied
-	case status == http.StatusNotFound, errors.Is(err, errNotFound), errors.Is(err, fs.ErrNotExist):
-		return ExitNotFound
-	case errors.Is(err, errMismatch), errors.Is(err, download.ErrDigest):
-		return ExitMismatch
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		return errInterrupted
 	}
-	return ExitFailure
 }
 
 func (a *app) root() *cobra.Command {
@@ -145,21 +123,28 @@ The other commands are for people.
 
 ` + exitHelp + `
 
-Environment: AGENT_API_URL and AGENT_TOKEN (or AGENT_AUTH=sigv4 with AWS_REGION and AWS credentials) for all commands;
+Environment: AGENT_API_URL and AGENT_TOKEN (or AGENT_AUTH=sigv4 with AWS_REGION and AWS credentials) for all commands, or what
+agent login has stored, when AGENT_API_URL is not set; HTTPS_PROXY and NO_PROXY, for calls and bytes;
 AGENT_SOURCE_HOSTS, AGENT_INSECURE_SOURCES and AGENT_CONNECTIONS for those that move bytes; run reads all of AGENT_*,
 and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_TRACES_SAMPLER_ARG.`,
+		Version:       Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("agent {{.Version}}\n")
 	flags := root.PersistentFlags()
+	flags.StringVar(&a.profile, "profile", defaultProfile, "the profile that agent login wrote")
 	flags.StringVar(&a.apiURL, "api-url", "", "base URL of the API (AGENT_API_URL)")
 	flags.StringVar(&a.token, "token", "", "bearer token (AGENT_TOKEN; better there: flags are seen by other users of the machine)")
 	flags.BoolVar(&a.json, "json", false, "print JSON, one object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.runCommand(), a.fetchCommand(), a.submitCommand(), a.uploadCommand(), a.listCommand(),
-		a.verifyCommand(), a.healthcheckCommand(), a.versionCommand())
+	root.AddCommand(a.uploadCommand(), a.fetchCommand(), a.verifyCommand(), a.listCommand(), a.showCommand(), a.submitCommand(),
+		a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.statsCommand(), a.tokensCommand(), a.loginCommand(),
+		a.runCommand(), a.healthcheckCommand(), a.versionCommand(), manCommand())
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultVersionFlag()
 	return root
 }
 
@@ -168,6 +153,22 @@ func unknownCommand(args []string) error {
 		return usagef("no such command: %s", args[0])
 	}
 	return nil
+}
+
+// helpCommand is cobra's, which takes help for an unknown command for a success.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("no such command: %s", strings.Join(args, " "))
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }
 
 func atLeast(n int, what string) cobra.PositionalArgs {
@@ -188,6 +189,14 @@ func none(_ *cobra.Command, args []string) error {
 
 // settings reads the environment as the flags change it.
 func (a *app) settings(parse func(map[string]string) (config.Config, error)) (config.Config, error) {
+	c, err := parse(a.flagged())
+	if err != nil {
+		return c, usageError{err}
+	}
+	return c, nil
+}
+
+func (a *app) flagged() map[string]string {
 	env := maps.Clone(a.env)
 	if a.apiURL != "" {
 		env["AGENT_API_URL"] = a.apiURL
@@ -195,11 +204,7 @@ func (a *app) settings(parse func(map[string]string) (config.Config, error)) (co
 	if a.token != "" {
 		env["AGENT_TOKEN"] = a.token
 	}
-	c, err := parse(env)
-	if err != nil {
-		return c, usageError{err}
-	}
-	return c, nil
+	return env
 }
 
 // connect returns the API that the settings name. A nil tracer makes no spans.
@@ -220,9 +225,13 @@ func connect(ctx context.Context, c config.Config, tracer trace.TracerProvider) 
 
 // session is what a command of a person works with.
 func (a *app) session(ctx context.Context) (config.Config, *client.API, error) {
-	c, err := a.settings(config.ParseClient)
+	env, err := a.withProfile(a.flagged())
 	if err != nil {
-		return c, nil, err
+		return config.Config{}, nil, err
+	}
+	c, err := config.ParseClient(env)
+	if err != nil {
+		return c, nil, usageError{err}
 	}
 	api, err := connect(ctx, c, nil)
 	return c, api, err

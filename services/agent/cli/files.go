@@ -5,40 +5,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
-	"regexp"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
 )
-
-var idPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
-// find returns the file that a person means: by id, or the newest ready file of a name.
-func find(ctx context.Context, c *client.API, what string) (api.File, error) {
-	if idPattern.MatchString(what) {
-		f, err := c.GetFile(ctx, what)
-		if err == nil || client.StatusOf(err) != http.StatusNotFound {
-			return f, err
-		}
-	}
-	for f, err := range c.Files(ctx, client.FileFilter{State: api.FileStateReady, Name: what}) {
-		if err != nil {
-			return f, err
-		}
-		return f, nil
-	}
-	return api.File{}, fmt.Errorf("no ready file %q: %w", what, errNotFound)
-}
 
 type fetchOptions struct {
 	dir      string
@@ -52,17 +30,21 @@ func (a *app) fetchCommand() *cobra.Command {
 		Use:   "fetch <file-id|name>...",
 		Short: "Download files, verified, without a job",
 		Long: `Download files straight from the bucket and verify every byte. Interrupted downloads go on where they were. A file that is
-there already with the right bytes is left as it is; another file at its place is replaced with --force alone.`,
-		Args: atleastFiles,
+there already with the right bytes is left as it is; another file at its place is replaced with --force alone. Times and
+permissions are not kept by the catalogue: files are new, with the permissions of your umask.
+
+` + chooseHelp,
+		Args: atLeastFiles,
 		RunE: func(c *cobra.Command, args []string) error { return a.fetch(c.Context(), args, o) },
 	}
 	c.Flags().StringVarP(&o.dir, "output", "o", ".", "directory for the files")
 	c.Flags().BoolVar(&o.force, "force", false, "replace other files")
 	c.Flags().IntVar(&o.parallel, "parallel", 2, "files at once, 1 to 16")
+	a.completeFiles(c)
 	return c
 }
 
-var atleastFiles = atLeast(1, "at least one file, by id or name")
+var atLeastFiles = atLeast(1, "at least one file, by id or name")
 
 func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
 	if o.parallel < 1 || o.parallel > 16 {
@@ -84,31 +66,59 @@ func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
 	engine := newEngine(cfg)
 	defer engine.Close()
 	p := a.printer()
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(o.parallel)
-	for _, w := range what {
-		g.Go(func() error {
-			if err := fetchOne(ctx, backend, engine, root, w, o, p); err != nil {
-				return fmt.Errorf("fetching %s: %w", w, err)
-			}
-			return nil
-		})
+	b := newBatch(ctx, o.parallel)
+	files := chooseAll(ctx, backend, what, b)
+	done := make(counters, len(files))
+	endTotal := p.total(len(files), sizes(files, func(f api.File) int64 { return f.Size }), done.sum)
+	for i, f := range files {
+		b.do(f.Name, func(ctx context.Context) error { return fetchOne(ctx, backend, engine, root, f, o, p, &done[i]) })
 	}
-	err = g.Wait()
+	err = b.wait()
+	endTotal()
 	p.close()
 	_ = root.Remove(download.PartialDir) // unless something unfinished is in it
 	return err
+}
+
+// chooseAll returns the files that all arguments mean together, each once. What cannot be found, or would take the name of another
+// file, is a failure of the batch.
+func chooseAll(ctx context.Context, c *client.API, what []string, b *batch) []api.File {
+	var all []api.File
+	names := map[string]string{} // id by name
+	choose := chooser{api: c}
+	for _, w := range what {
+		if b.ctx.Err() != nil {
+			break
+		}
+		files, err := choose.choose(b.ctx, w)
+		switch {
+		case err != nil && hopeless(err):
+			b.cancel(err)
+		case err != nil && b.ctx.Err() == nil:
+			b.failed(w, err)
+		}
+		for _, f := range files {
+			if err != nil {
+				break
+			}
+			if other, taken := names[f.Name]; taken && other != f.Id {
+				b.failed(f.Id, fmt.Errorf("the file %s has the name %s, too", other, f.Name))
+			} else if !taken {
+				names[f.Name] = f.Id
+				all = append(all, f)
+			}
+		}
+	}
+	return all
 }
 
 func newEngine(c config.Config) *download.Engine {
 	return download.New(download.Options{Connections: c.Connections, Hosts: hosts(c), UserAgent: userAgent()})
 }
 
-func fetchOne(ctx context.Context, c *client.API, e *download.Engine, root *os.Root, what string, o fetchOptions, p *printer) error {
-	f, err := find(ctx, c, what)
-	if err != nil {
-		return err
-	}
+func fetchOne(
+	ctx context.Context, c *client.API, e *download.Engine, root *os.Root, f api.File, o fetchOptions, p *printer, done *atomic.Int64,
+) (err error) {
 	if len(f.PartDigests) == 0 && f.Size > 0 { // lists leave them out
 		if f, err = c.GetFile(ctx, f.Id); err != nil {
 			return err
@@ -122,8 +132,8 @@ func fetchOne(ctx context.Context, c *client.API, e *download.Engine, root *os.R
 	if t.URL, err = t.Refresh(ctx); err != nil {
 		return err
 	}
-	t.Root, t.Owner, t.Keep, t.Done = root, uuid.NewString(), !o.force, new(atomic.Int64)
-	defer p.bar(f.Name, f.Size, t.Done)()
+	t.Root, t.Owner, t.Keep, t.Done = root, uuid.NewString(), !o.force, done
+	defer p.bar(f.Name, f.Size, done.Load)()
 	begun := time.Now()
 	r, err := e.Fetch(ctx, t)
 	if errors.Is(err, download.ErrExists) {
@@ -142,6 +152,23 @@ func fetchOne(ctx context.Context, c *client.API, e *download.Engine, root *os.R
 	p.result(fetched{f.Id, f.Name, f.Size, f.Sha256, r.Fetched, r.Resumed, r.Reused, took.Milliseconds()},
 		"%s  verified, %s", f.Name, how)
 	return nil
+}
+
+// counters count the bytes of several files.
+type counters []atomic.Int64
+
+func (c counters) sum() (n int64) {
+	for i := range c {
+		n += c[i].Load()
+	}
+	return n
+}
+
+func sizes[T any](all []T, of func(T) int64) (n int64) {
+	for _, one := range all {
+		n += of(one)
+	}
+	return n
 }
 
 // fetched is a result of fetch as JSON.

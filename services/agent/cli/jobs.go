@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
-	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -27,13 +25,16 @@ func (a *app) submitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "submit <file-id|name>...",
 		Short: "Submit download jobs",
-		Long:  "Submit a download job for each file. A job that is queued or under way already is not made a second time.",
-		Args:  atleastFiles,
-		RunE:  func(c *cobra.Command, args []string) error { return a.submit(c.Context(), args, o) },
+		Long: `Submit a download job for each file. A job that is queued or under way already is not made a second time.
+
+` + chooseHelp,
+		Args: atLeastFiles,
+		RunE: func(c *cobra.Command, args []string) error { return a.submit(c.Context(), args, o) },
 	}
 	c.Flags().StringVar(&o.dest, "dest", "", "destination on the agent, for a single file (default the file's name)")
 	c.Flags().IntVar(&o.priority, "priority", 0, "-100 to 100, higher goes first")
 	c.Flags().IntVar(&o.maxAttempts, "max-attempts", 5, "failures before a job is dead, 1 to 100")
+	a.completeFiles(c)
 	return c
 }
 
@@ -65,32 +66,48 @@ func (a *app) submit(ctx context.Context, what []string, o submitOptions) error 
 		return err
 	}
 	defer backend.Close()
+	p := a.printer()
+	b := newBatch(ctx, 1)
 	var jobs []api.NewJob
-	for _, w := range what {
-		f, err := find(ctx, backend, w)
-		if err != nil {
-			return err
-		}
+	for _, f := range chooseAll(ctx, backend, what, b) {
 		j := api.NewJob{FileId: f.Id, Priority: &o.priority, MaxAttempts: &o.maxAttempts}
 		if o.dest != "" {
 			j.Dest = &o.dest
 		}
+		if f.State != api.FileStateReady {
+			b.failed(f.Name, fmt.Errorf("the file is %s: its upload has not completed", f.State))
+			continue
+		}
 		jobs = append(jobs, j)
 	}
-	p := a.printer()
-	defer p.close()
-	for batch := range slices.Chunk(jobs, jobsPerCall) {
-		submitted, err := backend.CreateJobs(ctx, batch)
-		if err != nil {
-			return fmt.Errorf("submitting: %w", err)
+	if o.dest != "" && len(jobs) > 1 {
+		return usagef("--dest: want a single file, got %d", len(jobs))
+	}
+	for some := range slices.Chunk(jobs, jobsPerCall) {
+		if b.ctx.Err() != nil {
+			break
 		}
-		for _, s := range submitted {
-			note := string(s.Job.State)
-			if s.Existing {
-				note += ", was there already"
-			}
-			p.result(s, "%s  %s  %s", s.Job.Id, s.Job.Dest, note)
+		if err := submitSome(b.ctx, backend, some, p); err != nil {
+			b.cancel(err)
 		}
+	}
+	b.total += len(jobs)
+	err = b.wait()
+	p.close()
+	return err
+}
+
+func submitSome(ctx context.Context, c *client.API, jobs []api.NewJob, p *printer) error {
+	submitted, err := c.CreateJobs(ctx, jobs)
+	if err != nil {
+		return fmt.Errorf("submitting jobs: %w", err)
+	}
+	for _, s := range submitted {
+		note := string(s.Job.State)
+		if s.Existing {
+			note += ", was there already"
+		}
+		p.result(s, "%s  %s  %s", s.Job.Id, s.Job.Dest, note)
 	}
 	return nil
 }
@@ -98,6 +115,7 @@ func (a *app) submit(ctx context.Context, what []string, o submitOptions) error 
 type listOptions struct {
 	state, name string
 	limit       int
+	wide        bool
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -117,6 +135,8 @@ func (a *app) listCommand() *cobra.Command {
 	c.Flags().StringVar(&o.state, "state", "", "only this state: pending, ready; queued, leased, succeeded, dead, cancelled")
 	c.Flags().StringVar(&o.name, "name", "", "only files of this name, or jobs of the file of this id or name")
 	c.Flags().IntVar(&o.limit, "limit", 100, "at most so many; 0 lists all")
+	c.Flags().BoolVar(&o.wide, "wide", false, "all columns, whole, however narrow the terminal")
+	complete(c, "state", "pending", "ready", "queued", "leased", "succeeded", "dead", "cancelled")
 	return c
 }
 
@@ -140,28 +160,33 @@ func (a *app) list(ctx context.Context, args []string, o listOptions) error {
 }
 
 func (a *app) listFiles(ctx context.Context, c *client.API, o listOptions) error {
-	t := a.table("ID", "STATE", "SIZE", "CREATED", "NAME")
+	if !utf8.ValidString(o.name) {
+		return usagef("--name: %q is not valid UTF-8", o.name)
+	}
+	t := a.table(o.wide, o.limit,
+		column{name: "ID", id: true}, column{name: "STATE"}, column{name: "SIZE"}, column{name: "CREATED"}, column{name: "NAME", long: true})
 	for f, err := range c.Files(ctx, client.FileFilter{State: api.FileState(o.state), Name: o.name}) {
 		if err != nil {
 			return err
 		}
-		if !t.row(o.limit, f, f.Id, string(f.State), size(f.Size), f.CreatedAt.Format(time.DateTime), f.Name) {
+		if !t.row(f, f.Id, string(f.State), size(f.Size), at(f.CreatedAt), f.Name) {
 			break
 		}
 	}
-	return t.w.Flush()
+	return t.flush()
 }
 
 func (a *app) listJobs(ctx context.Context, c *client.API, o listOptions) error {
 	filter := client.JobFilter{State: api.JobState(o.state)}
 	if o.name != "" {
-		f, err := find(ctx, c, o.name)
+		f, err := (&chooser{api: c}).one(ctx, o.name)
 		if err != nil {
 			return err
 		}
 		filter.FileID = f.Id
 	}
-	t := a.table("ID", "STATE", "DONE", "FAILURES", "UPDATED", "DEST", "PROBLEM")
+	t := a.table(o.wide, o.limit, column{name: "ID", id: true}, column{name: "STATE"}, column{name: "DONE"}, column{name: "FAILURES", wide: true},
+		column{name: "UPDATED"}, column{name: "DEST", long: true}, column{name: "PROBLEM", long: true, wide: true})
 	for j, err := range c.Jobs(ctx, filter) {
 		if err != nil {
 			return err
@@ -170,36 +195,9 @@ func (a *app) listJobs(ctx context.Context, c *client.API, o listOptions) error 
 		if j.Problem != nil {
 			why = j.Problem.Title
 		}
-		if !t.row(o.limit, j, j.Id, string(j.State), size(j.BytesDone), fmt.Sprintf("%d/%d", j.Failures, j.MaxAttempts),
-			j.UpdatedAt.Format(time.DateTime), j.Dest, why) {
+		if !t.row(j, j.Id, string(j.State), size(j.BytesDone), fmt.Sprintf("%d/%d", j.Failures, j.MaxAttempts), at(j.UpdatedAt), j.Dest, why) {
 			break
 		}
 	}
-	return t.w.Flush()
-}
-
-// table prints rows in columns, or as JSON.
-type table struct {
-	p    *printer
-	w    *tabwriter.Writer
-	rows int
-}
-
-func (a *app) table(header ...string) *table {
-	t := &table{p: &printer{a: a}, w: tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)}
-	if !a.json {
-		fmt.Fprintln(t.w, strings.Join(header, "\t"))
-	}
-	return t
-}
-
-// row adds one and reports whether there may be more.
-func (t *table) row(limit int, v any, cells ...string) bool {
-	if t.p.a.json {
-		t.p.result(v, "")
-	} else {
-		fmt.Fprintln(t.w, strings.Join(cells, "\t"))
-	}
-	t.rows++
-	return limit == 0 || t.rows < limit
+	return t.flush()
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
+	"scalable-backend/services/agent/internal/text"
 	"scalable-backend/services/agent/runner"
 	"scalable-backend/services/internal/tracing"
 )
@@ -25,7 +25,10 @@ func (a *app) runCommand() *cobra.Command {
 
 All settings come from the environment; every problem with it is reported at once. Logs are JSON on standard error.`,
 		Args: none,
-		RunE: func(c *cobra.Command, _ []string) error { return a.run(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			a.running.Store(true)
+			return a.run(c.Context())
+		},
 	}
 }
 
@@ -34,7 +37,7 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(a.errOut, &slog.HandlerOptions{Level: c.LogLevel}))
+	log := slog.New(slog.NewJSONHandler(text.JSON(a.errOut), &slog.HandlerOptions{Level: c.LogLevel}))
 	if c.Stack != "" {
 		log = log.With("stack", c.Stack)
 	}
@@ -55,7 +58,9 @@ func (a *app) run(ctx context.Context) error {
 	return r.Run(ctx)
 }
 
-func newRunner(ctx context.Context, c config.Config, name string, log *slog.Logger, tracer trace.TracerProvider) (*runner.Runner, func(), error) {
+func newRunner(
+	ctx context.Context, c config.Config, name string, log *slog.Logger, tracer trace.TracerProvider,
+) (*runner.Runner, func(), error) {
 	api, err := connect(ctx, c, tracer)
 	if err != nil {
 		return nil, nil, err
@@ -95,12 +100,4 @@ func (a *app) versionCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// plural is for sentences about counts.
-func plural(n int, one string) string {
-	if n == 1 {
-		return fmt.Sprintf("1 %s", one)
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }

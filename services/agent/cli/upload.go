@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"scalable-backend/services/agent/download"
+	"scalable-backend/services/agent/internal/local"
 	"scalable-backend/services/agent/upload"
 )
 
@@ -28,8 +28,10 @@ func (a *app) uploadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "upload <path>...",
 		Short: "Register files and upload them",
-		Long: `Register files and upload their parts straight to the bucket. A directory is uploaded with everything below it, under its
-own name. Uploading the same file again does nothing; an interrupted upload goes on where it was.`,
+		Long: `Register regular files and upload their parts straight to the bucket. A directory is uploaded with everything below it, under
+its own name; symbolic links below it, and what is no regular file, are left out and listed. Uploading the same file again does
+nothing; an interrupted upload goes on where it was. A file that changes its size meanwhile is not completed. Modification times,
+permissions and the executable bit are not kept.`,
 		Args: atLeast(1, "at least one file or directory"),
 		RunE: func(c *cobra.Command, args []string) error { return a.upload(c.Context(), args, o) },
 	}
@@ -40,50 +42,53 @@ own name. Uploading the same file again does nothing; an interrupted upload goes
 }
 
 // source is a local file and its name in the catalogue.
-type source struct{ path, name string }
+type source struct {
+	path, name string
+	size       int64
+}
 
 func (a *app) upload(ctx context.Context, paths []string, o uploadOptions) error {
 	if o.parallel < 1 || o.parallel > 64 {
 		return usagef("--parallel: want 1 to 64, got %d", o.parallel)
-	}
-	sources, err := gather(paths, o)
-	if err != nil {
-		return err
 	}
 	cfg, backend, err := a.session(ctx)
 	if err != nil {
 		return err
 	}
 	defer backend.Close()
-	http := download.NewHTTPClient(hosts(cfg))
+	b := newBatch(ctx, o.parallel)
+	sources, skipped, err := gather(paths, o, b)
+	if err != nil {
+		return err
+	}
+	http := download.NewHTTPClient(hosts(cfg), nil)
 	defer http.CloseIdleConnections()
 	u := &upload.Uploader{
 		API: backend, HTTP: http, Hosts: hosts(cfg), Connections: cfg.Connections,
 		Cache: upload.Cache{Dir: a.cacheDir(), API: cfg.APIURL},
 	}
 	p := a.printer()
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(o.parallel)
-	for _, s := range sources {
-		g.Go(func() error { return uploadOne(ctx, u, s, p) })
+	p.skipped(skipped)
+	sent := make(counters, len(sources))
+	endTotal := p.total(len(sources), sizes(sources, func(s source) int64 { return s.size }), sent.sum)
+	for i, s := range sources {
+		b.do(s.path, func(ctx context.Context) error { return uploadOne(ctx, u, s, p, &sent[i]) })
 	}
-	err = g.Wait()
+	err = b.wait()
+	endTotal()
 	p.close()
 	return err
 }
 
-func uploadOne(ctx context.Context, u *upload.Uploader, s source, p *printer) error {
-	var hashed, sent atomic.Int64
-	info, err := os.Stat(s.path)
+func uploadOne(ctx context.Context, u *upload.Uploader, s source, p *printer, sent *atomic.Int64) error {
+	var hashed atomic.Int64
+	endHashing := p.bar("hashing "+s.name, s.size, hashed.Load)
+	defer endHashing()
+	defer p.bar(s.name, s.size, sent.Load)()
+	begun := time.Now()
+	r, err := u.Upload(ctx, s.path, s.name, &hashed, sent)
 	if err != nil {
 		return err
-	}
-	defer p.bar(s.name+" hashing", info.Size(), &hashed)()
-	defer p.bar(s.name, info.Size(), &sent)()
-	begun := time.Now()
-	r, err := u.Upload(ctx, s.path, s.name, &hashed, &sent)
-	if err != nil {
-		return fmt.Errorf("uploading %s: %w", s.path, err)
 	}
 	took := time.Since(begun)
 	how := fmt.Sprintf("uploaded, %s at %s", size(r.File.Size), rate(r.Sent, took))
@@ -109,53 +114,75 @@ type uploaded struct {
 	Ms       int64  `json:"ms"`
 }
 
-// gather lists what is to be uploaded, and refuses what has no valid name or the name of another.
-func gather(paths []string, o uploadOptions) ([]source, error) {
-	var all []source
+// gather lists what is to be uploaded. What cannot be uploaded, because it is not there, is no regular file, has no valid name or
+// the name of another file, is a failure of the batch.
+func gather(paths []string, o uploadOptions, b *batch) (all []source, skipped []local.Skipped, err error) {
 	for _, p := range paths {
-		info, err := os.Stat(p)
+		found, err := local.Files(p, download.PartialDir)
 		if err != nil {
-			return nil, err
+			b.failed(p, err)
+			continue
+		}
+		for _, f := range found.Failed {
+			b.failed(f.Path, f.Err)
+		}
+		skipped = append(skipped, found.Skipped...)
+		if len(found.Files)+len(found.Failed) == 0 {
+			b.failed(p, errors.New("0 files: no regular file is below this directory"))
 		}
 		base, err := filepath.Abs(p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if !info.IsDir() {
-			all = append(all, source{p, filepath.Base(base)})
-			continue
-		}
-		err = filepath.WalkDir(p, func(file string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return err
+		for _, file := range found.Files {
+			name := filepath.Base(base)
+			if found.Dir {
+				rel, err := filepath.Rel(p, file)
+				if err != nil {
+					return nil, nil, err
+				}
+				name = path.Join(name, filepath.ToSlash(rel))
 			}
-			rel, err := filepath.Rel(p, file)
-			all = append(all, source{file, path.Join(filepath.Base(base), filepath.ToSlash(rel))})
-			return err
-		})
-		if err != nil {
-			return nil, err
+			all = append(all, source{path: file, name: name})
 		}
 	}
 	if o.name != "" {
 		if len(all) != 1 {
-			return nil, usagef("--name: want a single file, got %s", plural(len(all), "file"))
+			return nil, nil, usagef("--name: want a single file, got %s", plural(len(all), "file"))
+		}
+		if _, err := download.CleanPath(o.name); err != nil {
+			return nil, nil, usagef("--name: %w", err)
 		}
 		all[0].name = o.name
 	}
-	seen := map[string]string{}
-	for i := range all {
-		s := &all[i]
+	return checked(all, o, b), skipped, nil
+}
+
+// checked returns the sources with their names and sizes, without those whose name is not valid or another's.
+func checked(all []source, o uploadOptions, b *batch) []source {
+	var good []source
+	paths := map[string]string{} // by name
+	for _, s := range all {
 		if o.prefix != "" {
 			s.name = strings.TrimSuffix(o.prefix, "/") + "/" + s.name
 		}
-		if _, err := download.CleanPath(s.name); err != nil {
-			return nil, usageError{err}
+		info, err := os.Stat(s.path)
+		if err == nil {
+			s.size = info.Size()
+			_, err = download.CleanPath(s.name)
 		}
-		if other, ok := seen[s.name]; ok {
-			return nil, usagef("%s and %s would both be named %s", other, s.path, s.name)
+		if other, taken := paths[s.name]; err == nil && taken {
+			if other == s.path {
+				continue // named twice on the command line
+			}
+			err = usagef("it would have the name %s, like %s", s.name, other)
 		}
-		seen[s.name] = s.path
+		if err != nil {
+			b.failed(s.path, err)
+			continue
+		}
+		paths[s.name] = s.path
+		good = append(good, s)
 	}
-	return all, nil
+	return good
 }

@@ -4,17 +4,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"scalable-backend/services/agent/download"
+	"scalable-backend/services/agent/internal/local"
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
 )
@@ -49,10 +51,6 @@ type verdict struct {
 }
 
 func (a *app) verify(ctx context.Context, paths []string, file string) error {
-	sources, err := toVerify(paths)
-	if err != nil {
-		return err
-	}
 	_, backend, err := a.session(ctx)
 	if err != nil {
 		return err
@@ -60,70 +58,78 @@ func (a *app) verify(ctx context.Context, paths []string, file string) error {
 	defer backend.Close()
 	v := &verifier{api: backend}
 	if file != "" {
-		only, err := find(ctx, backend, file)
+		only, err := (&chooser{api: backend}).one(ctx, file)
 		if err != nil {
 			return err
 		}
 		v.only = &only
 	}
+	b := newBatch(ctx, 1)
 	p := a.printer()
 	defer p.close()
-	wrong := 0
-	for _, s := range sources {
-		d, err := v.judge(ctx, s)
-		if err != nil {
-			return fmt.Errorf("verifying %s: %w", s.path, err)
-		}
-		if d.Status != "ok" {
-			wrong++
-		}
-		note := ""
-		if d.Name != "" && d.Name != s.name {
-			note = " (" + d.Name + ")"
-		}
-		p.result(d, "%-8s  %s%s", d.Status, d.Path, note)
-	}
-	if wrong > 0 {
-		return fmt.Errorf("%w: %d of %s", errMismatch, wrong, plural(len(sources), "file"))
-	}
-	return nil
-}
-
-// toVerify lists the files and the names under which the catalogue should have them.
-func toVerify(paths []string) ([]source, error) {
-	var all []source
-	for _, p := range paths {
-		info, err := os.Stat(p)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			name := path.Clean(filepath.ToSlash(p))
-			if filepath.IsAbs(p) || strings.HasPrefix(name, "../") {
-				name = path.Base(name)
-			}
-			all = append(all, source{p, name})
-			continue
-		}
-		err = filepath.WalkDir(p, func(file string, d fs.DirEntry, err error) error {
+	for _, s := range toVerify(paths, b, p) {
+		b.do(s.path, func(ctx context.Context) error {
+			d, err := v.judge(ctx, s)
 			if err != nil {
 				return err
 			}
-			if d.IsDir() && d.Name() == download.PartialDir {
-				return filepath.SkipDir
+			note := ""
+			if d.Name != "" && d.Name != s.name {
+				note = " (" + d.Name + ")"
 			}
-			if !d.Type().IsRegular() {
-				return nil
+			p.result(d, "%-8s  %s%s", d.Status, d.Path, note)
+			switch d.Status {
+			case "mismatch":
+				return fmt.Errorf("%w: the catalogue has other bytes", errMismatch)
+			case "unknown":
+				return fmt.Errorf("%w: the catalogue has neither the name nor the bytes", errMismatch)
 			}
-			rel, err := filepath.Rel(p, file)
-			all = append(all, source{file, filepath.ToSlash(rel)})
-			return err
+			return nil
 		})
+	}
+	return b.wait()
+}
+
+// toVerify lists the files and the names under which the catalogue should have them.
+func toVerify(paths []string, b *batch, p *printer) []source {
+	var all []source
+	for _, at := range paths {
+		found, err := local.Files(at, download.PartialDir)
 		if err != nil {
-			return nil, err
+			b.failed(at, err)
+			continue
+		}
+		for _, f := range found.Failed {
+			b.failed(f.Path, f.Err)
+		}
+		p.skipped(slices.DeleteFunc(found.Skipped, func(s local.Skipped) bool { return filepath.Base(s.Path) == download.PartialDir }))
+		if len(found.Files)+len(found.Failed) == 0 {
+			b.failed(at, errors.New("0 files: no regular file is below this directory"))
+		}
+		for _, file := range found.Files {
+			name, err := verifiedName(at, file, found.Dir)
+			if err != nil {
+				b.failed(file, err)
+				continue
+			}
+			all = append(all, source{path: file, name: name})
 		}
 	}
-	return all, nil
+	return all
+}
+
+func verifiedName(at, file string, dir bool) (string, error) {
+	name := path.Clean(filepath.ToSlash(file))
+	switch {
+	case !utf8.ValidString(name):
+		return "", fmt.Errorf("%q is not valid UTF-8, and so no name in the catalogue", name)
+	case dir:
+		rel, err := filepath.Rel(at, file)
+		return filepath.ToSlash(rel), err
+	case filepath.IsAbs(file) || strings.HasPrefix(name, "../"):
+		return path.Base(name), nil
+	}
+	return name, nil
 }
 
 type verifier struct {
@@ -190,7 +196,7 @@ func (v *verifier) load(ctx context.Context) error {
 }
 
 func sum(ctx context.Context, name string) (string, int64, error) {
-	f, err := os.Open(name)
+	f, err := local.Open(name)
 	if err != nil {
 		return "", 0, err
 	}

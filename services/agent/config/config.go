@@ -1,5 +1,5 @@
-// Package config is the agent's configuration: one strict parser over the environment. It is a leaf, so that whoever starts
-// the agent can check what it hands over.
+// Package config reads the agent's configuration from environment variables, strictly. It imports nothing of the agent, so that
+// programs which start agents (the infrastructure's tests, the demo) can check the variables that they set.
 package config
 
 import (
@@ -15,7 +15,7 @@ import (
 type Config struct {
 	// APIURL is the base of the API, with the stage of an API Gateway if it has one.
 	APIURL string `env:"AGENT_API_URL"`
-	// Auth is how the agent proves who it is: token (a bearer token, Token) or sigv4 (AWS credentials, Region).
+	// Auth is how requests are authenticated: token (a bearer token, Token) or sigv4 (AWS credentials, Region).
 	Auth   string `env:"AGENT_AUTH" envDefault:"token"`
 	Token  string `env:"AGENT_TOKEN"`
 	Region string `env:"AWS_REGION"`
@@ -28,7 +28,8 @@ type Config struct {
 	// DataDir is the agent's own directory; OutputDir is the root of the published files, DataDir/files when empty.
 	DataDir   string `env:"AGENT_DATA_DIR" envDefault:"/data"`
 	OutputDir string `env:"AGENT_OUTPUT_DIR"`
-	// Retain is how long a published file is kept, sooner removed when the disk runs full, up to 8760h; 0 keeps files for ever.
+	// Retain is how long `run` keeps a file that it published, up to 8760h; 0 keeps files for ever. When the disk runs full, the
+	// oldest of them are removed earlier.
 	Retain time.Duration `env:"AGENT_RETAIN" envDefault:"24h"`
 
 	// SourceHosts are the hosts from which bytes may be fetched: a comma list of names and of *.suffix. Required by `run`
@@ -43,7 +44,7 @@ type Config struct {
 
 	// StopTimeout is how long the process may live after SIGTERM, 1s to 10m: less than what its supervisor grants.
 	StopTimeout time.Duration `env:"AGENT_STOP_TIMEOUT" envDefault:"105s"`
-	// HealthFile is what `run` touches while it is alive and `healthcheck` looks at.
+	// HealthFile is the file that `run` writes every few seconds, and whose age `healthcheck` looks at.
 	HealthFile string `env:"AGENT_HEALTH_FILE" envDefault:"/tmp/agent-health"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel slog.Level `env:"AGENT_LOG_LEVEL" envDefault:"info"`
@@ -65,24 +66,33 @@ const (
 // DefaultHealthFile is HealthFile's default, for healthcheck: it must answer whatever else is wrong with the environment.
 const DefaultHealthFile = "/tmp/agent-health"
 
-// Parse reads the configuration of `run`. Every problem is in the one error that it returns: keys beginning with AGENT_ that
-// it does not know, values that do not parse, and contradictions. A value that does not parse is never replaced by a default.
+// Parse reads the configuration of `run`. Every problem is in the one error that it returns: keys that look like a misspelt
+// setting, values that do not parse, and contradictions. A value that does not parse is never replaced by a default. Other keys
+// that begin with AGENT_ are ignored: CI systems set AGENT_ID, AGENT_BUILDDIRECTORY and more for themselves.
 func Parse(values map[string]string) (Config, error) {
-	return parse(values, (*Config).validateRun)
+	return environ.ParseShared("agent", "AGENT_", values, func(c *Config, k *environ.Check) {
+		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join(c.DataDir, "files"))
+		c.validate(k)
+		c.validateRun(k)
+	})
 }
 
-// ParseClient reads the configuration of the commands that a person runs: as strict, but a command needs less.
+// clientKeys are the settings of the commands that a person runs.
+var clientKeys = []string{
+	"AGENT_API_URL", "AGENT_AUTH", "AGENT_TOKEN", "AWS_REGION", "AGENT_SOURCE_HOSTS", "AGENT_INSECURE_SOURCES", "AGENT_CONNECTIONS",
+}
+
+// ParseClient reads the configuration of the commands that a person runs. The settings of `run` alone have their defaults,
+// whatever the environment says: AGENT_NAME may be another program's.
 func ParseClient(values map[string]string) (Config, error) {
-	return parse(values, func(*Config, *environ.Check) {})
+	own := map[string]string{}
+	for _, key := range clientKeys {
+		if value, ok := values[key]; ok {
+			own[key] = value
+		}
+	}
+	return environ.ParseShared("agent", "AGENT_", own, (*Config).validate)
 }
 
 // Keys returns the environment variables that Parse reads, sorted.
 func Keys() []string { return environ.Keys[Config]() }
-
-func parse(values map[string]string, more func(*Config, *environ.Check)) (Config, error) {
-	return environ.Parse("agent", "AGENT_", values, func(c *Config, k *environ.Check) {
-		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join(c.DataDir, "files"))
-		c.validate(k)
-		more(c, k)
-	})
-}

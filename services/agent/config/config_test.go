@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,8 @@ func TestParseProblems(t *testing.T) {
 		"AGENT_MAX_LEASES":       {"17", "want 1 to 16, got 17"},
 		"AGENT_CONNECTIONS":      {"", "set, but empty"},
 		"AGENT_LOG_LEVEL":        {"loud", "unknown name"},
-		"AGENT_NAME":             {"a b", "want up to 128"},
-		"AGENT_MAXLEASES":        {"4", "no such setting"},
+		"AGENT_NAME":             {"a\x1bb", "want up to 128"},
+		"AGENT_MAXLEASES":        {"4", "no such setting; did you mean AGENT_MAX_LEASES?"},
 
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": {"localhost:4317", "want http(s)://host[:port]/path"},
 		"OTEL_TRACES_SAMPLER_ARG":            {"5", "want 0 to 1, got 5"},
@@ -77,9 +78,13 @@ func TestParseProblems(t *testing.T) {
 
 func TestParseReportsEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := Parse(map[string]string{"AGENT_AUTH": "sigv4", "AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "-1h", "AGENT_X": "1", "OTEL_TRACES_SAMPLER_ARG": "some"})
+	_, err := Parse(map[string]string{
+		"AGENT_AUTH": "sigv4", "AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "-1h", "AGENT_RETIAN": "1", "OTEL_TRACES_SAMPLER_ARG": "some",
+	})
 	require.Error(t, err)
-	for _, key := range []string{"AGENT_API_URL", "AWS_REGION", "AGENT_MAX_LEASES", "AGENT_RETAIN", "AGENT_X", "AGENT_SOURCE_HOSTS", "OTEL_TRACES_SAMPLER_ARG"} {
+	for _, key := range []string{
+		"AGENT_API_URL", "AWS_REGION", "AGENT_MAX_LEASES", "AGENT_RETAIN", "AGENT_RETIAN", "AGENT_SOURCE_HOSTS", "OTEL_TRACES_SAMPLER_ARG",
+	} {
 		require.Equal(t, 1, strings.Count(err.Error(), "- "+key+":"), err.Error())
 	}
 	require.ErrorContains(t, err, "7 problem(s)")
@@ -94,9 +99,34 @@ func TestSecretsStayOutOfMessages(t *testing.T) {
 
 func TestParseClientNeedsNoSources(t *testing.T) {
 	t.Parallel()
-	// Nor does a person's command mind where other programs on the machine send their traces.
-	_, err := ParseClient(map[string]string{"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317"})
+	// A person's command ignores where other programs on the machine send their traces.
+	_, err := ParseClient(map[string]string{
+		"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost:4317",
+	})
 	require.NoError(t, err)
 	_, err = ParseClient(map[string]string{"AGENT_API_URL": "https://x"})
 	require.ErrorContains(t, err, "AGENT_TOKEN: required")
+}
+
+// What Azure Pipelines, Jenkins and others set is theirs. Only what looks like a misspelt setting stops `run`, and nothing but
+// its own settings stops a person's command.
+func TestVariablesOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	foreign := map[string]string{
+		"AGENT_ID": "2", "AGENT_BUILDDIRECTORY": "/b", "AGENT_HOMEDIRECTORY": "/h", "AGENT_JOBNAME": "j", "AGENT_JOBSTATUS": "Succeeded",
+		"AGENT_MACHINENAME": "m", "AGENT_NAME": "Azure Pipelines 2", "AGENT_OS": "Linux", "AGENT_OSARCHITECTURE": "X64",
+		"AGENT_TEMPDIRECTORY": "/t", "AGENT_TOOLSDIRECTORY": "/t", "AGENT_WORKFOLDER": "/w", "AGENT_ROOTDIRECTORY": "/r",
+		"AGENT_SERVEROMDIRECTORY": "/s", "AGENT_VERSION": "3", "AGENT_ACCEPTTEEEULA": "True", "AGENT_WORKDIR": "/j", "AGENT_SSLLIBRARY": "o",
+	}
+	env := valid()
+	maps.Copy(env, foreign)
+	c, err := Parse(env)
+	require.NoError(t, err)
+	require.Equal(t, "Azure Pipelines 2", c.Name)
+
+	client := map[string]string{"AGENT_API_URL": "https://x", "AGENT_TOKEN": "x"}
+	maps.Copy(client, foreign)
+	maps.Copy(client, map[string]string{"AGENT_MAX_LEASES": "many", "AGENT_RETAIN": "", "AGENT_MAXLEASES": "4", "AGENT_NAME": "a\x1bb"})
+	_, err = ParseClient(client)
+	require.NoError(t, err)
 }

@@ -5,10 +5,16 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"scalable-backend/services/internal/environ"
 )
+
+// maxName is the longest name of an agent that the API takes, in characters.
+const maxName = 128
 
 var (
 	hostName = regexp.MustCompile(`^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
@@ -33,18 +39,20 @@ func (c *Config) validate(k *environ.Check) {
 	default:
 		k.That(false, "AGENT_AUTH: want token or sigv4, got %q", c.Auth)
 	}
-	k.That(label.MatchString(c.Stack), "AGENT_STACK: want up to 128 letters, digits and _ . / : -, got %q", c.Stack)
-	k.That(label.MatchString(c.Name), "AGENT_NAME: want up to 128 letters, digits and _ . / : -, got %q", c.Name)
 	for _, h := range c.SourceHosts {
-		k.That(hostName.MatchString(h) || net.ParseIP(h) != nil, "AGENT_SOURCE_HOSTS: want host names in lower case, addresses or *.suffix, got %q", h)
+		k.That(hostName.MatchString(h) || net.ParseIP(h) != nil,
+			"AGENT_SOURCE_HOSTS: want host names in lower case, addresses or *.suffix, got %q", h)
 	}
-	environ.Within(k, "AGENT_RETAIN", c.Retain, 0, 8760*time.Hour)
-	environ.Within(k, "AGENT_MAX_LEASES", c.MaxLeases, 1, 16)
 	environ.Within(k, "AGENT_CONNECTIONS", c.Connections, 1, 16)
-	environ.Within(k, "AGENT_STOP_TIMEOUT", c.StopTimeout, time.Second, 10*time.Minute)
 }
 
 func (c *Config) validateRun(k *environ.Check) {
+	k.That(label.MatchString(c.Stack), "AGENT_STACK: want up to 128 letters, digits and _ . / : -, got %q", c.Stack)
+	k.That(utf8.RuneCountInString(c.Name) <= maxName && strings.IndexFunc(c.Name, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0,
+		"AGENT_NAME: want up to %d printable characters, got %q", maxName, c.Name)
+	environ.Within(k, "AGENT_RETAIN", c.Retain, 0, 8760*time.Hour)
+	environ.Within(k, "AGENT_MAX_LEASES", c.MaxLeases, 1, 16)
+	environ.Within(k, "AGENT_STOP_TIMEOUT", c.StopTimeout, time.Second, 10*time.Minute)
 	k.That(len(c.SourceHosts) > 0 || c.InsecureSources,
 		"AGENT_SOURCE_HOSTS: required: the hosts of presigned URLs, e.g. my-bucket.s3.eu-central-1.amazonaws.com")
 	environ.Traces(k, c.TracesEndpoint, c.TracesRatio)
@@ -52,7 +60,8 @@ func (c *Config) validateRun(k *environ.Check) {
 
 func (c *Config) validateURL(k *environ.Check) {
 	u, err := url.Parse(c.APIURL)
-	if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		k.That(false, "AGENT_API_URL: want http(s)://host[:port][/stage], got %q", c.APIURL)
 		return
 	}

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// bufferSize is what one write and one read move. Each connection holds one buffer, and whoever hashes holds one.
+// bufferSize is the size of one read and one write. Each connection holds one buffer, and the verifier one.
 const bufferSize = 512 << 10
 
 type buffers struct{ pool sync.Pool }

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// cursor writes a span, hashing whole parts on the way. Its worker alone moves it; others may take a part of what is before it.
+// cursor writes the bytes of a span to the file and hashes whole parts on the way. Only its own worker moves it; other workers may
+// take over the second half of what is left.
 type cursor struct {
 	f     *fetch
 	hash  hash.Hash // nil when parts are larger than pieces: the verifier hashes those
@@ -51,7 +52,7 @@ func (c *cursor) halve() (tail span, ok bool) {
 	return tail, true
 }
 
-// advance moves the cursor over what is to be written, as far as that is still its own.
+// advance moves the cursor over the bytes of p that still belong to its span, and returns them with their place in the file.
 func (c *cursor) advance(p []byte) (own []byte, at int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -56,8 +56,24 @@ func freeSpace(f *os.File) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil // Bsize is 32 bits wide on some architectures
 }
 
-// inode tells a partial from another one of the same name that came after it.
-func inode(info os.FileInfo) uint64 {
+// fileSystemID tells mounts apart: a rename from one to another fails, even between two mounts of the same disk.
+type fileSystemID struct{ device, mount uint64 }
+
+func fileSystem(f *os.File) (fileSystemID, error) {
+	var sx unix.Statx_t
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &sx)
+	if err == nil && sx.Mask&unix.STATX_MNT_ID != 0 {
+		return fileSystemID{uint64(sx.Dev_major)<<32 | uint64(sx.Dev_minor), sx.Mnt_id}, nil
+	}
+	var st unix.Stat_t // Linux before 5.8 does not tell mounts apart
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return fileSystemID{}, os.NewSyscallError("fstat", err)
+	}
+	return fileSystemID{device: st.Dev}, nil
+}
+
+// Inode returns the number of a file, by which a journal knows that the partial is still the one it was written for.
+func Inode(info os.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return st.Ino
 	}

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Elsewhere than on Linux the commands of a person run, not a fleet of agents: space is found out by writing.
+// On other systems than Linux only people run commands, no fleets of agents. A full disk is noticed when a write fails.
 
 func allocate(*os.File, int64) error { return nil }
 
@@ -17,5 +17,10 @@ func dropCache(*os.File, int64, int64) {}
 
 func freeSpace(*os.File) (int64, error) { return math.MaxInt64, nil }
 
-// inode is not known: journals are bound to their partial by its name alone.
-func inode(os.FileInfo) uint64 { return 0 }
+// fileSystemID is not known here: a rename to another file system fails after the download.
+type fileSystemID struct{}
+
+func fileSystem(*os.File) (fileSystemID, error) { return fileSystemID{}, nil }
+
+// Inode is not known here: a journal knows its partial by name only.
+func Inode(os.FileInfo) uint64 { return 0 }

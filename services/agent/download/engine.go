@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path"
@@ -28,12 +27,14 @@ var (
 	ErrStopped = errors.New("stopped before the file was whole")
 	// ErrNoSpace: the file does not fit on the disk.
 	ErrNoSpace = errors.New("no space left for the file")
-	// ErrChanged: the object is not the one that it was at the beginning.
+	// ErrChanged: the object was replaced by another one during the download.
 	ErrChanged = errors.New("the object changed during the download")
 	// ErrDigest: the bytes are not those of the catalogue, even when fetched again.
 	ErrDigest = errors.New("the bytes do not have the catalogue's SHA-256")
 	// ErrExists: another file is at the destination and Task.Keep is set.
 	ErrExists = errors.New("another file is at the destination")
+	// ErrDirectory: the destination is a directory, which is never replaced.
+	ErrDirectory = errors.New("a directory is at the destination")
 )
 
 // Options of an Engine; zero values take the defaults.
@@ -51,9 +52,10 @@ type Options struct {
 	StopGrace       time.Duration // for pieces in flight after Task.Stop; 15 s
 	StealSize       int64         // idle connections take over tails of at least so many bytes; 2 MiB
 	PieceSize       int64         // 0 chooses by the file's size
-	Hosts           HostPolicy
-	UserAgent       string
-	Log             *slog.Logger
+	Hosts           HostPolicy    // where bytes may come from; the zero value allows every public host over https
+	Proxy           ProxyFunc     // the proxy of a request; nil asks HTTPS_PROXY, HTTP_PROXY and NO_PROXY
+	UserAgent       string        // of each request; "scalable-backend-agent"
+	Log             *slog.Logger  // nil logs nothing
 }
 
 func (o Options) withDefaults() Options {
@@ -91,16 +93,19 @@ type Task struct {
 	URL string
 	// Refresh returns a fresh URL of the same object version when URL has expired. Nil means that there is none.
 	Refresh func(context.Context) (string, error)
-	// Held is asked right before the file is published, and before anything is removed: an error means that the right to do
-	// so is gone. Nil always holds.
+	// Held is asked right before the file is published, and before anything is removed. An error means that the lease is lost,
+	// and that neither may be done. Nil means that there is no lease to lose.
 	Held func() error
-	// Stop ends the fetch gently when it is closed: pieces in flight may end within Options.StopGrace. Nil never does.
+	// Stop ends the fetch when it is closed, after giving pieces in flight Options.StopGrace to end. Nil never stops it.
 	Stop <-chan struct{}
-	// Done counts the bytes on disk. Nil counts for nobody.
+	// Note is called with each directory that the fetch made, and with the file right before it is published under that name. An
+	// error ends the fetch. May be nil.
+	Note func(name string, info fs.FileInfo) error
+	// Done counts the bytes on disk, for progress bars and heartbeats. May be nil.
 	Done *atomic.Int64
 }
 
-// Result tells what a fetch did.
+// Result says what a fetch did.
 type Result struct {
 	Fetched  int64 // bytes that came over the network
 	Resumed  int64 // bytes that an earlier fetch left
@@ -121,28 +126,7 @@ type Engine struct {
 // New returns an Engine.
 func New(o Options) *Engine {
 	o = o.withDefaults()
-	return &Engine{o: o, client: NewHTTPClient(o.Hosts), wrap: func(f *os.File) file { return diskFile{f} }}
-}
-
-// NewHTTPClient returns a client for presigned URLs: it checks each address that it connects to, follows no redirect, has no
-// body decoded, and carries one request per connection at a time, so that several use several connections.
-func NewHTTPClient(hosts HostPolicy) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, Control: hosts.control}
-	var http1 http.Protocols
-	http1.SetHTTP1(true)
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:         dialer.DialContext,
-			Protocols:           &http1,
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 4 * maxConnections,
-			IdleConnTimeout:     15 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second,
-			ReadBufferSize:      64 << 10,
-			WriteBufferSize:     64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &Engine{o: o, client: NewHTTPClient(o.Hosts, o.Proxy), wrap: func(f *os.File) file { return diskFile{f} }}
 }
 
 // Close drops idle connections.
@@ -168,7 +152,7 @@ func (e *Engine) Fetch(ctx context.Context, t Task) (Result, error) {
 		total.Retries += r.Retries
 		total.BadParts += r.BadParts
 		total.URLs += r.URLs
-		total.Resumed = r.Resumed
+		total.Resumed, total.Reused = r.Resumed, r.Reused
 		if !errors.Is(err, ErrChanged) || again {
 			return total, err
 		}
@@ -199,6 +183,9 @@ func (e *Engine) check(t *Task) error {
 	if t.Held == nil {
 		t.Held = func() error { return nil }
 	}
+	if t.Note == nil {
+		t.Note = func(string, fs.FileInfo) error { return nil }
+	}
 	if t.Done == nil {
 		t.Done = new(atomic.Int64)
 	}
@@ -212,9 +199,9 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("looking at the destination: %w", err)
+		return false, t.explain(path.Dir(t.Dest), fmt.Errorf("looking at the destination: %w", err))
 	case info.IsDir():
-		return false, fmt.Errorf("%w: a directory", ErrExists)
+		return false, ErrDirectory
 	}
 	if info.Mode().IsRegular() && info.Size() == t.Size {
 		sum, err := e.Sum(ctx, t.Root, t.Dest)
@@ -223,9 +210,6 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 		}
 		if sum == t.SHA256 && e.settled(t) {
 			t.Done.Store(t.Size)
-			// It counts as published now, for whoever removes files by age.
-			now := time.Now()
-			_ = t.Root.Chtimes(t.Dest, now, now)
 			return true, nil
 		}
 	}
@@ -235,7 +219,8 @@ func (e *Engine) reuse(ctx context.Context, t Task) (bool, error) {
 	return false, nil
 }
 
-// settled makes a file at the destination durable: what is reported must outlive a crash, whoever wrote it.
+// settled makes a file that was found at the destination durable: a file that is reported as there must survive a crash, even if
+// another program wrote it.
 func (e *Engine) settled(t Task) bool {
 	f, err := t.Root.Open(t.Dest)
 	if err == nil {

@@ -50,7 +50,7 @@ func TestFetchPartsOfOtherSizesThanPieces(t *testing.T) {
 	}
 }
 
-// Each fault strikes and passes; the file is whole all the same.
+// Each fault occurs a few times and then ends; the file must be downloaded whole despite it.
 func TestFetchSurvives(t *testing.T) {
 	t.Parallel()
 	at := int64(2 * testPiece)
@@ -121,7 +121,8 @@ func shortChunked(o *origin, w http.ResponseWriter, _ *http.Request, from, to in
 // A stalled or broken connection goes on at the byte reached.
 func TestFetchGoesOnAtTheByteReached(t *testing.T) {
 	t.Parallel()
-	for name, serve := range map[string]func(int64) func(*origin, http.ResponseWriter, *http.Request, int64, int64){"stall": stallAfter, "reset": cutAfter} {
+	type after func(int64) func(*origin, http.ResponseWriter, *http.Request, int64, int64)
+	for name, serve := range map[string]after{"stall": stallAfter, "reset": cutAfter} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, newOrigin(t, testPiece, &faulty{times: 1, serve: serve(1000)}))

@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,8 +27,8 @@ const (
 	done
 )
 
-// fetch is one run over one file: workers fill pieces, one verifier hashes the file from its beginning as far as it is whole,
-// and one syncer makes it durable and writes the journal.
+// fetch is one download of one file: several workers fetch pieces, one verifier hashes the file from its beginning up to the first
+// missing piece, and one syncer makes pieces durable and writes the journal.
 type fetch struct {
 	e     *Engine
 	t     Task
@@ -53,6 +52,8 @@ type fetch struct {
 	redo     []int // not done any more since then
 	unsynced int64 // bytes of fresh
 	mark     mark
+
+	reused bool // the file appeared at the destination during the fetch
 
 	// Of the verifier alone.
 	whole    hash.Hash
@@ -87,10 +88,8 @@ func (e *Engine) open(t Task) (*fetch, error) {
 		whole:  sha256.New(), bad: map[int]int{}, urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
 	}
 	f.cond = sync.NewCond(&f.mu)
-	for _, dir := range []string{PartialDir, f.names.dir} {
-		if err := t.Root.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
-			return nil, fmt.Errorf("making the directory %s: %w", dir, err)
-		}
+	if err := t.prepareDirs(f.names.dir); err != nil {
+		return nil, err
 	}
 	partial, err := t.Root.OpenFile(f.names.partial, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -108,14 +107,14 @@ func (f *fetch) prepare() error {
 	if err != nil {
 		return fmt.Errorf("looking at the partial file: %w", err)
 	}
-	f.id = f.t.identity(f.plan, inode(info))
+	f.id = f.t.identity(f.plan, Inode(info))
 	if f.durable() {
 		if err := f.resume(info.Size()); err != nil {
 			return fmt.Errorf("reading journals: %w", err)
 		}
 	}
 	if f.t.Size < mib {
-		return nil // not worth a system call: writing will tell
+		return nil // small: a write that fails will say that the disk is full
 	}
 	err = f.file.allocate(f.t.Size)
 	if errors.Is(err, ErrNoSpace) && f.t.Held() == nil {
@@ -124,10 +123,10 @@ func (f *fetch) prepare() error {
 	return err
 }
 
-// durable reports whether there is a journal: a file of one piece has nothing to go on from.
+// durable reports whether the fetch keeps a journal. A file of one piece needs none: there is nothing to resume from.
 func (f *fetch) durable() bool { return f.plan.Pieces() > 1 }
 
-// resume merges the journals of all owners. They are only read: their owners may be alive.
+// resume merges the journals of all owners. It only reads them, because other owners may still be at work.
 func (f *fetch) resume(size int64) error {
 	found, err := f.names.journals(f.t.Root)
 	if err != nil {
@@ -163,7 +162,7 @@ func (f *fetch) resume(size int64) error {
 	return nil
 }
 
-// trust checks a mark before it is gone on from.
+// trust reports whether hashing may continue from a mark: all pieces before it are there, and its state can be decoded.
 func (f *fetch) trust(m mark) bool {
 	if m.Offset > f.t.Size || sha256.New().(encoding.BinaryUnmarshaler).UnmarshalBinary(m.State) != nil {
 		return false
@@ -200,7 +199,7 @@ func (f *fetch) run(ctx context.Context) error {
 	return err
 }
 
-// phase does a part of the work in a span of its own, if the job has one.
+// phase runs one part of the work in a trace span of its own, if the job is traced.
 func phase(ctx context.Context, name string, do func(context.Context) error) error {
 	ctx, span := tracing.Child(ctx, name)
 	err := do(ctx)
@@ -210,12 +209,12 @@ func phase(ctx context.Context, name string, do func(context.Context) error) err
 
 func (f *fetch) result() Result {
 	return Result{
-		Fetched: f.fetched.Load(), Resumed: f.resumed.Load(), Retries: f.retries.Load(),
+		Reused: f.reused, Fetched: f.fetched.Load(), Resumed: f.resumed.Load(), Retries: f.retries.Load(),
 		BadParts: f.badParts.Load(), URLs: f.freshURLs.Load(),
 	}
 }
 
-// transfer brings all pieces here.
+// transfer fetches and verifies all pieces.
 func (f *fetch) transfer(parent context.Context) error {
 	if f.t.Size == 0 {
 		return f.empty(parent)
@@ -251,7 +250,7 @@ func (f *fetch) transfer(parent context.Context) error {
 	return err
 }
 
-// watchStop lets pieces in flight end within the grace, and no longer.
+// watchStop waits for Task.Stop, then gives pieces in flight StopGrace to end and cuts what is left.
 func (f *fetch) watchStop(ctx context.Context, over <-chan struct{}, cut func()) {
 	select {
 	case <-f.t.Stop:

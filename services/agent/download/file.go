@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// file is a partial file as a fetch uses it. Tests put one in between whose disk fails.
+// file is what a fetch needs of its partial file. Tests replace it by one whose disk fails.
 type file interface {
 	io.ReaderAt
 	io.WriterAt
@@ -26,8 +26,8 @@ func (f diskFile) allocate(size int64) error { return allocate(f.File, size) }
 func (f diskFile) datasync() error           { return datasync(f.File) }
 func (f diskFile) dropCache(from, to int64)  { dropCache(f.File, from, to) }
 
-// errSync means that the disk did not take what it was given. What it holds is unknown from then on: a second try would
-// answer for pages that the kernel has dropped.
+// errSync means that syncing the file failed. What the disk holds is unknown from then on, and a second fsync would succeed
+// without meaning anything, because the kernel has dropped the pages that it could not write.
 var errSync = errors.New("syncing the partial file")
 
 func writeError(err error) error {
@@ -37,7 +37,8 @@ func writeError(err error) error {
 	return fmt.Errorf("writing the partial file: %w", err)
 }
 
-// syncError tells a disk that is full from one that is broken: file systems that allocate late, and NFS, find out only now.
+// syncError distinguishes a full disk from a broken one. NFS, and file systems that allocate blocks late, notice a full disk only
+// when they sync.
 func syncError(err error) error {
 	if full(err) {
 		return fmt.Errorf("%w: %w: %w", errSync, ErrNoSpace, err)
@@ -48,8 +49,8 @@ func syncError(err error) error {
 // full reports whether err says that there is no space, or none for this user.
 func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
-// discards reports whether what is on disk is worth nothing after an error, or in the way. Of a file that did not fit nothing
-// is kept: it would hold the space that others need, for a job that goes elsewhere.
+// discards reports whether the partial file is removed after an error, because its bytes are wrong or unknown, or because the disk
+// is full: then it would take the space that other files need, while another agent does the job.
 func discards(err error) bool {
 	return errors.Is(err, ErrChanged) || errors.Is(err, ErrDigest) || errors.Is(err, errSync) || errors.Is(err, ErrNoSpace)
 }

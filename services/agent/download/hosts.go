@@ -11,10 +11,11 @@ import (
 	"syscall"
 )
 
-// ErrRefused means that a source may not be fetched from, or answered with something that is never followed.
+// ErrRefused means that a source is not allowed, or that its answer was one that is never accepted, such as a redirect.
 var ErrRefused = errors.New("source refused")
 
-// HostPolicy says from where bytes may be fetched. Link-local addresses, among them the metadata services of AWS, never are.
+// HostPolicy says which hosts bytes may be exchanged with. Link-local addresses, among them the metadata services of AWS, are never
+// allowed.
 type HostPolicy struct {
 	Allow    []string // host names, addresses, or *.suffix; empty allows every host
 	Insecure bool     // also http, and loopback addresses
@@ -66,8 +67,8 @@ func (p HostPolicy) checkAddr(addr netip.Addr) error {
 	return nil
 }
 
-// control checks the address that a name resolved to, right before it is connected to: a name that resolves to another
-// address the second time gains nothing.
+// control checks the address that a name was resolved to, right before the connection is made. So a name that passes Check and
+// then resolves to a forbidden address is refused, too (DNS rebinding).
 func (p HostPolicy) control(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 
 var errSlow = errors.New("the connection is under half the mean speed")
 
-// pace compares the connections of a fetch. One that is much slower than the others, because of its path or of the server
-// behind it, may do better when it is made anew.
+// pace compares the speeds of a fetch's connections. One that is much slower than the others, because of its network path or of the
+// server behind it, is closed and opened again.
 type pace struct {
 	mu     sync.Mutex
 	gauges []*gauge
@@ -36,7 +36,7 @@ func (p *pace) join() *gauge {
 	return g
 }
 
-// idle says that a worker waits for something to do, so that its speed says nothing.
+// idle says that a worker has nothing to do, so that its speed is not compared.
 func (p *pace) idle(g *gauge) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,8 +69,8 @@ func (p *pace) watch(ctx context.Context, interval time.Duration, over <-chan st
 	}
 }
 
-// look restarts the connections that were under half the mean since the last look. A lone one is held to the mean of before:
-// at the end of a file it is the slow one that is left.
+// look restarts the connections that were slower than half the mean since the last look. When only one connection is left, it is
+// compared with the last mean of several: at the end of a file the slow one is what is left.
 func (p *pace) look() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +93,7 @@ func (p *pace) look() {
 	for g, n := range came {
 		if 2*n < p.mean && g.restart != nil {
 			g.restart()
-			g.whole = false // it has an interval to begin in
+			g.whole = false // a new connection is not judged by its first interval
 		}
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"os"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
-// ErrUnsafe means that a destination is not a clean relative path.
-var ErrUnsafe = errors.New("unsafe destination")
+// ErrUnsafe means that the name of a file, or its destination, is not a clean relative path.
+var ErrUnsafe = errors.New("not a valid path")
 
-// PartialDir is where unfinished downloads and their journals lie, below the root of the published files: on the same file
-// system, so that a rename publishes, and out of the way of whoever lists the published files.
+// PartialDir is where unfinished downloads and their journals lie, below the root of the published files: on the same file system,
+// so that a rename publishes a file, and hidden from programs that list the published files.
 const PartialDir = ".partial"
 
 // CleanPath returns a destination as it came if it is a relative path that stays below its root, in the form of the API's
@@ -23,6 +24,9 @@ func CleanPath(dest string) (string, error) {
 	bad := func(why string) (string, error) { return "", fmt.Errorf("%w %q: %s", ErrUnsafe, dest, why) }
 	if dest == "" || len(dest) > 1024 {
 		return bad("want 1 to 1024 bytes")
+	}
+	if !utf8.ValidString(dest) {
+		return bad("is not valid UTF-8")
 	}
 	if strings.ContainsFunc(dest, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
 		return bad("holds a control character or a backslash")
@@ -49,7 +53,7 @@ type names struct {
 	journal string // this owner's
 }
 
-// namesOf names the partial by file, version and destination: whoever fetches these again finds it, and whoever does at the
+// namesOf names the partial by file, version and destination. A later fetch of the same file finds it by this name; a fetch at the
 // same time writes the same bytes to it.
 func namesOf(t Task) names {
 	sum := sha256.Sum256([]byte(t.Version + "\x00" + t.Dest))

@@ -16,9 +16,9 @@ const (
 	maxBytes = 64 << 40 // of a file: more than an object can have, and sums of it do not overflow
 )
 
-// Plan is how a file is fetched, computed from sizes alone. The file is a row of parts, which the catalogue has the digests
-// of, and is fetched in pieces, one range request each. A piece is a whole number of parts, or lies within one part: so a
-// part that turns out wrong can be fetched again alone.
+// Plan says how a file is fetched; it is computed from sizes alone. Parts are what the catalogue has digests of; pieces are what is
+// fetched with one range request each. A piece is a whole number of parts, or lies within one part, so that a part with wrong
+// bytes can be fetched again alone.
 type Plan struct {
 	Size        int64
 	PartSize    int64

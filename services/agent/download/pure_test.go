@@ -137,7 +137,9 @@ func TestNames(t *testing.T) {
 	other.Owner = "b"
 	require.Equal(t, n.partial, namesOf(other).partial, "owners share the partial")
 	require.NotEqual(t, n.journal, namesOf(other).journal, "and have each their journal")
-	for _, change := range []func(*Task){func(t *Task) { t.Version = "w" }, func(t *Task) { t.Dest = "x/z" }, func(t *Task) { t.FileID = "1" }} {
+	for _, change := range []func(*Task){
+		func(t *Task) { t.Version = "w" }, func(t *Task) { t.Dest = "x/z" }, func(t *Task) { t.FileID = "1" },
+	} {
 		other := task
 		change(&other)
 		require.NotEqual(t, n.partial, namesOf(other).partial)

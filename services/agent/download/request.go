@@ -18,21 +18,21 @@ var errStalled = errors.New("no byte came for too long")
 type kind uint8
 
 const (
-	passing kind = iota // may go well the next time
-	expired             // may go well with a fresh URL
+	passing kind = iota // the next try may succeed
+	expired             // a try with a fresh URL may succeed
 )
 
-// fault is a failed request after which the fetch goes on. Every other error ends it.
+// fault is a failed request that is tried again. Every other error ends the fetch.
 type fault struct {
 	kind  kind
 	err   error
-	after time.Duration // as the origin asks; 0 leaves it to us
+	after time.Duration // the wait that the origin asks for; 0 without one
 }
 
 func (f *fault) Error() string { return f.err.Error() }
 func (f *fault) Unwrap() error { return f.err }
 
-// StatusError is an answer of the origin that has no bytes of the file.
+// StatusError is an answer of the origin with a status that carries no bytes of the file.
 type StatusError struct {
 	Status int
 	Code   string // S3's, if the body had one
@@ -95,7 +95,7 @@ func transportFault(ctx context.Context, err error) error {
 	return &fault{err: fmt.Errorf("requesting bytes: %w", err)}
 }
 
-// cut returns why we ended a request, nil if it was not us.
+// cut returns why this side ended a request (stalled or slow); nil if it did not.
 func cut(ctx context.Context) error {
 	if why := context.Cause(ctx); errors.Is(why, errStalled) || errors.Is(why, errSlow) {
 		return why
@@ -198,17 +198,17 @@ func (f *fetch) receive(ctx context.Context, body io.Reader, c *cursor, asked in
 		}
 	}
 	if c.pos < asked {
-		return nil // the tail is another worker's now, and this connection is of no more use
+		return nil // another worker has taken over the rest, and this connection is in the middle of a body
 	}
-	// The end of the body, so that the connection can be used again. What stands beyond the span is thrown away with the
-	// connection: the digests judge what stands within.
+	// Read the end of the body, so that the connection can be used again. If the body has more bytes than were asked for, they
+	// are dropped together with the connection; the digests judge those that were asked for.
 	if n, _ := readAlive(body, buf[:1], alive); n > 0 && asked == 0 {
 		return fmt.Errorf("%w: the object has bytes, the catalogue none", ErrDigest)
 	}
 	return nil
 }
 
-// readAlive fills p and reports every byte as a sign of life.
+// readAlive fills p, and calls alive for every read that brought bytes.
 func readAlive(r io.Reader, p []byte, alive func(int)) (int, error) {
 	n := 0
 	for n < len(p) {
@@ -230,7 +230,7 @@ func (f *fetch) getETag() string {
 	return f.etag
 }
 
-// checkETag remembers the first entity tag and compares the others with it. Weak ones say nothing about bytes.
+// checkETag remembers the first entity tag and compares later ones with it. Weak tags are ignored: they do not mean equal bytes.
 func (f *fetch) checkETag(etag string) error {
 	if etag == "" || strings.HasPrefix(etag, "W/") {
 		return nil

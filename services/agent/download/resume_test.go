@@ -32,7 +32,10 @@ func victim() {
 		panic(err)
 	}
 	body := testBody(b.Size)
-	_, err = New(Options{Connections: 2, PieceSize: testPiece, SyncInterval: 5 * time.Millisecond, StallTimeout: time.Minute, Hosts: HostPolicy{Insecure: true}}).
+	options := Options{
+		Connections: 2, PieceSize: testPiece, SyncInterval: 5 * time.Millisecond, StallTimeout: time.Minute, Hosts: HostPolicy{Insecure: true},
+	}
+	_, err = New(options).
 		Fetch(context.Background(), Task{
 			FileID: b.FileID, Version: "1", Size: int64(b.Size), SHA256: sha256.Sum256(body), PartSize: testPart, Parts: digests(body, testPart),
 			Root: root, Dest: "a/b.bin", Owner: b.Owner, URL: b.URL,
@@ -70,7 +73,9 @@ func TestResumeAfterKill(t *testing.T) {
 		})
 	}
 	b := setup(t, o, func(o *Options) { o.StallTimeout = 5 * time.Second })
-	arg, err := json.Marshal(map[string]any{"Dir": b.dir, "URL": o.URL, "FileID": b.task.FileID, "Owner": uuid.NewString(), "Size": len(o.body)})
+	arg, err := json.Marshal(map[string]any{
+		"Dir": b.dir, "URL": o.URL, "FileID": b.task.FileID, "Owner": uuid.NewString(), "Size": len(o.body),
+	})
 	require.NoError(t, err)
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -82,7 +87,8 @@ func TestResumeAfterKill(t *testing.T) {
 	require.Eventually(t, func() bool {
 		for _, name := range b.journals() {
 			rel, _ := filepath.Rel(b.dir, name)
-			if r, err := readJournal(b.root, rel, len(b.task.Parts)); err == nil && r != nil && len(r.done) == before && r.mark != nil && r.mark.Offset == before*testPiece {
+			r, err := readJournal(b.root, rel, len(b.task.Parts))
+			if err == nil && r != nil && len(r.done) == before && r.mark != nil && r.mark.Offset == before*testPiece {
 				return true
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// At the end of a file, when no piece is left to begin, idle workers take halves of what others have before them: otherwise
-// all would wait for the slowest one.
+// When no piece is left to begin, an idle worker takes over the second half of what another worker still has to fetch. Otherwise all
+// workers would wait for the slowest one.
 
 // assignment is what a worker is to fetch: a piece, or the tail of one that another worker is on.
 type assignment struct {
@@ -17,7 +17,7 @@ type assignment struct {
 	span
 }
 
-// sharing is a piece that workers are on. The last one to leave it settles it.
+// sharing is a piece that one or more workers are fetching. The last worker to leave it marks it done or todo.
 type sharing struct {
 	workers int
 	cursors []*cursor // which can be stolen from
@@ -25,7 +25,7 @@ type sharing struct {
 	failed  bool
 }
 
-// steal takes half of what is left where most is left. It wants mu.
+// steal takes half of the largest rest that any worker has. The caller holds mu.
 func (f *fetch) steal() (assignment, bool) {
 	var victim *cursor
 	var piece int
@@ -58,7 +58,7 @@ func (f *fetch) enlist(piece int, c *cursor) {
 	s.cursors = append(s.cursors, c)
 }
 
-// leave ends a worker's part in a piece. For the last one it returns how the others left it.
+// leave ends a worker's part in a piece, and reports whether it was the last worker on it.
 func (f *fetch) leave(piece int, c *cursor, failed bool) (s sharing, last bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -72,7 +72,7 @@ func (f *fetch) leave(piece int, c *cursor, failed bool) (s sharing, last bool) 
 	return *now, now.workers == 0
 }
 
-// share fetches what was assigned and, when no other worker is on the piece any more, settles it.
+// share fetches an assignment. The last worker on the piece then checks it and marks it done, or todo after a failure.
 func (f *fetch) share(ctx context.Context, a assignment, buf []byte, speed *gauge) (err error) {
 	var counted int64
 	defer func() {
@@ -105,7 +105,7 @@ func (f *fetch) share(ctx context.Context, a assignment, buf []byte, speed *gaug
 	return err
 }
 
-// recheck hashes the parts of a piece that several have written: none of them has seen all of each part.
+// recheck hashes the parts of a piece that several workers have written, because none of them hashed a whole part.
 func (f *fetch) recheck(ctx context.Context, piece int, buf []byte) (bad []span, err error) {
 	if f.plan.split() {
 		return nil, nil // the verifier hashes parts that are larger than pieces
@@ -125,7 +125,7 @@ func (f *fetch) recheck(ctx context.Context, piece int, buf []byte) (bad []span,
 	return bad, nil
 }
 
-// mend fetches parts that came with wrong bytes again, alone.
+// mend fetches the parts that arrived with wrong bytes again, each on its own.
 func (f *fetch) mend(ctx context.Context, t *tries, spans []span, buf []byte, speed *gauge, counted *int64) error {
 	bad := map[int64]int{} // by the part's first byte
 	for ; len(spans) > 0; spans = spans[1:] {
@@ -133,7 +133,7 @@ func (f *fetch) mend(ctx context.Context, t *tries, spans []span, buf []byte, sp
 		f.badParts.Add(1)
 		f.t.Done.Add(s.from - s.to)
 		*counted -= s.to - s.from
-		f.e.o.Log.Warn("part came with wrong bytes", "file_id", f.t.FileID, "offset", s.from, "bytes", s.to-s.from)
+		f.e.o.Log.Warn("part arrived with wrong bytes", "file_id", f.t.FileID, "offset", s.from, "bytes", s.to-s.from)
 		if bad[s.from]++; bad[s.from] >= maxBadFetches {
 			return fmt.Errorf("%w: part at byte %d", ErrDigest, s.from)
 		}

@@ -27,7 +27,7 @@ func (u *urls) get() (url string, generation int) {
 	return u.url, u.generation
 }
 
-// moved tells that bytes came.
+// moved notes that bytes arrived, so that the URL in use works.
 func (u *urls) moved() { u.idle.Store(0) }
 
 // renew replaces a URL that the origin has refused for why, unless somebody else has done so already.

@@ -10,12 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
 
-// verify hashes the file piece by piece, as they become whole, and ends when all of it is proven.
+// verify hashes pieces in order as they become complete, and returns when the whole file is verified.
 func (f *fetch) verify(ctx context.Context) error {
 	defer func() {
 		f.mu.Lock()
@@ -24,7 +23,7 @@ func (f *fetch) verify(ctx context.Context) error {
 		f.cond.Broadcast()
 	}()
 	if !f.durable() && !f.plan.split() && f.plan.Parts() == 1 {
-		return f.await(ctx, 0) // its worker has hashed it: the part is the file
+		return f.await(ctx, 0) // the file is one part, which its worker has hashed
 	}
 	buf := f.e.buffers.get()
 	defer f.e.buffers.put(buf)
@@ -59,7 +58,8 @@ func (f *fetch) await(ctx context.Context, i int) error {
 	return nil
 }
 
-// hashPiece hashes the piece at the frontier and moves it. A part that spans several pieces is proven here, at its end.
+// hashPiece hashes the piece at the frontier and moves the frontier behind it. A part of several pieces is checked when its last
+// piece is hashed.
 func (f *fetch) hashPiece(ctx context.Context, part hash.Hash, buf []byte) error {
 	from, to := f.plan.Piece(f.frontier)
 	var w io.Writer = f.whole
@@ -99,10 +99,10 @@ func (f *fetch) hashPiece(ctx context.Context, part hash.Hash, buf []byte) error
 	return nil
 }
 
-// again puts the pieces of a wrong part back and the frontier to its beginning.
+// again marks the pieces of a wrong part as todo and moves the frontier back to the part's beginning.
 func (f *fetch) again(number int, from, to int64) error {
 	f.badParts.Add(1)
-	f.e.o.Log.Warn("part came with wrong bytes", "file_id", f.t.FileID, "offset", from, "bytes", to-from)
+	f.e.o.Log.Warn("part arrived with wrong bytes", "file_id", f.t.FileID, "offset", from, "bytes", to-from)
 	if f.bad[number]++; f.bad[number] >= maxBadFetches {
 		return fmt.Errorf("%w: part at byte %d", ErrDigest, from)
 	}
@@ -134,7 +134,7 @@ func (f *fetch) sync(ctx context.Context, over <-chan struct{}) error {
 		case <-over:
 			return nil
 		case <-ctx.Done():
-			return nil // the last checkpoint is run's
+			return nil // run makes the last checkpoint
 		}
 		if err := f.checkpoint(); err != nil {
 			return err
@@ -142,7 +142,7 @@ func (f *fetch) sync(ctx context.Context, over <-chan struct{}) error {
 	}
 }
 
-// checkpoint makes what is done durable, and then says so in the journal.
+// checkpoint makes finished pieces durable, and then writes them to the journal.
 func (f *fetch) checkpoint() error {
 	f.mu.Lock()
 	rec := record{Done: rows(slices.Sorted(slices.Values(f.fresh))), Redo: rows(slices.Sorted(slices.Values(f.redo)))}
@@ -186,7 +186,7 @@ func (f *fetch) allDone() []int {
 	return all
 }
 
-// publish gives the proven file its name: it is there whole or not at all.
+// publish renames the verified partial file to its destination, so that the file is there whole or not at all.
 func (f *fetch) publish(ctx context.Context) error {
 	info, err := f.file.Stat()
 	if err != nil {
@@ -204,17 +204,18 @@ func (f *fetch) publish(ctx context.Context) error {
 	if err := f.t.Held(); err != nil {
 		return err
 	}
-	if f.t.Keep {
-		if _, err := f.t.Root.Lstat(f.t.Dest); !errors.Is(err, fs.ErrNotExist) {
-			return ErrExists
-		}
+	if there, err := f.t.Root.Lstat(f.t.Dest); err == nil && f.t.Keep && !os.SameFile(info, there) {
+		return f.yield(ctx)
 	}
-	// Whoever tidies up may have removed the directory while it was empty.
-	if err := f.t.Root.MkdirAll(filepath.FromSlash(f.names.dir), 0o755); err != nil {
-		return fmt.Errorf("making the destination's directory: %w", err)
+	// The directory may have been removed while it was empty.
+	if err := f.t.makeDirs(f.names.dir); err != nil {
+		return err
+	}
+	if err := f.t.Note(f.t.Dest, info); err != nil {
+		return err
 	}
 	if err := f.t.Root.Rename(f.names.partial, f.t.Dest); err != nil {
-		// Somebody who fetched the same file at the same time, into the same partial, was first.
+		// Another fetch of the same file, into the same partial, may have published it first.
 		there, statErr := f.t.Root.Lstat(f.t.Dest)
 		if !errors.Is(err, fs.ErrNotExist) || statErr != nil || !os.SameFile(info, there) {
 			return fmt.Errorf("publishing: %w", err)
@@ -224,5 +225,20 @@ func (f *fetch) publish(ctx context.Context) error {
 		return fmt.Errorf("syncing the destination's directory: %w", err)
 	}
 	f.removeJournals()
+	return nil
+}
+
+// yield is for a file that appeared at the destination during the fetch. If it has the same bytes, whoever put it there did what
+// was asked for; another file is kept.
+func (f *fetch) yield(ctx context.Context) error {
+	there, err := f.e.reuse(ctx, f.t)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return ErrExists
+	}
+	f.reused = true
+	f.discard()
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// maxBadFetches is how often a part may come with wrong bytes before the object itself is held to be wrong.
+// maxBadFetches is how often a part may arrive with wrong bytes before the fetch fails: then the object itself is wrong.
 const maxBadFetches = 3
 
 // work fills pieces until none is left.
@@ -33,7 +33,8 @@ func (f *fetch) work(ctx context.Context) error {
 	}
 }
 
-// take returns the first piece that is todo, or a part of another worker's. It waits as long as a part may still turn out wrong.
+// take returns the first piece that is todo, or half of what another worker has left. It waits while pieces are under way, because
+// one of them may fail and become todo again.
 func (f *fetch) take(ctx context.Context, speed *gauge) (assignment, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,14 +82,14 @@ func (f *fetch) settle(i int, ok bool) {
 
 type span struct{ from, to int64 }
 
-// empty fetches a file without bytes. There is no range of it that could be asked for.
+// empty fetches a file without bytes. It is asked for without a range, because an empty object has none (416).
 func (f *fetch) empty(ctx context.Context) error {
 	buf := f.e.buffers.get()
 	defer f.e.buffers.put(buf)
 	return f.fill(ctx, f.cursor(span{}, f.pace.join()), f.e.newTries(), *buf)
 }
 
-// fill makes requests until a span is here.
+// fill makes requests until all bytes of a span have arrived.
 func (f *fetch) fill(ctx context.Context, c *cursor, t *tries, buf []byte) error {
 	for {
 		before := c.pos
@@ -126,8 +127,8 @@ func (f *fetch) fill(ctx context.Context, c *cursor, t *tries, buf []byte) error
 	}
 }
 
-// tries counts failures without progress and waits between them: exponential backoff with full jitter, or as long as the
-// origin says.
+// tries counts failures since the last byte arrived, and waits after each: exponential backoff with full jitter, or as long as the
+// origin asks.
 type tries struct {
 	o      *Options
 	failed int
@@ -143,7 +144,7 @@ func (t *tries) wait(ctx context.Context, flt *fault) error {
 	wait := rand.N(limit + 1)
 	if flt.after > 0 {
 		if flt.after > t.o.MaxRetryAfter {
-			return fmt.Errorf("the origin asks for %v of patience: %w", flt.after, flt.err)
+			return fmt.Errorf("the origin asks to wait %v: %w", flt.after, flt.err)
 		}
 		wait = flt.after
 	}

@@ -9,8 +9,8 @@ import (
 
 const (
 	healthEvery = 5 * time.Second
-	healthAge   = 30 * time.Second // of a health file beyond which its agent is not alive
-	stuckAfter  = 2 * time.Minute  // without a sign of the lease loop: longer than a long poll and any wait between two
+	healthAge   = 30 * time.Second // an agent whose health file is older is not alive
+	stuckAfter  = 2 * time.Minute  // a lease loop without progress for so long is stuck: no request or wait takes longer
 )
 
 // Healthy returns nil if the runner that writes a health file is alive.
@@ -25,8 +25,8 @@ func Healthy(file string) error {
 	return nil
 }
 
-// health touches the health file for as long as the lease loop moves. Whether the backend answers does not count: restarting
-// agents would not help it.
+// health writes the health file as long as the lease loop makes progress. A backend that does not answer does not make an agent
+// unhealthy, because restarting agents would not help.
 func (r *Runner) health(ctx context.Context) {
 	if r.o.HealthFile == "" {
 		return
@@ -38,7 +38,7 @@ func (r *Runner) health(ctx context.Context) {
 				r.o.Log.Error("writing the health file failed", "error", err)
 			}
 		} else {
-			r.o.Log.Error("the lease loop is stuck", "for", stuck)
+			r.o.Log.Error("the lease loop is stuck", "without_progress", stuck.Round(time.Second).String())
 		}
 	}
 	_ = os.Remove(r.o.HealthFile)

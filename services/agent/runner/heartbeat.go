@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -10,8 +11,8 @@ import (
 	"scalable-backend/services/api"
 )
 
-// heartbeats renews all leases together, until ctx ends. A try that fails is repeated soon: a lease has time for several
-// before it is lost.
+// heartbeats renews all leases together, until ctx ends. A heartbeat that fails is repeated soon: there is time for several before
+// a lease is lost.
 func (r *Runner) heartbeats(ctx context.Context) {
 	var last time.Time
 	for ctx.Err() == nil {
@@ -23,12 +24,12 @@ func (r *Runner) heartbeats(ctx context.Context) {
 			}
 			continue
 		}
-		interval, urgent := intervalOf(leases)
+		ttl, interval, urgent := shortest(leases)
 		if wait := time.Until(last.Add(interval)); wait > 0 && !urgent {
 			timer := time.NewTimer(wait)
 			select {
 			case <-timer.C:
-			case <-r.beat: // the leases are others now
+			case <-r.beat: // there are new leases
 			case <-ctx.Done():
 			}
 			timer.Stop()
@@ -36,13 +37,12 @@ func (r *Runner) heartbeats(ctx context.Context) {
 		}
 		last = time.Now()
 		if err := r.heartbeat(ctx, leases, last); err != nil && ctx.Err() == nil {
-			ttl := leases[0].ttl
 			wait := min(max(ttl/48+rand.N(ttl/48+1), retryAfter(err)), ttl/6)
-			r.o.Log.Warn("heartbeat failed", "error", err, "leases", len(leases), "wait", wait)
+			r.o.Log.Warn("heartbeat failed", "error", err, "leases", len(leases), "wait", wait.String())
 			last = last.Add(wait - interval)
 			r.doze(ctx, wait)
 		} else if urgent {
-			r.doze(ctx, leases[0].ttl/48) // should the answer not have named the lease
+			r.doze(ctx, ttl/48) // the answer may have left the lease out: do not ask again at once
 		}
 	}
 }
@@ -56,17 +56,16 @@ func (r *Runner) doze(ctx context.Context, d time.Duration) {
 	}
 }
 
-// intervalOf returns the shortest interval, and whether a lease waits for its first renewal.
-func intervalOf(leases []*lease) (interval time.Duration, urgent bool) {
-	for i, l := range leases {
-		if i == 0 || l.heartbeat < interval {
-			interval = l.heartbeat
-		}
+// shortest returns the shortest TTL and heartbeat interval of at least one lease, and whether one waits for its first renewal.
+func shortest(leases []*lease) (ttl, interval time.Duration, urgent bool) {
+	ttl, interval = time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+	for _, l := range leases {
+		ttl, interval = min(ttl, l.ttl), min(interval, l.heartbeat)
 		if ok, _ := l.fresh(); !ok {
 			urgent = true
 		}
 	}
-	return max(interval, 10*time.Millisecond), urgent
+	return ttl, max(interval, 10*time.Millisecond), urgent
 }
 
 // held lists the leases, in a stable order.
@@ -90,12 +89,11 @@ func (r *Runner) heartbeat(ctx context.Context, leases []*lease, sent time.Time)
 		h.Version = &r.o.Version
 	}
 	byID := make(map[string]*lease, len(leases))
-	timeout := leases[0].ttl
 	for _, l := range leases {
 		h.Leases = append(h.Leases, api.LeaseProgress{LeaseId: l.LeaseId, BytesDone: max(0, l.done.Load())})
 		byID[l.LeaseId] = l
-		timeout = min(timeout, l.ttl)
 	}
+	timeout, _, _ := shortest(leases)
 	answer, err := r.o.API.Heartbeat(ctx, r.id, h, max(timeout/12, 100*time.Millisecond))
 	if err != nil {
 		return err
@@ -116,14 +114,14 @@ func (r *Runner) heartbeat(ctx context.Context, leases []*lease, sent time.Time)
 		case api.LeaseStatusLost:
 			l.end(errLost)
 		default:
-			r.o.Log.Error("heartbeat answered with a status that this agent does not know", "status", a.Status)
+			r.o.Log.Error("the backend answered a heartbeat with a status that this agent does not know", "status", a.Status)
 			l.end(errLost)
 		}
 	}
 	return nil
 }
 
-// wantBeat has the heartbeat loop look at the leases again.
+// wantBeat wakes the heartbeat loop, so that it looks at the leases again.
 func (r *Runner) wantBeat() {
 	select {
 	case r.beat <- struct{}{}:

@@ -39,13 +39,13 @@ func newLease(parent context.Context, l api.Lease, sent time.Time) *lease {
 		Lease: l, ttl: time.Duration(l.TtlMs) * time.Millisecond, heartbeat: time.Duration(l.HeartbeatMs) * time.Millisecond,
 		ctx: ctx, end: end, sent: sent, renewed: make(chan struct{}),
 	}
-	// A long poll may have used up the time that counts from its beginning, although the backend granted the lease just now:
-	// there is time for a heartbeat to tell, see await.
+	// The lease's time counts from the beginning of the long poll, which may have taken most of it, although the backend granted
+	// the lease just now. So there is at least time for one heartbeat; await lets no work begin before it.
 	n.timer = time.AfterFunc(max(time.Until(n.deadline()), n.ttl/3), func() { end(errLost) })
 	return n
 }
 
-// deadline wants mu, or to be alone.
+// deadline is when the lease is lost. The caller holds mu, or is the only one who knows the lease.
 func (l *lease) deadline() time.Time { return l.sent.Add(l.ttl * 5 / 6) }
 
 // renew counts from a request that the backend accepted.
@@ -53,7 +53,7 @@ func (l *lease) renew(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !sent.After(l.sent) || l.ctx.Err() != nil {
-		return // an answer that came late, or too late
+		return // a late answer: a newer one was first, or the lease has ended
 	}
 	l.sent = sent
 	l.timer.Reset(time.Until(l.deadline()))
@@ -74,14 +74,14 @@ func (l *lease) held() error {
 	return nil
 }
 
-// fresh reports whether so much of the lease is left that work may begin.
+// fresh reports whether enough of the lease is left to begin work, and returns a channel that is closed at the next renewal.
 func (l *lease) fresh() (bool, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return time.Until(l.deadline()) > l.ttl/3, l.renewed
 }
 
-// await waits until enough of the lease is left.
+// await waits until enough of the lease is left to begin work: until its first renewal, if the long poll took too long.
 func (l *lease) await() error {
 	for {
 		ok, renewed := l.fresh()

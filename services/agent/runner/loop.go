@@ -36,14 +36,14 @@ func (r *Runner) leaseLoop(ctx context.Context) {
 		sent := time.Now()
 		leases, err := r.o.API.Lease(ctx, r.request(room))
 		switch {
-		case ctx.Err() != nil && err != nil: // the backend takes back what it granted to a client that is gone
+		case ctx.Err() != nil && err != nil: // the backend takes back leases whose client has gone
 		case err != nil:
 			wait := max(failures.NextBackOff(), retryAfter(err))
-			r.o.Log.Warn("leasing failed", "error", err, "wait", wait)
+			r.o.Log.Warn("leasing failed", "error", err, "wait", wait.String())
 			r.sleep(ctx, wait, nil)
 			continue
 		case len(leases) == 0 && time.Since(sent) < time.Second:
-			r.sleep(ctx, time.Second/2+rand.N(time.Second), nil) // it did not wait for us
+			r.sleep(ctx, time.Second/2+rand.N(time.Second), nil) // the backend did not wait for work: do not ask again at once
 		}
 		failures.Reset()
 		for _, l := range leases {
@@ -56,7 +56,7 @@ func (r *Runner) request(room int) api.LeaseRequest {
 	r.mu.Lock()
 	wait := r.o.Wait
 	if r.ttl > 0 {
-		wait = min(wait, r.ttl/3) // so that a lease is not old when it arrives
+		wait = min(wait, r.ttl/3) // so that most of a lease's time is left when it arrives
 	}
 	r.mu.Unlock()
 	seconds := int(wait / time.Second)
@@ -70,7 +70,7 @@ func (r *Runner) request(room int) api.LeaseRequest {
 	return q
 }
 
-// begin takes a lease on. One that is known already is the answer to a request whose answer was lost.
+// begin starts the work on a lease. A lease that is known already was granted again because the first answer was lost.
 func (r *Runner) begin(granted api.Lease, sent time.Time) {
 	r.mu.Lock()
 	if known := r.leases[granted.LeaseId]; known != nil {
@@ -82,7 +82,7 @@ func (r *Runner) begin(granted api.Lease, sent time.Time) {
 	r.leases[l.LeaseId] = l
 	r.ttl = l.ttl
 	r.mu.Unlock()
-	r.wantBeat() // the interval may be another now
+	r.wantBeat() // its interval may be shorter than that of the others
 	r.busy.Go(func() {
 		defer r.forget(l)
 		r.do(l)
@@ -100,7 +100,7 @@ func (r *Runner) forget(l *lease) {
 	}
 }
 
-// room is how many leases more may be held.
+// room is how many more leases the agent may take.
 func (r *Runner) room() int { return max(0, r.o.MaxLeases-r.count()) }
 
 func (r *Runner) pause() time.Duration {
@@ -117,7 +117,7 @@ func (r *Runner) pauseFor(d time.Duration) {
 	}
 }
 
-// sleep waits, shorter when ctx ends or wake has something.
+// sleep waits for d, or until ctx ends or wake receives.
 func (r *Runner) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	for end := time.Now().Add(d); ; {
 		r.tick()

@@ -36,9 +36,8 @@ type Published struct {
 	Attempt int
 }
 
-// Handler is told of each published file before success is reported; what it does is part of the job, and its error fails
-// the attempt. It may be told of the same file again, when the report of the first time was lost. The context ends when the
-// lease does.
+// Handler is called with each published file before success is reported. What it does is part of the job, and its error fails the
+// attempt. It may be called again with the same file, when the first report was lost. Its context ends when the lease does.
 type Handler interface {
 	Handle(ctx context.Context, p Published) error
 }
@@ -56,7 +55,7 @@ var Keep Handler = HandlerFunc(func(context.Context, Published) error { return n
 type Options struct {
 	API     API
 	Engine  *download.Engine
-	Dir     string // root of the published files
+	Dir     string // root of the published files; only files that agents published there are ever removed
 	Handler Handler
 	Log     *slog.Logger
 
@@ -70,17 +69,18 @@ type Options struct {
 	Wait        time.Duration // of one long poll, up to 20 s; 20 s
 	StopTimeout time.Duration // from the end of Run's context to its return; 105 s
 
-	Retain    time.Duration // published files older than this are removed; 0 keeps them for ever
-	MinFree   int64         // free bytes below which old files are removed and nothing is leased; 256 MiB; negative is none
+	Retain    time.Duration // files that were published longer ago are removed; 0 keeps them for ever
+	MinFree   int64         // free bytes below which old published files are removed and nothing is leased; 256 MiB; negative is none
 	TidyEvery time.Duration // between looks for old files; 1 min
 }
 
 // Runner is one agent: an id, and the leases that it holds.
 type Runner struct {
-	o    Options
-	id   string
-	root *os.Root
-	stop chan struct{} // closed when no new work is to be begun
+	o         Options
+	id        string
+	root      *os.Root
+	freeSpace func() (int64, error) // bytes that may still be written below root
+	stop      chan struct{}         // closed when no new work is to be begun
 
 	work  context.Context // of downloads and handlers: it outlives Run's context by the time to stop
 	final context.Context // of the last reports: it outlives work
@@ -119,7 +119,7 @@ func New(o Options) (*Runner, error) {
 	id := uuid.NewString()
 	o.Log = o.Log.With("agent_id", id)
 	return &Runner{
-		o: o, id: id, root: root, stop: make(chan struct{}), leases: map[string]*lease{},
+		o: o, id: id, root: root, freeSpace: func() (int64, error) { return download.FreeSpace(root) }, stop: make(chan struct{}), leases: map[string]*lease{},
 		freed: make(chan struct{}, 1), beat: make(chan struct{}, 1),
 	}, nil
 }
@@ -127,11 +127,11 @@ func New(o Options) (*Runner, error) {
 // ID returns the agent's id.
 func (r *Runner) ID() string { return r.id }
 
-// errStopTimeout ends what is still going on when the time to stop is used up.
+// errStopTimeout ends the work that is left when StopTimeout has passed.
 var errStopTimeout = errors.New("the time to stop is used up")
 
-// Run works until ctx ends, then lets what is in flight come to a good end, gives the rest back, and returns. It may be
-// called once. The error is nil unless something did not end in time.
+// Run leases and downloads until ctx ends. Then it lets downloads that end soon end, gives the other leases back, and returns. It
+// may be called once. The error is nil unless something did not end in time.
 func (r *Runner) Run(ctx context.Context) error {
 	defer func() { _ = r.root.Close() }()
 	background := context.WithoutCancel(ctx)
@@ -166,7 +166,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	return err
 }
 
-// awaitWork waits for the leases to end, and gives up at the stop timeout: a system call that hangs cannot be cut.
+// awaitWork waits for the leases to end, for StopTimeout at most: a system call that hangs cannot be interrupted.
 func (r *Runner) awaitWork() error {
 	ended := make(chan struct{})
 	go func() {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/fakeapi"
 	"scalable-backend/services/api"
 )
@@ -166,28 +165,6 @@ func TestRunSuccessorResumes(t *testing.T) {
 		}
 	}
 	require.Equal(t, 3, fetched, "only the missing pieces")
-}
-
-func TestSweep(t *testing.T) {
-	t.Parallel()
-	s := fakeapi.New(t)
-	b := start(t, s, func(o *Options) {
-		o.Retain, o.TidyEvery = time.Hour, 5*time.Millisecond
-		for name, age := range map[string]time.Duration{
-			"old": 2 * time.Hour, "new": time.Minute, "sub/old": 2 * time.Hour,
-			download.PartialDir + "/abandoned": 48 * time.Hour, download.PartialDir + "/young": 2 * time.Hour,
-		} {
-			file := filepath.Join(o.Dir, name)
-			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-			require.NoError(t, os.WriteFile(file, nil, 0o600))
-			then := time.Now().Add(-age)
-			require.NoError(t, os.Chtimes(file, then, then))
-		}
-	})
-	gone := func(name string) bool { _, err := os.Stat(filepath.Join(b.dir, "files", name)); return err != nil }
-	b.eventually(func() bool { return gone("old") && gone("sub/old") && gone(download.PartialDir+"/abandoned") }, "old files")
-	require.False(t, gone("new"))
-	require.False(t, gone(download.PartialDir+"/young"))
 }
 
 // Without space nothing is leased, and no attempt is burnt.

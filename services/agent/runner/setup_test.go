@@ -3,6 +3,8 @@ package runner
 import (
 	"bytes"
 	"context"
+	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -143,3 +145,5 @@ func holdBucket(s *fakeapi.Server) (release func(), waiting *atomic.Int64) {
 	}
 	return sync.OnceFunc(func() { close(ch) }), waiting
 }
+
+func jsonLog(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }

@@ -2,8 +2,10 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,21 +14,18 @@ import (
 )
 
 const (
-	partialAge = 24 * time.Hour // unfinished downloads that nobody touched for so long are removed
-	emptyAge   = time.Hour      // and directories that have been empty for so long
+	partialAge = 24 * time.Hour // unfinished downloads that were not written to for so long are removed
+	emptyAge   = time.Hour      // directories that the agent made are removed when they have been empty for so long
+	recordAge  = time.Hour      // a record is written before its file is published; a record without a file is dropped after this
 )
 
-// entry is something below the root.
-type entry struct {
-	path     string
-	size     int64
-	modified time.Time
-	partial  bool
-	dir      bool
-}
+// partialName is the form of the names of partial files and their journals.
+var partialName = regexp.MustCompile(`^[0-9a-f-]{36}-[0-9a-f]{16}(\.[A-Za-z0-9-]+\.journal)?$`)
 
-// tidy removes old files now and then, until ctx ends.
+// tidy removes old files at every interval, until ctx ends. It removes only what agents published and nobody changed since, and
+// unfinished downloads.
 func (r *Runner) tidy(ctx context.Context) {
+	r.reportForeign(ctx)
 	for ctx.Err() == nil {
 		r.sweep(time.Now())
 		r.doze(ctx, r.o.TidyEvery)
@@ -35,112 +34,121 @@ func (r *Runner) tidy(ctx context.Context) {
 
 // sweep removes what is too old.
 func (r *Runner) sweep(now time.Time) {
-	entries := r.entries()
-	slices.Reverse(entries) // what is in a directory before the directory
-	for _, e := range entries {
-		age := now.Sub(e.modified)
-		switch {
-		case e.dir:
-			if age > emptyAge {
-				_ = r.root.Remove(e.path) // fails unless it is empty
-			}
-		case e.partial:
-			if age > max(partialAge, r.o.Retain) {
-				r.remove(e, "abandoned")
-			}
-		case r.o.Retain > 0 && age > r.o.Retain:
-			r.remove(e, "retention")
+	inUse := r.inUse()
+	for _, entry := range r.records() {
+		if p, ok := r.read(entry); ok && !inUse(p.Path) {
+			r.sweepRecord(p, now)
 		}
+	}
+	r.sweepPartials(now, inUse)
+}
+
+func (r *Runner) sweepRecord(p published, now time.Time) {
+	age := now.Sub(p.at)
+	same, err := r.unchanged(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if age > recordAge {
+			_ = r.root.Remove(p.file)
+		}
+	case err != nil:
+		r.o.Log.Warn("looking at a published file failed", "path", p.Path, "error", err)
+	case !same:
+		_ = r.root.Remove(p.file) // somebody changed it: it is theirs now
+	case p.Dir:
+		if info, err := r.root.Lstat(p.Path); err == nil && now.Sub(info.ModTime()) > emptyAge && r.root.Remove(p.Path) == nil {
+			_ = r.root.Remove(p.file) // the directory was empty, or Remove would have failed
+		}
+	case r.o.Retain > 0 && age > r.o.Retain:
+		r.remove(p, "retention")
 	}
 }
 
-// entries lists everything below the root but what leases are working on.
-func (r *Runner) entries() []entry {
-	taken := map[string]bool{}
-	var files []string // by the ids of which their partials are named
-	for _, l := range r.held() {
-		taken[path.Clean(l.Job.Dest)] = true
-		files = append(files, download.PartialDir+"/"+l.File.Id)
+// sweepPartials removes unfinished downloads that nobody works on.
+func (r *Runner) sweepPartials(now time.Time, inUse func(string) bool) {
+	d, err := r.root.Open(download.PartialDir)
+	if err != nil {
+		return // there are none
 	}
-	var all []entry
-	err := fs.WalkDir(r.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || p == "." || p == download.PartialDir || taken[p] {
-			return nil // gone in the meantime, or not ours to judge
+	defer func() { _ = d.Close() }()
+	entries, err := d.Readdir(-1)
+	if err != nil {
+		r.o.Log.Error("listing unfinished downloads failed", "error", err)
+	}
+	for _, e := range entries {
+		name := path.Join(download.PartialDir, e.Name())
+		if !e.Mode().IsRegular() || !partialName.MatchString(e.Name()) || inUse(name) || now.Sub(e.ModTime()) <= max(partialAge, r.o.Retain) {
+			continue
 		}
-		if slices.ContainsFunc(files, func(prefix string) bool { return strings.HasPrefix(p, prefix) }) {
-			return nil // in use, however old it looks after a jump of the clock
+		if err := r.root.Remove(name); err != nil {
+			r.o.Log.Warn("removing a file failed", "path", name, "error", err)
+			continue
 		}
-		info, err := d.Info()
-		if err != nil {
+		r.o.Log.Info("file removed", "path", name, "bytes", e.Size(), "reason", "unfinished and abandoned")
+	}
+}
+
+// inUse returns a function that reports whether a lease is working on a path, however old it looks after a jump of the clock.
+func (r *Runner) inUse() func(name string) bool {
+	destinations := map[string]bool{}
+	var partials []string
+	for _, l := range r.held() {
+		destinations[path.Clean(l.Job.Dest)] = true
+		partials = append(partials, path.Join(download.PartialDir, l.File.Id))
+	}
+	return func(name string) bool {
+		return destinations[name] || slices.ContainsFunc(partials, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	}
+}
+
+// remove removes a published file and its record.
+func (r *Runner) remove(p published, reason string) {
+	if err := r.root.Remove(p.Path); err != nil {
+		r.o.Log.Warn("removing a file failed", "path", p.Path, "error", err)
+		return
+	}
+	_ = r.root.Remove(p.file)
+	r.o.Log.Info("file removed", "path", p.Path, "bytes", p.Size, "reason", reason)
+}
+
+// maxForeign is how many foreign files reportForeign counts.
+const maxForeign = 1000
+
+// reportForeign logs that files lie below the root which no agent published: they are never removed, and take space.
+func (r *Runner) reportForeign(ctx context.Context) {
+	count, example := 0, ""
+	err := fs.WalkDir(r.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil || count >= maxForeign:
+			return fs.SkipAll
+		case name == download.PartialDir:
+			return fs.SkipDir
+		case err != nil || d.IsDir() || r.isPublished(name):
 			return nil
 		}
-		all = append(all, entry{
-			path: p, size: info.Size(), modified: info.ModTime(), dir: d.IsDir(),
-			partial: strings.HasPrefix(p, download.PartialDir+"/"),
-		})
+		if count++; count == 1 {
+			example = name
+		}
 		return nil
 	})
 	if err != nil {
-		r.o.Log.Error("listing the output directory failed", "error", err)
+		r.o.Log.Warn("listing the output directory failed", "error", err)
 	}
-	return all
-}
-
-func (r *Runner) remove(e entry, why string) {
-	if err := r.root.Remove(e.path); err != nil {
-		r.o.Log.Warn("removing a file failed", "path", e.path, "error", err)
-		return
-	}
-	r.o.Log.Info("file removed", "path", e.path, "bytes", e.size, "why", why)
-}
-
-// enoughSpace reports whether there is space to work in, after removing the oldest files if there is not.
-func (r *Runner) enoughSpace() bool {
-	ok := r.o.MinFree < 0 || r.free(r.o.MinFree)
-	if ok != !r.lowOn {
-		r.lowOn = !ok
-		if ok {
-			r.o.Log.Info("there is space again: leasing goes on")
-		} else {
-			r.o.Log.Error("no space left: leasing stops", "min_free", r.o.MinFree)
-		}
-	}
-	return ok
-}
-
-// makeSpace is called when a file did not fit. The job goes back to the queue; unless room could be made, nothing is leased
-// for a while.
-func (r *Runner) makeSpace(size int64) {
-	if !r.free(size + max(0, r.o.MinFree)) {
-		r.o.Log.Error("no space left for a file: leasing pauses", "bytes", size)
-		r.pauseFor(spacePause)
+	if count > 0 {
+		r.o.Log.Warn("the output directory holds files that no agent published: they are never removed",
+			"files", count, "counted_up_to", maxForeign, "example", example)
 	}
 }
 
-// free removes published files, oldest first, until so many bytes are free.
-func (r *Runner) free(want int64) bool {
-	have, err := download.FreeSpace(r.root)
+func (r *Runner) isPublished(name string) bool {
+	entry, err := r.root.Lstat(recordName(name))
 	if err != nil {
-		r.o.Log.Error("asking for free space failed", "error", err)
-		return true // not known to be missing
+		return false
 	}
-	if have >= want {
-		return true
+	p, ok := r.read(entry)
+	if !ok {
+		return false
 	}
-	entries := slices.DeleteFunc(r.entries(), func(e entry) bool { return e.dir || e.partial })
-	var total int64
-	for _, e := range entries {
-		total += e.size
-	}
-	if have+total < want {
-		return false // not worth a single file
-	}
-	slices.SortFunc(entries, func(a, b entry) int { return a.modified.Compare(b.modified) })
-	for _, e := range entries {
-		r.remove(e, "disk pressure")
-		if have, err = download.FreeSpace(r.root); err != nil || have >= want {
-			return err == nil
-		}
-	}
-	return false
+	same, err := r.unchanged(p)
+	return err == nil && same
 }

@@ -24,7 +24,7 @@ func (r *Runner) traced(l api.Lease) context.Context {
 	return ctx
 }
 
-// logger adds the trace to a lease's log, so that each leads to the other.
+// logger adds the trace's id to a lease's log records, so that a trace can be found from a record and the other way round.
 func logger(log *slog.Logger, span trace.Span) *slog.Logger {
 	if id := span.SpanContext().TraceID(); id.IsValid() {
 		return log.With("trace_id", id.String())
@@ -32,7 +32,7 @@ func logger(log *slog.Logger, span trace.Span) *slog.Logger {
 	return log
 }
 
-// tell notes in a job's span what came of it. how is what the backend made of the report.
+// tell adds the result to a job's span. how says what became of the report: accepted, refused, too late, given up or none.
 func tell(span trace.Span, result download.Result, outcome, how string) {
 	if !span.IsRecording() {
 		return

@@ -21,12 +21,13 @@ import (
 func (r *Runner) do(l *lease) {
 	span := trace.SpanFromContext(l.ctx)
 	defer span.End()
-	log := logger(r.o.Log, span).With("lease_id", l.LeaseId, "job_id", l.Job.Id, "file_id", l.File.Id, "dest", l.Job.Dest, "attempt", l.Attempt)
+	log := logger(r.o.Log, span).With(
+		"lease_id", l.LeaseId, "job_id", l.Job.Id, "file_id", l.File.Id, "dest", l.Job.Dest, "attempt", l.Attempt)
 	begun := time.Now()
 	log.Info("lease begun", "bytes", l.File.Size)
 	result, err := r.attempt(l)
 	ms := time.Since(begun).Milliseconds()
-	log = log.With("ms", ms, "bytes", l.File.Size, "fetched", result.Fetched, "resumed", result.Resumed, "reused", result.Reused,
+	log = log.With("took_ms", ms, "bytes", l.File.Size, "fetched", result.Fetched, "resumed", result.Resumed, "reused", result.Reused,
 		"retries", result.Retries, "bad_parts", result.BadParts)
 	outcome := r.outcome(l, err)
 	if outcome == nil {
@@ -36,7 +37,14 @@ func (r *Runner) do(l *lease) {
 	}
 	outcome.Ms = &ms
 	r.report(l, *outcome, func(how string, err error) {
-		log.Info("lease ended", "outcome", outcome.Status, "report", how, "problem", problemOf(outcome), "error", err)
+		log = log.With("outcome", outcome.Status, "report", how)
+		if outcome.Problem != nil {
+			log = log.With("problem", outcome.Problem.Title, "detail", *outcome.Problem.Detail)
+		}
+		if err != nil {
+			log = log.With("error", err)
+		}
+		log.Info("lease ended")
 		tell(span, result, string(outcome.Status), how)
 	})
 }
@@ -53,7 +61,8 @@ func (r *Runner) attempt(l *lease) (download.Result, error) {
 	result, err := r.o.Engine.Fetch(l.ctx, task)
 	switch {
 	case errors.Is(err, errCancelled):
-		// The job will not come back: who holds the lease tidies up. Its context has ended, its time has not.
+		// Nobody will resume this job, so its partial is removed. The lease is still this agent's, although its context has ended:
+		// Held would say otherwise.
 		task.Held = nil
 		r.o.Engine.Discard(task)
 		return result, err
@@ -62,6 +71,9 @@ func (r *Runner) attempt(l *lease) (download.Result, error) {
 		return result, err
 	case err != nil:
 		return result, err
+	}
+	if result.Reused {
+		r.renew(l.Job.Dest)
 	}
 	ctx, span := tracing.Child(l.ctx, "handle")
 	err = r.o.Handler.Handle(ctx, Published{Path: r.path(l.Job.Dest), Job: l.Job, File: l.File, Attempt: l.Attempt})
@@ -79,6 +91,7 @@ func (r *Runner) task(l *lease) (download.Task, error) {
 	t := download.Task{
 		FileID: l.File.Id, Size: l.File.Size, PartSize: l.File.PartSize, Parts: make([][32]byte, len(l.File.PartDigests)),
 		Root: r.root, Dest: l.Job.Dest, Owner: l.LeaseId, URL: l.SourceUrl, Held: l.held, Stop: r.stop, Done: &l.done,
+		Note: r.note,
 		Refresh: func(ctx context.Context) (string, error) {
 			s, err := r.o.API.LeaseSource(ctx, l.LeaseId)
 			return s.SourceUrl, err
@@ -103,7 +116,7 @@ func digest(to *[32]byte, text string) error {
 	return nil
 }
 
-// outcome says what is to be reported; nil when the lease is not ours to report on.
+// outcome returns what is to be reported; nil when the lease is lost and nothing may be.
 func (r *Runner) outcome(l *lease, err error) *api.Outcome {
 	switch {
 	case err == nil:
@@ -112,7 +125,7 @@ func (r *Runner) outcome(l *lease, err error) *api.Outcome {
 		return nil
 	case errors.Is(err, errCancelled), errors.Is(err, download.ErrStopped), errors.Is(err, errStopTimeout):
 		return &api.Outcome{Status: api.OutcomeStatusReleased}
-	case errors.Is(err, download.ErrNoSpace): // the agent's fault, not the job's
+	case errors.Is(err, download.ErrNoSpace): // no failure of the job: another agent may have space
 		return &api.Outcome{Status: api.OutcomeStatusReleased, Problem: problem("No space on the agent's disk", err)}
 	}
 	return &api.Outcome{Status: api.OutcomeStatusFailed, Problem: problem(title(err), err)}
@@ -128,6 +141,8 @@ func title(err error) string {
 		{download.ErrChanged, "The object changed"},
 		{download.ErrRefused, "The source was refused"},
 		{download.ErrUnsafe, "The destination was refused"},
+		{download.ErrOtherFileSystem, "The destination was refused"},
+		{download.ErrDirectory, "The destination is a directory"},
 		{download.ErrExists, "The destination is taken"},
 	} {
 		if errors.Is(err, c.is) {
@@ -145,18 +160,10 @@ func problem(title string, err error) *api.JobProblem {
 	return &api.JobProblem{Title: title, Detail: &detail}
 }
 
-func problemOf(o *api.Outcome) string {
-	if o.Problem == nil {
-		return ""
-	}
-	return o.Problem.Title
-}
-
-// accepted is how a report ended that the backend took.
+// accepted is the result of a report that the backend took.
 const accepted = "accepted"
 
-// report puts an outcome until the backend has taken it or will not. It outlives the lease's work: the lease is still renewed
-// meanwhile.
+// report sends an outcome until the backend accepts or refuses it. Meanwhile the lease is still renewed.
 func (r *Runner) report(l *lease, o api.Outcome, ended func(how string, err error)) {
 	ctx, cancel := context.WithTimeout(trace.ContextWithSpan(r.final, trace.SpanFromContext(l.ctx)), max(3*l.ttl, time.Minute))
 	defer cancel()
@@ -168,7 +175,7 @@ func (r *Runner) report(l *lease, o api.Outcome, ended func(how string, err erro
 			ended(accepted, nil)
 			return
 		case status == http.StatusUnprocessableEntity && o.Status == api.OutcomeStatusSucceeded:
-			// The catalogue says otherwise, and the lease goes on: the attempt is a failure.
+			// The catalogue has another digest. The lease is still held, so the attempt is reported as failed.
 			o = api.Outcome{Status: api.OutcomeStatusFailed, Ms: o.Ms, Problem: problem("The backend refused the file's digest", err)}
 			continue
 		case status == http.StatusGone, status == http.StatusNotFound:

@@ -35,9 +35,6 @@ func describe(ctx context.Context, f *os.File, name string, done *atomic.Int64) 
 	if err != nil {
 		return api.NewFile{}, err
 	}
-	if !info.Mode().IsRegular() {
-		return api.NewFile{}, fmt.Errorf("%s is no regular file", f.Name())
-	}
 	if info.Size() > maxSize {
 		return api.NewFile{}, fmt.Errorf("%s is larger than 5 TiB", f.Name())
 	}
@@ -53,7 +50,7 @@ func describe(ctx context.Context, f *os.File, name string, done *atomic.Int64) 
 			}
 			k, err := io.ReadFull(r, buf[:min(left, mib)])
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return api.NewFile{}, fmt.Errorf("%w: it became shorter", ErrChanged)
+				return api.NewFile{}, sizeChanged(f, n.Size)
 			}
 			if err != nil {
 				return api.NewFile{}, err
@@ -65,7 +62,20 @@ func describe(ctx context.Context, f *os.File, name string, done *atomic.Int64) 
 		n.PartDigests = append(n.PartDigests, hex.EncodeToString(part.Sum(nil)))
 	}
 	n.Sha256 = hex.EncodeToString(whole.Sum(nil))
-	return n, nil
+	return n, sizeChanged(f, n.Size)
+}
+
+// sizeChanged returns ErrChanged if a file has another size than when it was read. Other bytes of the same size are found by the
+// digests of the parts.
+func sizeChanged(f *os.File, was int64) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != was {
+		return fmt.Errorf("%w: it had %d bytes, and now has %d", ErrChanged, was, info.Size())
+	}
+	return nil
 }
 
 // writeBoth hashes the same bytes twice, on two processors.

@@ -21,6 +21,9 @@ import (
 // errExpired means that a fresh URL may help.
 var errExpired = errors.New("the bucket refused the presigned URL")
 
+// errEnded means that the bucket no longer knows the upload.
+var errEnded = errors.New("the upload has ended in the bucket")
+
 var errSilence = errors.New("the bucket fell silent")
 
 var s3Code = regexp.MustCompile(`<Code>([A-Za-z0-9]{1,64})</Code>`)
@@ -87,6 +90,9 @@ func (t *transfer) try(parent context.Context, p api.UploadPart, counted *atomic
 		if parent.Err() == nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
+		if changed := sizeChanged(t.f, t.file.Size); changed != nil {
+			return backoff.Permanent(changed) // a part that has become too short cannot be sent
+		}
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -109,6 +115,8 @@ func judge(resp *http.Response, text []byte) error {
 	case s == http.StatusBadRequest && strings.Contains(code, "Digest"), s == http.StatusBadRequest && strings.Contains(code, "Mismatch"),
 		s == http.StatusBadRequest && strings.Contains(code, "Checksum"):
 		return backoff.Permanent(fmt.Errorf("%w: %w", ErrChanged, err))
+	case s == http.StatusNotFound && code == "NoSuchUpload":
+		return backoff.Permanent(fmt.Errorf("%w: %w", errEnded, err))
 	case s == http.StatusTooManyRequests, s == http.StatusRequestTimeout, s >= 500:
 		return err
 	}

@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"scalable-backend/services/agent/download"
+	"scalable-backend/services/agent/internal/local"
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
 )
@@ -28,6 +28,7 @@ const (
 	maxIdlePages   = 3                // pages in a row of which no part went through
 	maxTries       = 6                // of one part
 	maxCompletions = 3                // of one upload
+	maxUploads     = 4                // of one file: the first, and others after it had ended
 	silence        = 60 * time.Second // without a byte taken or an answer, after which a try is given up
 )
 
@@ -43,12 +44,13 @@ type Uploader struct {
 // Result tells what an upload did.
 type Result struct {
 	File     api.File
-	Existing bool  // the catalogue had the same name with the same bytes already
+	Existing bool  // the catalogue has the same name with the same bytes, and not from this upload
 	Sent     int64 // bytes
 	Resumed  int64 // bytes that an earlier try had sent
 }
 
-// Upload registers a file under a name and uploads it. hashed and sent count its bytes; either may be nil.
+// Upload registers a regular file under a name and uploads it. hashed and sent count its bytes; either may be nil. An upload that
+// was interrupted is resumed, however it ended: see transfer.run.
 func (u *Uploader) Upload(ctx context.Context, path, name string, hashed, sent *atomic.Int64) (Result, error) {
 	if _, err := download.CleanPath(name); err != nil {
 		return Result{}, err
@@ -59,7 +61,7 @@ func (u *Uploader) Upload(ctx context.Context, path, name string, hashed, sent *
 	if sent == nil {
 		sent = new(atomic.Int64)
 	}
-	f, err := os.Open(path)
+	f, err := local.Open(path)
 	if err != nil {
 		return Result{}, err
 	}
@@ -76,15 +78,12 @@ func (u *Uploader) Upload(ctx context.Context, path, name string, hashed, sent *
 		sent.Store(file.Size)
 		return Result{File: file, Existing: true}, nil
 	}
-	t := &transfer{u: u, f: f, file: file, sent: sent}
-	if t.upload, err = u.begin(ctx, file.Id); err != nil {
-		return Result{}, err
-	}
+	t := &transfer{u: u, f: f, described: described, file: file, sent: sent}
 	if file, err = t.run(ctx); err != nil {
 		return Result{}, err
 	}
 	u.Cache.forget(file.Id)
-	return Result{File: file, Sent: t.put.Load(), Resumed: t.resumed.Load()}, nil
+	return Result{File: file, Existing: t.existing, Sent: t.put.Load(), Resumed: t.resumed.Load()}, nil
 }
 
 // register returns the catalogue's file with this name and these bytes, and makes one if there is none.
@@ -102,53 +101,6 @@ func (u *Uploader) register(ctx context.Context, n api.NewFile) (api.File, error
 		return api.File{}, fmt.Errorf("registering: %w", err)
 	}
 	return f, nil
-}
-
-// begin returns the id of the upload to go on with.
-func (u *Uploader) begin(ctx context.Context, fileID string) (string, error) {
-	if id := u.Cache.recall(fileID); id != "" {
-		if _, err := u.API.UploadParts(ctx, fileID, id, 1, ""); err == nil {
-			return id, nil
-		} else if client.StatusOf(err) != http.StatusNotFound {
-			return "", fmt.Errorf("looking at the interrupted upload: %w", err)
-		}
-	}
-	up, err := u.API.CreateUpload(ctx, fileID)
-	if err != nil {
-		return "", fmt.Errorf("beginning the upload: %w", err)
-	}
-	u.Cache.remember(fileID, up.Id)
-	return up.Id, nil
-}
-
-// transfer is one run over one upload.
-type transfer struct {
-	u       *Uploader
-	f       *os.File
-	file    api.File
-	upload  string
-	sent    *atomic.Int64
-	put     atomic.Int64
-	resumed atomic.Int64
-}
-
-// run sends what is missing and completes the upload. The backend may find a part missing at completion that it listed
-// before; then the parts are gone through again.
-func (t *transfer) run(ctx context.Context) (api.File, error) {
-	for try := 1; ; try++ {
-		if t.file.Size > 0 {
-			if err := t.parts(ctx); err != nil {
-				return api.File{}, err
-			}
-		}
-		file, err := t.u.API.CompleteUpload(ctx, t.file.Id, t.upload)
-		if err == nil {
-			return file, nil
-		}
-		if client.StatusOf(err) != http.StatusConflict || try == maxCompletions {
-			return api.File{}, fmt.Errorf("completing the upload: %w", err)
-		}
-	}
 }
 
 // parts goes through the parts page by page. A page whose URLs have expired is asked for again.

@@ -32,8 +32,18 @@ func defaults[T any]() map[string]string {
 // with prefix and belong to no field, variables that have a default and are set to nothing, values that do not parse, and what
 // check finds. service is named in the error.
 func Parse[T any](service, prefix string, environ map[string]string, check func(*T, *Check)) (T, error) {
+	return parse(service, environ, unknown[T](prefix, environ), check)
+}
+
+// ParseShared is Parse for a prefix that other programs use as well: of the variables that belong to no field, only those are
+// problems that look like a typing mistake.
+func ParseShared[T any](service, prefix string, environ map[string]string, check func(*T, *Check)) (T, error) {
+	return parse(service, environ, misspelt[T](prefix, environ), check)
+}
+
+func parse[T any](service string, environ map[string]string, problems []string, check func(*T, *Check)) (T, error) {
 	var value, none T
-	problems := unknown[T](prefix, environ)
+	problems = append(problems, empty[T](environ)...)
 	malformed, err := decode(&value, environ)
 	if err != nil {
 		return none, err
@@ -53,16 +63,23 @@ func Parse[T any](service, prefix string, environ map[string]string, check func(
 func unknown[T any](prefix string, environ map[string]string) []string {
 	known := defaults[T]()
 	var problems []string
-	for key, value := range environ {
-		fallback, ok := known[key]
-		switch {
-		case !ok && strings.HasPrefix(key, prefix):
+	for _, key := range slices.Sorted(maps.Keys(environ)) {
+		if _, ok := known[key]; !ok && strings.HasPrefix(key, prefix) {
 			problems = append(problems, key+": no such setting")
-		case ok && value == "" && fallback != "":
-			problems = append(problems, key+": set, but empty; leave it out for "+fallback)
 		}
 	}
-	slices.Sort(problems)
+	return problems
+}
+
+// empty are the variables that have a default and are set to nothing.
+func empty[T any](environ map[string]string) []string {
+	known := defaults[T]()
+	var problems []string
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		if value, set := environ[key]; set && value == "" && known[key] != "" {
+			problems = append(problems, key+": set, but empty; leave it out for "+known[key])
+		}
+	}
 	return problems
 }
 

@@ -43,6 +43,9 @@ type Server struct {
 	parts   map[string][]byte // by upload id and number
 	leases  map[string]*lease
 	uploads map[string]string // upload id → file id
+	ended   map[string]bool   // uploads that the bucket does not know any more
+	built   map[string][]byte // the objects of uploads that were completed in the bucket, but not in the catalogue
+	tokens  []*api.Token      // oldest first
 }
 
 type lease struct {
@@ -56,12 +59,22 @@ func New(t testing.TB) *Server {
 	s := &Server{
 		TTL: 3 * time.Second, Status: map[string]api.LeaseStatus{}, Outcomes: map[string][]api.Outcome{}, objects: map[string][]byte{},
 		parts: map[string][]byte{}, leases: map[string]*lease{}, uploads: map[string]string{},
+		ended: map[string]bool{}, built: map[string][]byte{},
 	}
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]func(http.ResponseWriter, *http.Request){
 		"POST /v1/files":                                 s.createFile,
 		"GET /v1/files":                                  s.listFiles,
 		"GET /v1/files/{id}":                             s.getFile,
+		"DELETE /v1/files/{id}":                          s.deleteFile,
+		"GET /v1/jobs/{id}":                              s.getJob,
+		"PUT /v1/jobs/{id}/cancellation":                 s.cancelJob,
+		"POST /v1/jobs/{id}/retries":                     s.retryJob,
+		"GET /v1/stats":                                  s.stats,
+		"GET /v1/whoami":                                 s.whoami,
+		"POST /v1/tokens":                                s.createToken,
+		"GET /v1/tokens":                                 s.listTokens,
+		"DELETE /v1/tokens/{id}":                         s.revokeToken,
 		"GET /v1/files/{id}/content":                     s.content,
 		"POST /v1/files/{id}/uploads":                    s.createUpload,
 		"GET /v1/files/{id}/uploads/{upload}/parts":      s.listParts,
@@ -198,6 +211,11 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) putPart(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	if s.ended[r.PathValue("upload")] {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, "<Error><Code>NoSuchUpload</Code></Error>")
+		return
+	}
 	if err != nil || r.Header.Get("X-Test-Digest") != Sum(body) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, "<Error><Code>BadDigest</Code></Error>")

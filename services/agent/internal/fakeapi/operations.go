@@ -2,6 +2,7 @@ package fakeapi
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,6 +85,10 @@ func (s *Server) createUpload(w http.ResponseWriter, r *http.Request) {
 		Problem(w, http.StatusNotFound, "no such file")
 		return
 	}
+	if f.State == api.FileStateReady {
+		Problem(w, http.StatusConflict, "the file is ready: its bytes have been uploaded")
+		return
+	}
 	u := api.Upload{Id: uuid.NewString(), FileId: f.Id, PartCount: len(f.PartDigests), CreatedAt: time.Now()}
 	s.uploads[u.Id] = f.Id
 	answer(w, http.StatusCreated, u)
@@ -94,6 +99,10 @@ func (s *Server) listParts(w http.ResponseWriter, r *http.Request) {
 	f := s.file(s.uploads[upload])
 	if f == nil || f.Id != r.PathValue("id") {
 		Problem(w, http.StatusNotFound, "no such upload")
+		return
+	}
+	if s.ended[upload] {
+		Problem(w, http.StatusConflict, endedDetail)
 		return
 	}
 	var all []api.UploadPart
@@ -112,6 +121,23 @@ func (s *Server) listParts(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
 	f := s.file(r.PathValue("id"))
+	upload := r.PathValue("upload")
+	built, isBuilt := s.built[upload]
+	switch {
+	case f == nil || s.uploads[upload] != f.Id:
+		Problem(w, http.StatusNotFound, "no such upload")
+		return
+	case f.State == api.FileStateReady:
+		answer(w, http.StatusOK, f)
+		return
+	case isBuilt:
+		s.ready(f, built)
+		answer(w, http.StatusOK, f)
+		return
+	case s.ended[upload]:
+		Problem(w, http.StatusConflict, endedDetail)
+		return
+	}
 	var body []byte
 	for i := range f.PartDigests {
 		part, ok := s.parts[partKey(r.PathValue("upload"), i+1)]
@@ -121,10 +147,56 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
 		}
 		body = append(body, part...)
 	}
+	s.ready(f, body)
+	answer(w, http.StatusOK, f)
+}
+
+const endedDetail = "the object store has ended this upload; begin another"
+
+func (s *Server) ready(f *api.File, body []byte) {
 	version, now := "v1", time.Now()
 	f.State, f.Version, f.ReadyAt = api.FileStateReady, &version, &now
 	s.objects[f.Id] = body
-	answer(w, http.StatusOK, f)
+}
+
+// EndUploads aborts all uploads in the bucket, as its lifecycle rule does.
+func (s *Server) EndUploads() {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for id := range s.uploads {
+		s.ended[id] = true
+	}
+	clear(s.parts)
+}
+
+// BuildObjects completes all uploads in the bucket, and not in the catalogue: a completion that was interrupted.
+func (s *Server) BuildObjects() {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for id, fileID := range s.uploads {
+		var body []byte
+		for i := range s.file(fileID).PartDigests {
+			body = append(body, s.parts[partKey(id, i+1)]...)
+		}
+		s.built[id], s.ended[id] = body, true
+	}
+}
+
+// MakeReady completes a file by an upload of somebody else.
+func (s *Server) MakeReady(f *api.File, body []byte) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.ready(f, body)
+	for id, fileID := range s.uploads {
+		s.ended[id] = s.ended[id] || fileID == f.Id
+	}
+}
+
+// RemoveFile removes a file from the catalogue.
+func (s *Server) RemoveFile(id string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.Files = slices.DeleteFunc(s.Files, func(f *api.File) bool { return f.Id == id })
 }
 
 func (s *Server) createJobs(w http.ResponseWriter, r *http.Request) {
