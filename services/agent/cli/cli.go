@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -22,6 +21,7 @@ import (
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/client"
+	"scalable-backend/services/internal/build"
 )
 
 // The exit codes.
@@ -37,27 +37,6 @@ const (
 
 const exitHelp = `Exit codes: 0 all right, 1 failure, 2 usage or configuration, 3 access denied, 4 not found,
 5 bytes are not what the catalogue says, 130 interrupted.`
-
-// version is set by the linker.
-var version string
-
-// Version of this build.
-func Version() string {
-	if version != "" {
-		return version
-	}
-	if b, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range b.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				return s.Value[:12]
-			}
-		}
-		if b.Main.Version != "" {
-			return b.Main.Version
-		}
-	}
-	return "unknown"
-}
 
 // usageError is a mistake of the caller's.
 type usageError struct{ error }
@@ -148,11 +127,13 @@ The other commands are for people.
 Environment: AGENT_API_URL and AGENT_TOKEN (or AGENT_AUTH=sigv4 with AWS_REGION and AWS credentials) for all commands;
 AGENT_SOURCE_HOSTS, AGENT_INSECURE_SOURCES and AGENT_CONNECTIONS for those that move bytes; run reads all of AGENT_*,
 and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_TRACES_SAMPLER_ARG.`,
+		Version:       build.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("agent {{.Version}}\n")
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.apiURL, "api-url", "", "base URL of the API (AGENT_API_URL)")
 	flags.StringVar(&a.token, "token", "", "bearer token (AGENT_TOKEN; better there: flags are seen by other users of the machine)")
@@ -228,7 +209,7 @@ func (a *app) session(ctx context.Context) (config.Config, *client.API, error) {
 	return c, api, err
 }
 
-func userAgent() string { return "scalable-backend-agent/" + Version() }
+func userAgent() string { return "scalable-backend-agent/" + build.Version() }
 
 func hosts(c config.Config) download.HostPolicy {
 	return download.HostPolicy{Allow: c.SourceHosts, Insecure: c.InsecureSources}
