@@ -56,8 +56,14 @@ func TestBuildsBothImages(t *testing.T) {
 		require.Equal(t, "./services/"+service+".Dockerfile", image.String(t, "dockerfile"))
 		require.Equal(t, "linux/arm64", image.String(t, "platform"))
 		require.Contains(t, image.String(t, "repositoryUrl"), "scalable-backend/test/"+service)
-		// Everything that awsx hashes into the image's name must stay the same from build to build.
-		for _, input := range []string{"args", "imageName", "imageTag", "target"} {
+		// Everything that awsx hashes into the image's name must stay the same from commit to commit.
+		args := map[string]any{"SOURCE_DATE_EPOCH": "0"}
+		if service == Backend {
+			args["RDS_CA_URL"] = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+		}
+		given, _ := image.Get("args")
+		require.Equal(t, args, given)
+		for _, input := range []string{"imageName", "imageTag", "target"} {
 			_, set := image.Get(input)
 			require.False(t, set, "input %s of the image", input)
 		}
