@@ -114,7 +114,7 @@ func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, s
 		// Deleting the build resource deletes its manifest from the repository, and a replacement that built the same bytes
 		// would delete what it just pushed. Only lifecycle rules remove images.
 		pulumi.RetainOnDelete(true),
-		pulumi.Transforms([]pulumi.ResourceTransform{retainBuilds}))
+		pulumi.Transforms([]pulumi.ResourceTransform{changeBuilds}))
 	if err != nil {
 		return nil, fmt.Errorf("building the %s image: %w", service, err)
 	}

@@ -83,16 +83,21 @@ func TestImagesOutliveTheirResources(t *testing.T) {
 		require.Equal(t, 1, image.Transforms, image.Name)
 	}
 
-	props := pulumi.Map{"push": pulumi.Bool(true)}
-	result := retainBuilds(context.Background(), &pulumi.ResourceTransformArgs{
+	props := pulumi.Map{
+		"push":      pulumi.Bool(true),
+		"cacheTo":   pulumi.Array{pulumi.Map{"inline": pulumi.Map{}}},
+		"cacheFrom": pulumi.Array{pulumi.Map{"registry": pulumi.StringMap{"ref": pulumi.String("repository:tag")}}},
+	}
+	result := changeBuilds(context.Background(), &pulumi.ResourceTransformArgs{
 		Type: "docker-build:index:Image", Props: props, Opts: pulumi.ResourceOptions{Version: "0.0.8"},
 	})
 	require.NotNil(t, result)
 	require.True(t, result.Opts.RetainOnDelete)
 	require.Equal(t, "0.0.8", result.Opts.Version, "other options pass through")
-	require.Equal(t, props, result.Props)
+	require.Equal(t, pulumi.Map{"push": pulumi.Bool(true)}, result.Props, "no cache in the image: it would change its digest")
+	require.Len(t, props, 3, "the given properties stay as they are")
 	for _, other := range []string{"awsx:ecr:Image", "aws:ecr/repository:Repository", "pulumi:providers:docker-build"} {
-		require.Nil(t, retainBuilds(context.Background(), &pulumi.ResourceTransformArgs{Type: other}), other)
+		require.Nil(t, changeBuilds(context.Background(), &pulumi.ResourceTransformArgs{Type: other}), other)
 	}
 }
 
