@@ -34,9 +34,19 @@ func (a *Args) buildArgs(service string) map[string]string {
 	return args
 }
 
+// CheckChecksum reports why a text is no checksum of a file, as BuildKit takes one.
+func CheckChecksum(checksum string) error {
+	if !validChecksum.MatchString(checksum) {
+		return fmt.Errorf("want sha256:<64 hex digits>, got %q", checksum)
+	}
+	return nil
+}
+
 func (a *Args) validateBuild() error {
-	if a.RDSBundleChecksum != "" && !validChecksum.MatchString(a.RDSBundleChecksum) {
-		return fmt.Errorf("images.Args.RDSBundleChecksum: want sha256:<64 hex digits>, got %q", a.RDSBundleChecksum)
+	if a.RDSBundleChecksum != "" {
+		if err := CheckChecksum(a.RDSBundleChecksum); err != nil {
+			return fmt.Errorf("images.Args.RDSBundleChecksum: %w", err)
+		}
 	}
 	if _, ok := rdsBundles[a.Stack.Partition]; !ok {
 		return fmt.Errorf("images.Args.Stack.Partition: want aws, aws-us-gov or aws-cn, got %q", a.Stack.Partition)
