@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services check fmt vet lint tidy generate plan golden preview up bench build clean
+.PHONY: help setup demo test test-infra test-services test-images check fmt vet lint tidy generate plan golden preview up bench build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ test-infra: | $(BIN) ## Run the tests of the Pulumi program
 test-services: setup $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
+# The plan says how the images are built and run. Images that an owner has set would be deployed as they are: here they are built.
+test-images: setup $(BIN)/versitygw ## Build both images, look at every file in them, and run them (as root; Linux)
+	@./scripts/setup-images.sh
+	@mkdir -p .cache/images
+	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= -json > .cache/images/plan.json
+	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json $(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
+
 check: fmt vet lint tidy test ## Everything that a change must pass: format, vet, lint, tidy modules, tests
 
 fmt: ## Fail if a Go file is not formatted
@@ -31,17 +38,18 @@ fmt: ## Fail if a Go file is not formatted
 
 vet: ## go vet, both modules
 	$(GO) vet ./...
-	cd services && $(GO) vet ./...
+	cd services && $(GO) vet -tags images ./...
 
 # staticcheck derives facts from the source of every dependency; for pulumi-aws that takes more memory than most machines
 # have, so the root module is left to go vet.
 lint: ## staticcheck, services
-	cd services && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
+	cd services && $(GO) tool -modfile=../tools/go.mod staticcheck -tags images ./...
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
 	cd services && $(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
+	cd tools/buildkit && $(GO) mod tidy -diff
 
 generate: ## Generate the Go types of services/api/openapi.yaml again
 	cd services && $(GO) generate ./api

@@ -4,6 +4,7 @@ go 1.26.6
 
 require (
 	github.com/hashicorp/aws-sdk-go-base/v2 v2.0.0-beta.73
+	github.com/moby/patternmatcher v0.6.1
 	github.com/pulumi/pulumi-aws/sdk/v6 v6.83.2
 	github.com/pulumi/pulumi-awsx/sdk/v2 v2.22.0
 	github.com/pulumi/pulumi-random/sdk/v4 v4.19.0

@@ -27,6 +27,9 @@ type Args struct {
 	DataKeyARN   pulumi.StringInput // encrypts the images; a repository keeps its key for good
 	// Backend and Agent are digest URIs in this stack's own repositories, deployed as they are. Empty builds the image.
 	Backend, Agent string
+	// RDSBundleChecksum pins the certificate authorities of Amazon RDS that the backend's image takes along: "sha256:" and 64
+	// hexadecimal digits. A build that downloads anything else fails. Empty trusts the download.
+	RDSBundleChecksum string
 	// Context is the directory that Docker builds from, relative to the Pulumi project. Its text is part of the name that
 	// awsx gives to an image: changing it replaces both images. Empty means "./services".
 	Context string
@@ -106,11 +109,12 @@ func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, s
 		// Relative to the project, unlike `docker build -f` of older builders, which looked inside the context.
 		Dockerfile: pulumi.String(args.context() + "/" + service + ".Dockerfile"),
 		Platform:   pulumi.String(platforms[args.Architecture]),
+		Args:       pulumi.ToStringMap(args.buildArgs(service)),
 	}, pulumi.Parent(component),
 		// Deleting the build resource deletes its manifest from the repository, and a replacement that built the same bytes
 		// would delete what it just pushed. Only lifecycle rules remove images.
 		pulumi.RetainOnDelete(true),
-		pulumi.Transforms([]pulumi.ResourceTransform{retainBuilds}))
+		pulumi.Transforms([]pulumi.ResourceTransform{changeBuilds}))
 	if err != nil {
 		return nil, fmt.Errorf("building the %s image: %w", service, err)
 	}

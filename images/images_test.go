@@ -56,8 +56,14 @@ func TestBuildsBothImages(t *testing.T) {
 		require.Equal(t, "./services/"+service+".Dockerfile", image.String(t, "dockerfile"))
 		require.Equal(t, "linux/arm64", image.String(t, "platform"))
 		require.Contains(t, image.String(t, "repositoryUrl"), "scalable-backend/test/"+service)
-		// Everything that awsx hashes into the image's name must stay the same from build to build.
-		for _, input := range []string{"args", "imageName", "imageTag", "target"} {
+		// Everything that awsx hashes into the image's name must stay the same from commit to commit.
+		args := map[string]any{"SOURCE_DATE_EPOCH": "0"}
+		if service == Backend {
+			args["RDS_CA_URL"] = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+		}
+		given, _ := image.Get("args")
+		require.Equal(t, args, given)
+		for _, input := range []string{"imageName", "imageTag", "target"} {
 			_, set := image.Get(input)
 			require.False(t, set, "input %s of the image", input)
 		}
@@ -77,16 +83,21 @@ func TestImagesOutliveTheirResources(t *testing.T) {
 		require.Equal(t, 1, image.Transforms, image.Name)
 	}
 
-	props := pulumi.Map{"push": pulumi.Bool(true)}
-	result := retainBuilds(context.Background(), &pulumi.ResourceTransformArgs{
+	props := pulumi.Map{
+		"push":      pulumi.Bool(true),
+		"cacheTo":   pulumi.Array{pulumi.Map{"inline": pulumi.Map{}}},
+		"cacheFrom": pulumi.Array{pulumi.Map{"registry": pulumi.StringMap{"ref": pulumi.String("repository:tag")}}},
+	}
+	result := changeBuilds(context.Background(), &pulumi.ResourceTransformArgs{
 		Type: "docker-build:index:Image", Props: props, Opts: pulumi.ResourceOptions{Version: "0.0.8"},
 	})
 	require.NotNil(t, result)
 	require.True(t, result.Opts.RetainOnDelete)
 	require.Equal(t, "0.0.8", result.Opts.Version, "other options pass through")
-	require.Equal(t, props, result.Props)
+	require.Equal(t, pulumi.Map{"push": pulumi.Bool(true)}, result.Props, "no cache in the image: it would change its digest")
+	require.Len(t, props, 3, "the given properties stay as they are")
 	for _, other := range []string{"awsx:ecr:Image", "aws:ecr/repository:Repository", "pulumi:providers:docker-build"} {
-		require.Nil(t, retainBuilds(context.Background(), &pulumi.ResourceTransformArgs{Type: other}), other)
+		require.Nil(t, changeBuilds(context.Background(), &pulumi.ResourceTransformArgs{Type: other}), other)
 	}
 }
 

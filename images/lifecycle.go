@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"maps"
 
 	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx/ecr"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -35,13 +36,18 @@ func lifecyclePolicy() *ecr.LifecyclePolicyArgs {
 	}}
 }
 
-// retainBuilds keeps the manifests of builds that awsx replaces. Every other type passes untouched: a transform that
+// changeBuilds keeps the manifests of builds that awsx replaces, and leaves BuildKit's cache out of the images. awsx puts it
+// into each image's configuration, with the hour of the build and the keys of its inputs, so that no two builds of the same
+// source had the same digest, and each would have replaced the fleet. Every other type passes untouched: a transform that
 // returns a result sends all of the resource's properties and options through this program.
-func retainBuilds(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult {
+func changeBuilds(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult {
 	if args.Type != buildToken {
 		return nil
 	}
 	options := args.Opts
 	options.RetainOnDelete = true
-	return &pulumi.ResourceTransformResult{Props: args.Props, Opts: options}
+	props := maps.Clone(args.Props)
+	delete(props, "cacheTo")
+	delete(props, "cacheFrom") // there is nothing to find
+	return &pulumi.ResourceTransformResult{Props: props, Opts: options}
 }

@@ -1,7 +1,6 @@
 package images
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -69,9 +68,8 @@ func (a *Args) validate() error {
 	if a.DataKeyARN == nil {
 		return errors.New("images.Args.DataKeyARN: want a value, got none")
 	}
-	// Absolute paths would put this machine's folders into the image's name, and ".." would leave the project.
-	if strings.HasPrefix(a.Context, "/") || slices.Contains(strings.Split(a.Context, "/"), "..") {
-		return fmt.Errorf("images.Args.Context: want a path inside the project, got %q", a.Context)
+	if err := a.validateBuild(); err != nil {
+		return err
 	}
 	for _, given := range []struct{ field, service, uri string }{
 		{"Backend", Backend, a.Backend}, {"Agent", Agent, a.Agent},
@@ -86,8 +84,6 @@ func (a *Args) validate() error {
 	}
 	return nil
 }
-
-func (a *Args) context() string { return cmp.Or(a.Context, "./services") }
 
 func accounts(info stack.Info) []string {
 	if info.AccountID == "" {

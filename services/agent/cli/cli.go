@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,28 +19,8 @@ import (
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/client"
+	"scalable-backend/services/internal/build"
 )
-
-// version is set by the linker.
-var version string
-
-// Version of this build.
-func Version() string {
-	if version != "" {
-		return version
-	}
-	if b, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range b.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				return s.Value[:12]
-			}
-		}
-		if b.Main.Version != "" {
-			return b.Main.Version
-		}
-	}
-	return "unknown"
-}
 
 // app is one invocation.
 type app struct {
@@ -127,7 +106,7 @@ Environment: AGENT_API_URL and AGENT_TOKEN (or AGENT_AUTH=sigv4 with AWS_REGION 
 agent login has stored, when AGENT_API_URL is not set; HTTPS_PROXY and NO_PROXY, for calls and bytes;
 AGENT_SOURCE_HOSTS, AGENT_INSECURE_SOURCES and AGENT_CONNECTIONS for those that move bytes; run reads all of AGENT_*,
 and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_TRACES_SAMPLER_ARG.`,
-		Version:       Version(),
+		Version:       build.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
@@ -237,7 +216,7 @@ func (a *app) session(ctx context.Context) (config.Config, *client.API, error) {
 	return c, api, err
 }
 
-func userAgent() string { return "scalable-backend-agent/" + Version() }
+func userAgent() string { return "scalable-backend-agent/" + build.Version() }
 
 func hosts(c config.Config) download.HostPolicy {
 	return download.HostPolicy{Allow: c.SourceHosts, Insecure: c.InsecureSources}

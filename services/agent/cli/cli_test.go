@@ -20,6 +20,7 @@ import (
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/fakeapi"
 	"scalable-backend/services/api"
+	"scalable-backend/services/internal/build"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -253,7 +254,8 @@ func TestHelpVersionCompletion(t *testing.T) {
 		require.Contains(t, help, c)
 	}
 	require.Equal(t, help, b.ok())
-	require.Regexp(t, `^agent \S+\n$`, b.ok("version"))
+	require.Equal(t, "agent "+build.Version()+"\n", b.ok("version"))
+	require.Equal(t, "agent "+build.Version()+"\n", b.ok("--version"))
 	require.Contains(t, b.ok("completion", "bash"), "bash completion")
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
+	"scalable-backend/services/internal/build"
 )
 
 // Completion asks the API for the newest files and jobs; without settings, or without an answer, it offers none.
@@ -84,7 +85,7 @@ func manCommand() *cobra.Command {
 			}
 			c.Root().DisableAutoGenTag = true // the same text gives the same page
 			date := time.Unix(0, 0)
-			return doc.GenManTree(c.Root(), &doc.GenManHeader{Section: "1", Date: &date, Source: "agent " + Version()}, args[0])
+			return doc.GenManTree(c.Root(), &doc.GenManHeader{Section: "1", Date: &date, Source: "agent " + build.Version()}, args[0])
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/text"
 	"scalable-backend/services/agent/runner"
+	"scalable-backend/services/internal/build"
 	"scalable-backend/services/internal/tracing"
 )
 
@@ -42,7 +43,7 @@ func (a *app) run(ctx context.Context) error {
 		log = log.With("stack", c.Stack)
 	}
 	tracer, stopTraces := tracing.Start(tracing.Options{
-		Service: "agent", Version: Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: log,
+		Service: "agent", Version: build.Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: log,
 	})
 	defer func() {
 		if err := stopTraces(context.WithoutCancel(ctx)); err != nil {
@@ -70,7 +71,7 @@ func newRunner(
 		UserAgent: userAgent(), Log: log,
 	})
 	r, err := runner.New(runner.Options{
-		API: api, Engine: engine, Dir: c.OutputDir, Log: log, Name: name, Version: Version(), HealthFile: c.HealthFile, Tracer: tracer,
+		API: api, Engine: engine, Dir: c.OutputDir, Log: log, Name: name, Version: build.Version(), HealthFile: c.HealthFile, Tracer: tracer,
 		MaxLeases: c.MaxLeases, StopTimeout: c.StopTimeout, Retain: c.Retain,
 	})
 	return r, func() { engine.Close(); api.Close() }, err
@@ -96,7 +97,7 @@ func (a *app) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			p := a.printer()
 			defer p.close()
-			p.result(map[string]string{"version": Version()}, "agent %s", Version())
+			p.result(map[string]string{"version": build.Version()}, "agent %s", build.Version())
 			return nil
 		},
 	}

@@ -23,6 +23,7 @@ import (
 	"scalable-backend/services/backend/metrics"
 	"scalable-backend/services/backend/objectstore"
 	"scalable-backend/services/backend/postgres"
+	"scalable-backend/services/internal/build"
 	"scalable-backend/services/internal/tracing"
 )
 
@@ -41,7 +42,7 @@ func Run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	case flags.NArg() > 0:
 		return fmt.Errorf("no arguments are known, got %q", flags.Args())
 	case *showVersion:
-		_, err := fmt.Fprintln(stdout, Version())
+		_, err := fmt.Fprintln(stdout, build.Version())
 		return err
 	}
 	variables := map[string]string{}
@@ -56,9 +57,9 @@ func Run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	out := &lines{w: stdout}
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: c.LogLevel})).With("service", "backend", "stack", c.Stack)
 	s := &server{config: c, log: logger, emitter: metrics.NewEmitter(out, c.MetricsNamespace, c.Stack), requests: &metrics.RequestMetrics{}}
-	logger.Info("starting", "version", Version())
+	logger.Info("starting", "version", build.Version())
 	tracer, stopTraces := tracing.Start(tracing.Options{
-		Service: "backend", Version: Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: logger,
+		Service: "backend", Version: build.Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: logger,
 	})
 	s.tracer = tracer
 	defer func() {
@@ -119,7 +120,7 @@ func (s *server) makeAPI(token string) (err error) {
 	s.api, err = httpapi.New(httpapi.Config{
 		// All backends of a deployment know the admin token, so its hash-derived keys are theirs in common.
 		Service: s.service, Secret: []byte(token), Stage: s.config.Stage, RateLimit: s.config.RateLimit,
-		Version: Version(), Observe: s.requests.Observe, Tracer: s.tracer, Logger: s.log,
+		Version: build.Version(), Observe: s.requests.Observe, Tracer: s.tracer, Logger: s.log,
 	})
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"scalable-backend/services/backend/server"
+	"scalable-backend/services/internal/build"
 	"scalable-backend/services/internal/conform"
 	"scalable-backend/services/internal/testenv"
 )
@@ -212,7 +213,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, server.Run(t.Context(), []string{"-version"}, nil, &out))
-	require.NotEmpty(t, strings.TrimSpace(out.String()))
+	require.Equal(t, build.Version()+"\n", out.String())
 	require.Error(t, server.Run(t.Context(), []string{"serve"}, nil, io.Discard))
 	require.ErrorContains(t, server.Run(t.Context(), nil, []string{"BACKEND_TYPO=1"}, io.Discard), "BACKEND_TYPO: no such setting")
 	taken := start(t, environ(t, nil))

@@ -94,7 +94,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = proc.await(ctx, 30*time.Second, func(ctx context.Context) error {
+	err = proc.Await(ctx, 30*time.Second, func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, p.URL("postgres"))
 		if err != nil {
 			return err

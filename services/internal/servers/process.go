@@ -70,8 +70,8 @@ func (p *Process) Stop(sig syscall.Signal, patience time.Duration) {
 	}
 }
 
-// await polls ready until it returns nil, the child ends, or the time is up.
-func (p *Process) await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
+// Await polls ready until it returns nil, the child ends, or the time is up.
+func (p *Process) Await(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last error

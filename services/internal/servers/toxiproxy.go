@@ -33,7 +33,7 @@ func StartToxiproxy(ctx context.Context) (*Toxiproxy, error) {
 			return err
 		}
 		t.api, t.process = "http://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), proc
-		err = proc.await(ctx, 30*time.Second, func(ctx context.Context) error {
+		err = proc.Await(ctx, 30*time.Second, func(ctx context.Context) error {
 			return t.call(ctx, http.MethodGet, "/version", nil, nil)
 		})
 		if err != nil {

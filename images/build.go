@@ -1,0 +1,61 @@
+package images
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// rdsBundles are the certificate authorities of Amazon RDS. GovCloud and China have roots of their own, which the others'
+// bundle does not hold (Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance", of each partition).
+var rdsBundles = map[string]string{
+	"aws":        "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
+	"aws-us-gov": "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem",
+	"aws-cn":     "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem",
+}
+
+var validChecksum = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// buildArgs are the arguments of a service's Dockerfile. awsx makes them a part of the image's name, so none may change from
+// commit to commit: what differs between two commits is worked out inside the build.
+func (a *Args) buildArgs(service string) map[string]string {
+	args := map[string]string{
+		// BuildKit's: the image says that it was made in 1970, so that two builds of the same source have the same digest.
+		"SOURCE_DATE_EPOCH": "0",
+	}
+	if service == Backend {
+		args["RDS_CA_URL"] = rdsBundles[a.Stack.Partition]
+		if a.RDSBundleChecksum != "" {
+			args["RDS_CA_CHECKSUM"] = a.RDSBundleChecksum
+		}
+	}
+	return args
+}
+
+// CheckChecksum reports why a text is no checksum of a file, as BuildKit takes one.
+func CheckChecksum(checksum string) error {
+	if !validChecksum.MatchString(checksum) {
+		return fmt.Errorf("want sha256:<64 hex digits>, got %q", checksum)
+	}
+	return nil
+}
+
+func (a *Args) validateBuild() error {
+	if a.RDSBundleChecksum != "" {
+		if err := CheckChecksum(a.RDSBundleChecksum); err != nil {
+			return fmt.Errorf("images.Args.RDSBundleChecksum: %w", err)
+		}
+	}
+	if _, ok := rdsBundles[a.Stack.Partition]; !ok {
+		return fmt.Errorf("images.Args.Stack.Partition: want aws, aws-us-gov or aws-cn, got %q", a.Stack.Partition)
+	}
+	// Absolute paths would put this machine's folders into the image's name, and ".." would leave the project.
+	if strings.HasPrefix(a.Context, "/") || slices.Contains(strings.Split(a.Context, "/"), "..") {
+		return fmt.Errorf("images.Args.Context: want a path inside the project, got %q", a.Context)
+	}
+	return nil
+}
+
+func (a *Args) context() string { return cmp.Or(a.Context, "./services") }

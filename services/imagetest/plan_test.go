@@ -1,0 +1,135 @@
+//go:build images
+
+package imagetest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// planned is what the program plans for the images: how they are built, and how they are run.
+type planned struct {
+	args    map[string]map[string]string // build arguments of the backend and the agent
+	backend plannedBackend
+	agent   plannedAgent
+}
+
+// plannedBackend is the `docker run` of the instances' user data.
+type plannedBackend struct {
+	environment map[string]string
+	flags       map[string][]string // "--read-only": [""], "--tmpfs": ["/tmp:..."]
+}
+
+// plannedAgent is the container definition of the task.
+type plannedAgent struct {
+	memory      int64 // bytes: the task's
+	environment map[string]string
+
+	EntryPoint             []string
+	Command                []string
+	User                   string
+	ReadonlyRootFilesystem bool
+	Environment            []struct{ Name, Value string }
+	MountPoints            []struct{ ContainerPath string }
+	LinuxParameters        struct {
+		Capabilities struct{ Add, Drop []string }
+	}
+	Ulimits     []struct{ SoftLimit, HardLimit uint64 }
+	HealthCheck struct{ Command []string }
+}
+
+// readPlan reads what `go run ./cmd/plan -json` prints.
+func readPlan(path string) (*planned, error) {
+	if path == "" {
+		return nil, errors.New("IMAGES_PLAN: want the file that `go run ./cmd/plan -stack dev -json` printed, as make test-images sets it")
+	}
+	var graph struct {
+		Resources []struct {
+			Type, Name string
+			Inputs     struct {
+				Args                 map[string]string
+				UserData             string
+				ContainerDefinitions string
+				Memory               string
+			}
+		}
+	}
+	if err := readJSON(path, &graph); err != nil {
+		return nil, err
+	}
+	p := &planned{args: map[string]map[string]string{}}
+	for _, r := range graph.Resources {
+		var err error
+		switch r.Type {
+		case "awsx:ecr:Image":
+			p.args[strings.TrimPrefix(r.Name, "images-")] = r.Inputs.Args
+		case "aws:ec2/launchTemplate:LaunchTemplate":
+			p.backend, err = readUserData(r.Inputs.UserData)
+		case "aws:ecs/taskDefinition:TaskDefinition":
+			p.agent, err = readTask(r.Inputs.ContainerDefinitions, r.Inputs.Memory)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s %s of %s: %w", r.Type, r.Name, path, err)
+		}
+	}
+	if len(p.args) != 2 || len(p.backend.environment) == 0 || len(p.agent.environment) == 0 {
+		return nil, fmt.Errorf("%s: want two images, an instance and a task, got %d images, %d and %d variables",
+			path, len(p.args), len(p.backend.environment), len(p.agent.environment))
+	}
+	return p, nil
+}
+
+var (
+	environmentFile = regexp.MustCompile(`(?s)cat > /etc/backend/environment <<'END'\n(.*?)\nEND\n`)
+	dockerRun       = regexp.MustCompile(`(?s)\nExecStart=/usr/bin/docker run (.*?)\nExecStop=`)
+)
+
+func readUserData(encoded string) (plannedBackend, error) {
+	p := plannedBackend{environment: map[string]string{}, flags: map[string][]string{}}
+	script, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return p, err
+	}
+	environment, run := environmentFile.FindSubmatch(script), dockerRun.FindSubmatch(script)
+	if environment == nil || run == nil {
+		return p, errors.New("want an environment file and a docker run in the user data")
+	}
+	for line := range strings.SplitSeq(string(environment[1]), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		p.environment[key] = value
+	}
+	words := strings.Fields(strings.ReplaceAll(string(run[1]), "\\\n", " "))
+	for i, word := range words {
+		if !strings.HasPrefix(word, "--") {
+			continue
+		}
+		value := ""
+		if next := i + 1; next < len(words)-1 && !strings.HasPrefix(words[next], "--") { // the last word is the image
+			value = words[next]
+		}
+		p.flags[word] = append(p.flags[word], value)
+	}
+	return p, nil
+}
+
+func readTask(definitions, memory string) (plannedAgent, error) {
+	var containers []plannedAgent
+	if err := json.Unmarshal([]byte(definitions), &containers); err != nil {
+		return plannedAgent{}, err
+	}
+	if len(containers) != 1 {
+		return plannedAgent{}, fmt.Errorf("want one container, got %d", len(containers))
+	}
+	p := containers[0]
+	mib, err := strconv.ParseInt(memory, 10, 64)
+	p.memory, p.environment = mib<<20, map[string]string{}
+	for _, variable := range p.Environment {
+		p.environment[variable.Name] = variable.Value
+	}
+	return p, err
+}
