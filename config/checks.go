@@ -22,6 +22,7 @@ func check(c *Config, r *report) {
 	checkOrder(r, [3]string{"compute.minSize", "compute.desiredCapacity", "compute.maxSize"}, [3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
 	checkTaskSize(f, r)
+	checkCapacity(c, r)
 
 	db := &c.Database
 	// RDS refuses a ceiling that is less than 10 % above the size that the storage has.

@@ -41,3 +41,8 @@ func MemoryGiB(class string) (int, error) {
 	}
 	return 0, fmt.Errorf("instance class %q: unknown size %q", class, size)
 }
+
+// MaxConnections is how many connections PostgreSQL takes on an instance with so much memory: one for each 9,531,392 bytes, at
+// most 5,000 (Amazon RDS User Guide, "Maximum number of database connections"). Small classes take some fewer, as a part of their
+// memory is not counted.
+func MaxConnections(memoryGiB int) int { return min(memoryGiB<<30/9531392, 5000) }

@@ -36,6 +36,11 @@ func Program(ctx *pulumi.Context) error {
 	if err := refusePlaceholders(ctx, cfg); err != nil {
 		return err
 	}
+	for _, warning := range cfg.Warnings() {
+		if err := ctx.Log.Warn(warning, nil); err != nil {
+			return err
+		}
+	}
 	return deploy(ctx, cfg)
 }
 

@@ -16,6 +16,8 @@ const (
 	CallerHeader = "X-Gateway-Caller"
 	// DefaultStage is the default of Config.Stage.
 	DefaultStage = "live"
+	// DefaultDatabaseMaxConns is the default of Config.DatabaseMaxConns.
+	DefaultDatabaseMaxConns = 20
 	// DefaultDatabaseCAFile is the default of Config.DatabaseCAFile; the image has the file there.
 	DefaultDatabaseCAFile = "/etc/ssl/rds/global-bundle.pem"
 )
