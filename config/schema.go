@@ -43,13 +43,13 @@ var (
 func schema(c *Config) []*setting {
 	n, db, co, f, a, m, g := &c.Network, &c.Database, &c.Compute, &c.Fargate, &c.API, &c.Monitoring, &c.Governance
 	return []*setting{
-		text("network.cidr", &n.CIDR, "10.20.0.0/16", "a private IPv4 range from /16 to /23", network.ValidateCIDR),
+		text("network.cidr", &n.CIDR, "10.20.0.0/16", "172.20.0.0/18", "a private IPv4 range from /16 to /23", network.ValidateCIDR),
 		integer("network.azCount", &n.AZCount, 2, 2, 4),
 		choice("network.nat", &n.NAT, "single", "instance", "single", "one-per-az"),
 		list("network.interfaceEndpoints", &n.InterfaceEndpoints, "a list of "+strings.Join(endpointServices, ", "), "secretsmanager", validEndpoint),
 		boolean("network.flowLogs", &n.FlowLogs, true),
 
-		text("database.instanceClass", &db.InstanceClass, "db.t4g.micro", "an instance class of RDS for PostgreSQL", validClass),
+		text("database.instanceClass", &db.InstanceClass, "db.t4g.micro", "db.m7g.large", "an instance class of RDS for PostgreSQL", validClass),
 		choice("database.engineVersion", &db.EngineVersion, "17", "14", "15", "16", "17", "18"),
 		boolean("database.multiAz", &db.MultiAZ, false),
 		integer("database.allocatedStorage", &db.AllocatedStorage, 20, 20, 65536),
@@ -59,7 +59,7 @@ func schema(c *Config) []*setting {
 		integer("database.replicas", &db.Replicas, 0, 0, database.MaxReplicas),
 		integer("database.passwordVersion", &db.PasswordVersion, 1, 1, 1_000_000),
 
-		text("compute.instanceType", &co.InstanceType, "t4g.small", "an EC2 instance type that runs Linux", validInstanceType),
+		text("compute.instanceType", &co.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that runs Linux", validInstanceType),
 		integer("compute.minSize", &co.MinSize, 1, 1, 500),
 		integer("compute.desiredCapacity", &co.DesiredCapacity, 1, 1, 500),
 		integer("compute.maxSize", &co.MaxSize, 3, 1, 500),
