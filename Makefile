@@ -58,10 +58,10 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
-	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage)' -update
+	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
-	@git diff --stat -- testdata docs
+	@git diff --stat -- testdata docs internal/proof/testdata
 
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)

@@ -15,7 +15,7 @@ type Compute struct {
 
 func (c *Compute) settings() []*setting {
 	return []*setting{
-		text("compute.instanceType", &c.InstanceType, "t4g.small", "an EC2 instance type that runs Linux", validInstanceType).
+		text("compute.instanceType", &c.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that runs Linux", validInstanceType).
 			means("The backend's instances. Images are built for its architecture, for the agents too."),
 		integer("compute.minSize", &c.MinSize, 1, 1, 500).
 			means("Fewest instances. At least 2 in production, so that a zone may fail."),

@@ -15,7 +15,7 @@ type Database struct {
 
 func (d *Database) settings() []*setting {
 	return []*setting{
-		text("database.instanceClass", &d.InstanceClass, "db.t4g.micro", "an instance class of RDS for PostgreSQL", validClass).
+		text("database.instanceClass", &d.InstanceClass, "db.t4g.micro", "db.m7g.large", "an instance class of RDS for PostgreSQL", validClass).
 			means("Size of the database. A change restarts it, at once in a stack that can be thrown away, else in the maintenance " +
 				"window; until then each preview shows it again."),
 		choice("database.engineVersion", &d.EngineVersion, "17", "14", "15", "16", "17", "18").

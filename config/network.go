@@ -17,7 +17,7 @@ type Network struct {
 
 func (n *Network) settings() []*setting {
 	return []*setting{
-		text("network.cidr", &n.CIDR, "10.20.0.0/16", "a private IPv4 range from /16 to /23", network.ValidateCIDR).
+		text("network.cidr", &n.CIDR, "10.20.0.0/16", "172.20.0.0/18", "a private IPv4 range from /16 to /23", network.ValidateCIDR).
 			means("The VPC's address range. It is divided for four zones from the beginning, so `azCount` can grow later. Choose it " +
 				"before the first update: see [below](#what-stays)."),
 		integer("network.azCount", &n.AZCount, 2, 2, 4).

@@ -20,6 +20,8 @@ type setting struct {
 	meaning string // for docs/configuration.md
 	example string // a value that it takes, for commands
 	element string // the place of an element in it, for commands: "[0]" of a list; "" of a single value
+	kind    Kind
+	values  []any // values that it takes, at least two, the default among them
 	// decode checks a JSON value and stores it. What it finds wrong it returns by its place in the value: "" for the whole,
 	// "[2]" for the third of a list, `["team"]` for a name of a map.
 	decode func(raw any) []fault
@@ -53,6 +55,16 @@ func tiers(settings []*setting) []string {
 	return names
 }
 
+// distinct drops what is there twice and keeps the order.
+func distinct[T comparable](values ...T) (out []any) {
+	for i, v := range values {
+		if !slices.Contains(values[:i], v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 var exactInteger = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
 // readInteger takes a JSON integer, or text that is exactly one: the CLI stores text where a value was once a secret or came
@@ -74,7 +86,8 @@ func readInteger(raw any) (n int, isInteger, inRange bool) {
 
 func integer(key string, target *int, def, low, high int) *setting {
 	*target = def
-	s := &setting{key: key, allowed: fmt.Sprintf("an integer from %d to %d", low, high), example: strconv.Itoa(def)}
+	s := &setting{key: key, kind: Integer, allowed: fmt.Sprintf("an integer from %d to %d", low, high), example: strconv.Itoa(def)}
+	s.values = distinct(def, max(low, def-1), min(def+1, high), low, high)
 	s.show = func() string { return strconv.Itoa(*target) }
 	s.decode = func(raw any) []fault {
 		n, ok, inRange := readInteger(raw)
@@ -96,7 +109,8 @@ func integerOf(key string, target *int, def int, options ...int) *setting {
 	for _, n := range options {
 		names = append(names, strconv.Itoa(n))
 	}
-	s := &setting{key: key, allowed: "one of " + strings.Join(names, ", "), example: strconv.Itoa(def)}
+	s := &setting{key: key, kind: Integer, allowed: "one of " + strings.Join(names, ", "), example: strconv.Itoa(def)}
+	s.values = distinct(append([]int{def}, options...)...)
 	s.show = func() string { return strconv.Itoa(*target) }
 	s.decode = func(raw any) []fault {
 		n, ok, _ := readInteger(raw)
@@ -111,7 +125,7 @@ func integerOf(key string, target *int, def int, options ...int) *setting {
 
 func boolean(key string, target *bool, def bool) *setting {
 	*target = def
-	s := &setting{key: key, allowed: "true or false", example: strconv.FormatBool(def)}
+	s := &setting{key: key, kind: Boolean, allowed: "true or false", example: strconv.FormatBool(def), values: []any{def, !def}}
 	s.show = func() string { return strconv.FormatBool(*target) }
 	s.decode = func(raw any) []fault {
 		switch raw {
@@ -130,7 +144,8 @@ func boolean(key string, target *bool, def bool) *setting {
 // choice also takes a number that reads like an option: `--path` stores a version as one.
 func choice(key string, target *string, def string, options ...string) *setting {
 	*target = def
-	s := &setting{key: key, allowed: "one of " + strings.Join(options, ", "), example: def}
+	s := &setting{key: key, kind: Text, allowed: "one of " + strings.Join(options, ", "), example: def}
+	s.values = distinct(append([]string{def}, options...)...)
 	s.show = func() string { return *target }
 	s.decode = func(raw any) []fault {
 		value, isText := raw.(string)
@@ -146,9 +161,10 @@ func choice(key string, target *string, def string, options ...string) *setting 
 	return s
 }
 
-func text(key string, target *string, def, allowed string, valid func(string) error) *setting {
+// text takes what valid accepts. other is a second value that it accepts, for tests.
+func text(key string, target *string, def, other, allowed string, valid func(string) error) *setting {
 	*target = def
-	s := &setting{key: key, allowed: allowed, example: def}
+	s := &setting{key: key, kind: Text, allowed: allowed, example: def, values: []any{def, other}}
 	s.show = func() string { return *target }
 	s.decode = func(raw any) []fault {
 		value, ok := raw.(string)
@@ -166,7 +182,7 @@ func text(key string, target *string, def, allowed string, valid func(string) er
 
 // optional is text that may be empty.
 func optional(key string, target *string, allowed, example string, valid func(string) error) *setting {
-	s := text(key, target, "", allowed+`, or ""`, func(value string) error {
+	s := text(key, target, "", example, allowed+`, or ""`, func(value string) error {
 		if value == "" {
 			return nil
 		}
@@ -180,7 +196,7 @@ func optional(key string, target *string, allowed, example string, valid func(st
 const maxList = 50
 
 func list(key string, target *[]string, allowed, example string, valid func(string) error) *setting {
-	s := &setting{key: key, allowed: allowed, example: example, element: "[0]"}
+	s := &setting{key: key, kind: List, allowed: allowed, example: example, element: "[0]", values: []any{[]string{}, []string{example}}}
 	s.show = func() string { return "[" + strings.Join(*target, ", ") + "]" }
 	s.decode = func(raw any) []fault {
 		elements, ok := raw.([]any)

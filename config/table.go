@@ -14,7 +14,8 @@ const maxTable = 40
 
 // table is a map of names to texts. Numbers and booleans are taken as they are written: `--path` stores such values as them.
 func table(key string, target *map[string]string, allowed, exampleName, example string, valid func(name, value string) error) *setting {
-	s := &setting{key: key, allowed: allowed, example: example, element: fmt.Sprintf("[%q]", exampleName)}
+	s := &setting{key: key, kind: Map, allowed: allowed, example: example, element: fmt.Sprintf("[%q]", exampleName)}
+	s.values = []any{map[string]string{}, map[string]string{exampleName: example}}
 	s.show = func() string {
 		var pairs []string
 		for _, name := range slices.Sorted(maps.Keys(*target)) {

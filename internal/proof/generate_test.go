@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
+	"scalable-backend/config"
 	imagestier "scalable-backend/images"
 )
 
@@ -58,8 +56,8 @@ func generate(seed uint64, n int) configuration {
 	if c.production {
 		c.stack = pick(d, "prod", "production", "eu-prod", "prod-2")
 	}
-	config := d.config(c, option)
-	data, err := yaml.Marshal(map[string]any{"config": config})
+	values := d.config(c, option)
+	data, err := yaml.Marshal(map[string]any{"config": values})
 	if err != nil {
 		panic(err)
 	}
@@ -81,7 +79,7 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 	if c.production || option() {
 		certificate = fmt.Sprintf("arn:%s:acm:%s:%s:certificate/%08x-0000-4000-8000-%012x", partition, region, account, d.Uint32(), d.Uint32())
 	}
-	config := map[string]any{
+	values := map[string]any{
 		"aws:region": region, "aws:allowedAccountIds": []string{account},
 		"network": d.network(c, option), "database": d.database(c, option), "compute": d.compute(c, option, certificate),
 		"fargate": d.fargate(option), "monitoring": d.monitoring(c, option),
@@ -97,14 +95,14 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 				imagestier.RepositoryName("scalable-backend", c.stack, service), d.Uint64())
 		}
 	}
-	config["images"] = images
+	values["images"] = images
 	if option() {
-		config["stack"] = map[string]any{
+		values["stack"] = map[string]any{
 			"permissionsBoundaryArn": "arn:" + partition + ":iam::" + account + ":policy/boundary",
 			"tags":                   map[string]string{"cost-center": "4711", "owner": "platform"},
 		}
 	}
-	return config
+	return values
 }
 
 func (d draw) network(c configuration, option func() bool) map[string]any {
@@ -197,31 +195,25 @@ func (d draw) monitoring(c configuration, option func() bool) map[string]any {
 	}
 }
 
-var documentedKey = regexp.MustCompile("(?m)^\\| `([a-z]+)\\.([a-zA-Z]+)` \\|")
-
 // The generator knows every key that there is, and gives each more than one value.
 func TestGeneratedConfigurationsUseEveryKey(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join(root, "docs/configuration.md"))
-	require.NoError(t, err)
-	keys := documentedKey.FindAllStringSubmatch(string(page), -1)
-	require.Greater(t, len(keys), 40)
 	seen := map[string]map[string]bool{}
 	for n := range 100 {
 		var file struct{ Config map[string]any }
 		require.NoError(t, yaml.Unmarshal([]byte(generate(1, n).text), &file))
-		for _, key := range keys {
-			tier, ok := file.Config[key[1]].(map[string]any)
-			require.True(t, ok, "nothing for %s", key[1])
-			name := key[1] + "." + key[2]
-			if seen[name] == nil {
-				seen[name] = map[string]bool{}
+		for _, key := range config.Keys() {
+			object, name, _ := strings.Cut(key.Name, ".")
+			tier, ok := file.Config[object].(map[string]any)
+			require.True(t, ok, "nothing for %s", object)
+			if seen[key.Name] == nil {
+				seen[key.Name] = map[string]bool{}
 			}
-			seen[name][fmt.Sprint(tier[key[2]])] = true
+			seen[key.Name][fmt.Sprint(tier[name])] = true
 		}
 	}
-	for _, key := range keys {
-		require.Greater(t, len(seen[key[1]+"."+key[2]]), 1, "%s never changes", key[0])
+	for _, key := range config.Keys() {
+		require.Greater(t, len(seen[key.Name]), 1, "generate never changes %s: give it values in generate_test.go", key.Name)
 	}
 	require.Equal(t, generate(7, 3), generate(7, 3), "a seed makes the same again")
 	require.NotEqual(t, generate(7, 3), generate(8, 3))

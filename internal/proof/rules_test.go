@@ -136,11 +136,5 @@ func TestSecurityPage(t *testing.T) {
 	require.NoError(t, err)
 	want := rules.Page(planned(t, rules.Dev), planned(t, rules.Prod), waivers)
 	require.NotContains(t, want, "**open**")
-	file := filepath.Join(root, "docs/security.md")
-	if *updateFiles {
-		require.NoError(t, os.WriteFile(file, []byte(want), 0o644)) //nolint:gosec // a page for everyone
-	}
-	have, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, want, string(have), "docs/security.md is out of date: run make golden")
+	requireFile(t, filepath.Join(root, "docs/security.md"), want)
 }
