@@ -239,7 +239,6 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 	container, c := agentContainer(t, g), agentSettings(t, g)
 	file := dockerfile(t, g, "images-agent")
 	require.Equal(t, container.User, instruction(t, file, "USER"))
-	require.Contains(t, file, "--chown="+container.User+" /volumes/ /")
 	require.Equal(t, fmt.Sprintf("[%q]", container.EntryPoint[0]), instruction(t, file, "ENTRYPOINT"))
 	var volumes, mounted []string
 	require.NoError(t, json.Unmarshal([]byte(instruction(t, file, "VOLUME")), &volumes))
@@ -248,6 +247,10 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 		mounted = append(mounted, m.ContainerPath)
 	}
 	require.ElementsMatch(t, volumes, mounted, "a mounted path that the image does not own belongs to root")
+	user, group, _ := strings.Cut(container.User, ":")
+	for _, volume := range volumes {
+		require.Regexp(t, `install -d -o `+user+` -g `+group+` -m [0-7]+ /rootfs`+volume+` `, file)
+	}
 	require.True(t, container.ReadonlyRoot)
 	for _, written := range []string{c.DataDir, c.OutputDir, path.Dir(c.HealthFile)} {
 		require.True(t, slices.ContainsFunc(mounted, func(m string) bool { return written == m || strings.HasPrefix(written, m+"/") }), "%s is on no volume", written)
@@ -269,7 +272,7 @@ func TestImagesFitTheirContainers(t *testing.T) {
 		script, c := userData(t, g), backendSettings(t, g)
 		file := dockerfile(t, g, "images-backend")
 		require.Equal(t, instruction(t, file, "USER"), between(t, script, "--user ", " "))
-		require.Contains(t, file, " "+c.DatabaseCAFile+"\n", "the certificates that the backend checks its database against")
+		require.Contains(t, file, path.Base(c.DatabaseCAFile)+" /rootfs"+path.Dir(c.DatabaseCAFile)+"/ ", "the certificates that the backend checks its database against")
 		require.Equal(t, strings.TrimPrefix(c.PublicAddr, ":")+" "+strings.TrimPrefix(c.GatewayAddr, ":"), instruction(t, file, "EXPOSE"))
 		platform := "linux/" + strings.ToLower(input(t, only(t, g, "aws:ecs/taskDefinition:TaskDefinition"), "runtimePlatform", "cpuArchitecture").(string))
 		for _, image := range g.OfType("awsx:ecr:Image") {
