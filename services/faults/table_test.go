@@ -54,6 +54,7 @@ var table = []group{
 		{"destination exists, wrong file", []string{dl + "TestFetchExistingDestination"}},
 		{"path traversal", []string{dl + "TestFetchDestination", rn + "TestRunFailuresAreReported"}},
 	}},
+	commands,
 	{"Lease", []fault{
 		{"agent paused past its lease, then awake", []string{proc + "TestAgentPausedPastItsLeaseIsFenced", dl + "TestFetchFencedBeforePublishing", rn + "TestLeaseDeadline", hapi + "TestExpiredLease"}},
 		{"two agents on one job", []string{proc + "TestTwoAgentsOnOneJobAndOneVolume", dl + "TestTwoAtOnce", pg + "TestManyClaimersGetEachJobOnce", pg + "TestOfConcurrentOutcomesOneIsTaken"}},
