@@ -3,7 +3,8 @@ package faults
 // commands are what goes wrong around the agent's output directory and the commands that people run.
 var commands = group{"Files and commands of people", []fault{
 	{"foreign files in the output directory", []string{
-		rn + "TestRetentionRemovesOnlyWhatAgentsPublished", rn + "TestDiskPressureTakesThePublishedFilesOnly", rn + "TestForeignFilesAreReportedAtStart",
+		rn + "TestRetentionRemovesOnlyWhatAgentsPublished", rn + "TestDiskPressureTakesThePublishedFilesOnly",
+		rn + "TestForeignFilesAreReportedAtStart",
 	}},
 	{"mount point below the output directory", []string{proc + "TestFetchBelowAMountPoint"}},
 	{"link or file in the way of a destination", []string{dl + "TestDestinationsThatCannotTakeAFile"}},
