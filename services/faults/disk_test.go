@@ -76,3 +76,32 @@ func TestAgentOnAFullDiskLeasesNothing(t *testing.T) {
 	_, err := os.Lstat(filepath.Join("/proc", fmt.Sprint(full.cmd.Process.Pid), "root", dir, "files", "f"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+// A file system is mounted below the output directory: a file cannot be published there by a rename. That is said before a byte is
+// fetched, also where both are mounts of one disk.
+func TestFetchBelowAMountPoint(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.backend(nil)
+	o := s.upload(1000)
+	for name, mount := range map[string]string{"another disk": "true", "the same disk": `umount "$0" && mount --bind "$0/.." "$0"`} {
+		t.Run(name, func(t *testing.T) {
+			out := t.TempDir()
+			dir := filepath.Join(out, "f")
+			require.NoError(t, os.Mkdir(dir, 0o755))
+			// The file's name is f: here it is a directory, and so the name of a file below it is chosen by a job.
+			job := s.submit(o, "f/below/"+filepath.Base(out))
+			command := mount + ` && exec "$1" run`
+			cmd := onSmallDisk(t, 4<<10, dir, command, binary(t, "agent"))
+			env := s.agentEnv(t.TempDir())
+			env["AGENT_OUTPUT_DIR"] = out
+			p := launch(t, "agent", cmd, env)
+			ended := p.await("lease ended", 1)
+			require.Equal(t, "failed", ended["outcome"])
+			require.Contains(t, ended["detail"], "the destination is on another file system than the output directory: f is a mount point")
+			require.Zero(t, ended["fetched"])
+			_, err := s.client().CancelJob(t.Context(), job.Id)
+			require.NoError(t, err)
+		})
+	}
+}

@@ -96,6 +96,7 @@ var table = []group{
 		{"destination exists, wrong file", []string{dl + "TestFetchExistingDestination"}},
 		{"path traversal", []string{dl + "TestFetchDestination", rn + "TestRunFailuresAreReported"}},
 	}},
+	commands,
 	{"Lease", []fault{
 		{
 			"agent paused past its lease, then awake",

@@ -308,6 +308,6 @@ func TestNameWithALineEnd(t *testing.T) {
 	b := setup(t)
 	code, _, errOut := b.run("upload", b.write("a\nb", nil))
 	require.Equal(t, ExitFailure, code)
-	require.Contains(t, errOut, `a\nb: not a valid path "a\nb": holds a control character or a backslash`)
+	require.Contains(t, errOut, `a\nb: not a valid path: "a\nb" holds the control character U+000A`)
 	require.Equal(t, 1, lines(errOut))
 }

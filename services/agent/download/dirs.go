@@ -90,7 +90,7 @@ func (t Task) explain(dir string, err error) error {
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			if _, followErr := t.Root.Stat(at); followErr != nil {
-				return fmt.Errorf("%w %q: %s is a symbolic link that leads out of the output directory, or nowhere", ErrUnsafe, t.Dest, at)
+				return fmt.Errorf("%w: %q: %s is a symbolic link that leads out of the output directory, or nowhere", ErrUnsafe, t.Dest, at)
 			}
 		}
 	}

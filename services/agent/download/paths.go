@@ -8,7 +8,8 @@ import (
 	"os"
 	"path"
 	"strings"
-	"unicode/utf8"
+
+	rule "scalable-backend/services/api/names"
 )
 
 // ErrUnsafe means that the name of a file, or its destination, is not a clean relative path.
@@ -16,31 +17,13 @@ var ErrUnsafe = errors.New("not a valid path")
 
 // PartialDir is where unfinished downloads and their journals lie, below the root of the published files: on the same file system,
 // so that a rename publishes a file, and hidden from programs that list the published files.
-const PartialDir = ".partial"
+const PartialDir = rule.PartialDir
 
-// CleanPath returns a destination as it came if it is a relative path that stays below its root, in the form of the API's
-// schema, and else ErrUnsafe. Symbolic links are os.Root's concern.
+// CleanPath returns a destination, or a file's name, as it came if the API's rule allows it, and else ErrUnsafe: a relative path that
+// stays below its root and shows as what it is. Symbolic links are os.Root's concern.
 func CleanPath(dest string) (string, error) {
-	bad := func(why string) (string, error) { return "", fmt.Errorf("%w %q: %s", ErrUnsafe, dest, why) }
-	if dest == "" || len(dest) > 1024 {
-		return bad("want 1 to 1024 bytes")
-	}
-	if !utf8.ValidString(dest) {
-		return bad("is not valid UTF-8")
-	}
-	if strings.ContainsFunc(dest, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
-		return bad("holds a control character or a backslash")
-	}
-	for segment := range strings.SplitSeq(dest, "/") {
-		switch {
-		case segment == "" || segment == "." || segment == "..":
-			return bad("holds an empty, . or .. segment")
-		case len(segment) > 255:
-			return bad("holds a segment of more than 255 bytes")
-		}
-	}
-	if dest == PartialDir || strings.HasPrefix(dest, PartialDir+"/") {
-		return bad("the agent keeps that directory for itself")
+	if err := rule.CheckPath(dest); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrUnsafe, err)
 	}
 	return dest, nil
 }

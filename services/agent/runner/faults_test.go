@@ -19,7 +19,6 @@ import (
 func TestClockJump(t *testing.T) {
 	t.Parallel()
 	s := fakeapi.New(t)
-	s.TTL = 900 * time.Millisecond
 	f := s.AddFile("x", body(4*part), part)
 	release, waiting := holdBucket(s)
 	defer release()

@@ -19,12 +19,12 @@ import (
 func TestRunHeartbeatsKeepLeases(t *testing.T) {
 	t.Parallel()
 	s := fakeapi.New(t)
-	s.TTL = 900 * time.Millisecond
+	s.TTL = 3 * time.Second // long enough for a busy machine
 	f := s.AddFile("x", body(3*part), part)
 	release, _ := holdBucket(s)
 	s.AddJob(f, "x")
 	b := start(t, s)
-	b.eventually(func() bool { s.Mu.Lock(); defer s.Mu.Unlock(); return len(s.Beats) >= 8 }, "heartbeats well beyond the TTL")
+	b.eventually(func() bool { s.Mu.Lock(); defer s.Mu.Unlock(); return len(s.Beats) >= 5 }, "heartbeats well beyond the TTL")
 	release()
 	b.states(map[api.JobState]int{api.JobStateSucceeded: 1})
 	require.Zero(t, s.Jobs[0].Failures)
