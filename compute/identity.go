@@ -90,10 +90,11 @@ func (t *tier) serviceStatements(adminToken pulumi.StringOutput) []policy.Statem
 			Resources: []pulumi.StringInput{pulumi.Sprintf("%s/*", t.args.BucketARN)},
 		},
 		{
-			// Nothing is listed, but without this an object that does not exist is a 403 in the place of a 404.
+			// Without s3:ListBucket an object that does not exist is a 403 in the place of a 404. The other two are for the
+			// comparison of the bucket with the catalogue, which removes what belongs to no file.
 			Sid:       "Bucket",
 			Effect:    policy.Allow,
-			Actions:   []string{"s3:ListBucket"},
+			Actions:   []string{"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"},
 			Resources: []pulumi.StringInput{t.args.BucketARN},
 		},
 		{

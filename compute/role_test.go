@@ -28,7 +28,7 @@ func TestRole(t *testing.T) {
 	require.Equal(t, []string{"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload",
 		"s3:ListMultipartUploadParts", "s3:DeleteObjectVersion"}, service["Objects"].Action)
 	require.Equal(t, []string{"arn:aws:s3:::data-bucket/*"}, service["Objects"].Resource)
-	require.Equal(t, []string{"s3:ListBucket"}, service["Bucket"].Action)
+	require.Equal(t, []string{"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, service["Bucket"].Action)
 	require.Equal(t, []string{"arn:aws:s3:::data-bucket"}, service["Bucket"].Resource)
 	require.Equal(t, []string{"secretsmanager:GetSecretValue"}, service["Secrets"].Action)
 	require.Equal(t, []string{databaseSecret, g.Outputs(t, component)["AdminTokenSecretARN"].(string)}, service["Secrets"].Resource)

@@ -88,6 +88,8 @@ var sdkNeeds = map[string]struct {
 	"s3.PutObject":               {actions: []string{"s3:PutObject"}, kms: []string{"kms:GenerateDataKey"}},
 	// Without s3:ListBucket an object that does not exist is a 403, which the backend would not understand.
 	"s3.HeadObject":                 {actions: []string{"s3:GetObject"}, bucket: "s3:ListBucket"},
+	"s3.ListObjectVersions":         {bucket: "s3:ListBucketVersions"},
+	"s3.ListMultipartUploads":       {bucket: "s3:ListBucketMultipartUploads"},
 	"s3.GetObject version":          {actions: []string{"s3:GetObjectVersion"}, kms: []string{"kms:Decrypt"}},
 	"s3.DeleteObject version":       {actions: []string{"s3:DeleteObjectVersion"}},
 	"secretsmanager.GetSecretValue": {actions: []string{"secretsmanager:GetSecretValue"}, kms: []string{"kms:Decrypt"}},

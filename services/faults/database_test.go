@@ -121,34 +121,6 @@ func (s *system) readUntil(stop <-chan struct{}, answers *[2]atomic.Int64) error
 	}
 }
 
-// The database stops answering without closing a connection: a black hole. Requests end with 503 within a bound, and the
-// backend is well again when the database is.
-func TestDatabaseIsCutOff(t *testing.T) {
-	t.Parallel()
-	s := newSystem(t)
-	db, through := s.proxy(s.database)
-	s.backend(map[string]string{"BACKEND_DATABASE_URL": through})
-	resp, err := s.get("/v1/stats")
-	require.NoError(t, err)
-	require.Equal(t, 200, resp.StatusCode)
-	require.NoError(t, db.Add(t.Context(), "timeout", "downstream", map[string]any{"timeout": 0}))
-	began := time.Now()
-	resp, err = s.get("/v1/stats")
-	require.NoError(t, err)
-	require.True(t, unavailable(resp), "%d", resp.StatusCode)
-	require.Less(t, time.Since(began), 45*time.Second, "28 s, which API Gateway waits for, and what a busy machine adds")
-	resp, err = s.get("/healthz")
-	require.NoError(t, err)
-	require.Equal(t, 200, resp.StatusCode)
-	require.NoError(t, db.Cut(t.Context()))
-	require.NoError(t, db.Remove(t.Context(), "timeout", "downstream"))
-	require.NoError(t, db.Mend(t.Context()))
-	require.Eventually(t, func() bool {
-		resp, err := s.get("/v1/stats")
-		return err == nil && resp.StatusCode == 200
-	}, patience, 50*time.Millisecond)
-}
-
 // All connections to the database wait for a lock. Whoever comes later waits for a bounded time and hears 503, and nothing
 // piles up.
 func TestPoolIsExhausted(t *testing.T) {
@@ -172,7 +144,7 @@ func TestPoolIsExhausted(t *testing.T) {
 		})
 	}
 	require.NoError(t, load.Wait())
-	require.Less(t, time.Since(began), 29*time.Second, "sooner than API Gateway gives up")
+	require.Less(t, time.Since(began), answerLimit)
 	_, err = conn.Exec(t.Context(), `ROLLBACK`)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {

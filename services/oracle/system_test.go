@@ -183,7 +183,8 @@ func (s *system) startBackend(ctx context.Context, b *backendSlot) error {
 		"BACKEND_PUBLIC_ADDR": b.public, "BACKEND_GATEWAY_ADDR": b.private, "BACKEND_STACK": "oracle", "BACKEND_STAGE": "live",
 		"BACKEND_BUCKET": "oracle", "BACKEND_S3_ENDPOINT": s.s3.Endpoint, "BACKEND_DATABASE_URL": s.postgres.URL("backend"),
 		"BACKEND_ADMIN_TOKEN": s.adminToken, "BACKEND_LEASE_TTL": leaseTTL.String(), "BACKEND_SWEEP_INTERVAL": "500ms",
-		"BACKEND_DRAIN_TIMEOUT": "2s", "BACKEND_RATE_LIMIT": "1000",
+		"BACKEND_BUCKET_SWEEP_INTERVAL": "1s",
+		"BACKEND_DRAIN_TIMEOUT":         "2s", "BACKEND_RATE_LIMIT": "1000",
 		"AWS_ACCESS_KEY_ID": s.s3.AccessKey, "AWS_SECRET_ACCESS_KEY": s.s3.SecretKey,
 	})
 	if err != nil {

@@ -43,6 +43,14 @@ type Config struct {
 	LeaseTTL time.Duration `env:"BACKEND_LEASE_TTL" envDefault:"60s"`
 	// SweepInterval is the time between looks for expired leases, 50ms to 1m.
 	SweepInterval time.Duration `env:"BACKEND_SWEEP_INTERVAL" envDefault:"5s"`
+	// RetainEnded is how long succeeded and cancelled jobs, their leases and events, and deleted files are kept, RetainDead how long
+	// dead jobs are, 1h to 87600h (ten years); 0 keeps them for ever. What the statistics count stays counted.
+	RetainEnded time.Duration `env:"BACKEND_RETAIN_ENDED" envDefault:"720h"`
+	RetainDead  time.Duration `env:"BACKEND_RETAIN_DEAD" envDefault:"2160h"`
+	// BucketSweepInterval is the time between two pages, of 1000 objects, of the comparison of the bucket with the catalogue, which
+	// deletes what belongs to no file, 1s to 24h; 0 means never. Set it to 0 before an older state of the database is restored:
+	// objects that are newer than that state would be taken for left over.
+	BucketSweepInterval time.Duration `env:"BACKEND_BUCKET_SWEEP_INTERVAL" envDefault:"1m"`
 	// URLTTL is how long presigned URLs live, 1s to 12h; less if the credentials that sign them end sooner.
 	URLTTL time.Duration `env:"BACKEND_URL_TTL" envDefault:"15m"`
 	// RateLimit is how many requests a caller may make per second, twice as many at once; 0 means no limit.

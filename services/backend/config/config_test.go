@@ -27,6 +27,7 @@ func TestDefaults(t *testing.T) {
 		PublicAddr: ":8080", GatewayAddr: ":8081", Stack: "dev", Stage: "live", Region: "eu-central-1", Bucket: "files",
 		DatabaseURL: "postgres:///backend?host=/run/pg", DatabaseCAFile: "/etc/ssl/rds/global-bundle.pem", DatabaseMaxConns: 20,
 		AdminToken: "0123456789abcdef", LeaseTTL: time.Minute, SweepInterval: 5 * time.Second, URLTTL: 15 * time.Minute,
+		RetainEnded: 720 * time.Hour, RetainDead: 2160 * time.Hour, BucketSweepInterval: time.Minute,
 		RateLimit: 200, DrainTimeout: 45 * time.Second, LogLevel: slog.LevelInfo, MetricsNamespace: "ScalableBackend",
 		TracesRatio: 0.05,
 	}, got)
@@ -76,6 +77,9 @@ func TestProblems(t *testing.T) {
 		"stage":           {"BACKEND_STAGE", "a/b", "BACKEND_STAGE: want letters"},
 		"metrics":         {"BACKEND_METRICS_NAMESPACE", "a b", "not a CloudWatch namespace"},
 		"drain too long":  {"BACKEND_DRAIN_TIMEOUT", "1h", "BACKEND_DRAIN_TIMEOUT: want 0s to 10m0s"},
+		"retention":       {"BACKEND_RETAIN_ENDED", "30m", "BACKEND_RETAIN_ENDED: want 1h0m0s to 87600h0m0s, got 30m0s"},
+		"dead":            {"BACKEND_RETAIN_DEAD", "-1h", "BACKEND_RETAIN_DEAD: want 1h0m0s"},
+		"bucket sweep":    {"BACKEND_BUCKET_SWEEP_INTERVAL", "25h", "BACKEND_BUCKET_SWEEP_INTERVAL: want 1s to 24h"},
 		"sweep too often": {"BACKEND_SWEEP_INTERVAL", "1ms", "BACKEND_SWEEP_INTERVAL"},
 		"traces, scheme": {
 			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

@@ -44,9 +44,19 @@ func (c *Config) validate(k *environ.Check) {
 	environ.Within(k, "BACKEND_RATE_LIMIT", c.RateLimit, 0, 1_000_000)
 	environ.Within(k, "BACKEND_LEASE_TTL", c.LeaseTTL, time.Second, time.Hour)
 	environ.Within(k, "BACKEND_SWEEP_INTERVAL", c.SweepInterval, 50*time.Millisecond, time.Minute)
+	optional(k, "BACKEND_RETAIN_ENDED", c.RetainEnded, time.Hour, 87600*time.Hour)
+	optional(k, "BACKEND_RETAIN_DEAD", c.RetainDead, time.Hour, 87600*time.Hour)
+	optional(k, "BACKEND_BUCKET_SWEEP_INTERVAL", c.BucketSweepInterval, time.Second, 24*time.Hour)
 	environ.Within(k, "BACKEND_URL_TTL", c.URLTTL, time.Second, 12*time.Hour)
 	environ.Within(k, "BACKEND_DRAIN_TIMEOUT", c.DrainTimeout, 0, MaxDrainTimeout)
 	environ.Traces(k, c.TracesEndpoint, c.TracesRatio)
+}
+
+// optional is Within for a duration that 0 turns off.
+func optional(k *environ.Check, key string, value, low, high time.Duration) {
+	if value != 0 {
+		environ.Within(k, key, value, low, high)
+	}
 }
 
 func address(k *environ.Check, key, value string) {
