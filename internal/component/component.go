@@ -49,8 +49,11 @@ func (b *Builder) Tags(suffix string) pulumi.StringMap { return b.Stack.Tags(b.t
 
 // Options are the options of a child: the component as its parent, and more.
 func (b *Builder) Options(more ...pulumi.ResourceOption) []pulumi.ResourceOption {
-	return append([]pulumi.ResourceOption{pulumi.Parent(b.parent)}, more...)
+	return append([]pulumi.ResourceOption{b.Parent()}, more...)
 }
+
+// Parent makes the component the parent. Calls that look something up take it by itself, children have it in their Options.
+func (b *Builder) Parent() pulumi.ResourceOrInvokeOption { return pulumi.Parent(b.parent) }
 
 // Protect keeps a child that cannot be made again from being deleted, except in a disposable stack.
 func (b *Builder) Protect() pulumi.ResourceOption { return pulumi.Protect(!b.Stack.Disposable) }
