@@ -45,6 +45,11 @@ func (c *Check) Between(field string, low, high, got int) {
 	c.That(low <= got && got <= high, field, fmt.Sprintf("%d..%d", low, high), got)
 }
 
+// Sizes reports numbers of instances or tasks unless 1 <= least <= desired <= most.
+func (c *Check) Sizes(fields string, least, desired, most int) {
+	c.That(1 <= least && least <= desired && desired <= most, fields, "1 <= min <= desired <= max", []int{least, desired, most})
+}
+
 // Named reports a text that is empty.
 func (c *Check) Named(field, got string) { c.That(got != "", field, "a name", got) }
 
