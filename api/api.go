@@ -1,5 +1,5 @@
-// Package api is the API Gateway tier: a REST API for agents and signed clients in front of the backend's private port,
-// and the pure projection of the OpenAPI document that it is built from.
+// Package api is the tier of API Gateway: a REST API for agents and for clients that sign with IAM, in front of the backend's
+// gateway door. The API is imported from a document that is derived from the services' OpenAPI document.
 package api
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
@@ -23,26 +24,36 @@ const Token = "scalable-backend:api:API"
 
 // Args are the inputs of the tier.
 type Args struct {
-	Stack     stack.Info
-	Document  *Document
+	// Stack is where the tier is deployed.
+	Stack stack.Info
+	// Document is the services' OpenAPI document; Read parses it.
+	Document *Document
+	// StageName is the name of the stage, 1 to 128 letters, digits, - and _.
 	StageName string
-	// LoadBalancerARN is the internal network load balancer's, from a value that resolves once it listens.
-	LoadBalancerARN, LoadBalancerDNSName pulumi.StringInput
-	Port                                 int // the listener that serves the gateway
-	ThrottleRate, ThrottleBurst          int // requests per second, and at once
-	// ManageAccountLogging writes the region's API Gateway logging role. It belongs to every API of account and region, so it
-	// stays when the stack goes.
+	// LoadBalancerARN is the gateway door's load balancer, known when its listener exists.
+	LoadBalancerARN pulumi.StringInput
+	// LoadBalancerDNSName is the name of the same load balancer.
+	LoadBalancerDNSName pulumi.StringInput
+	// Port is the port of that load balancer's listener, 1 to 65535.
+	Port int
+	// ThrottleRate is how many requests per second each method takes, ThrottleBurst how many at once; both at least 1.
+	ThrottleRate, ThrottleBurst int
+	// ManageAccountLogging sets the region's role for the logs of API Gateway. All APIs of the account and region use it, so it
+	// stays when the stack is destroyed. With false, the owner sets it.
 	ManageAccountLogging bool
-	Tracing              bool // X-Ray
-	LogRetentionDays     int
-	LogsKeyARN           pulumi.StringInput
+	// Tracing records requests with X-Ray.
+	Tracing bool
+	// LogRetentionDays is how long logs are kept; at least 1.
+	LogRetentionDays int
+	// LogsKeyARN is the KMS key that encrypts the log groups.
+	LogsKeyARN pulumi.StringInput
 }
 
-// API is the tier.
+// API is the component.
 type API struct {
 	pulumi.ResourceState
 
-	URL             pulumi.StringOutput // of the stage; resolves once it is deployed
+	URL             pulumi.StringOutput // of the stage; known when it is deployed
 	RestAPIID       pulumi.StringOutput
 	RestAPIName     pulumi.StringOutput // the dimension of its metrics
 	StageName       pulumi.StringOutput
@@ -55,38 +66,29 @@ type API struct {
 var stageName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func (a *Args) validate() error {
-	var problems []error
-	report := func(field, want string, got any) {
-		problems = append(problems, fmt.Errorf("api.Args.%s: want %s, got %v", field, want, got))
+	if a == nil {
+		return errors.New("api.Args: want a value, got nil")
 	}
-	if a.LoadBalancerARN == nil || a.LoadBalancerDNSName == nil {
-		report("LoadBalancerARN, LoadBalancerDNSName", "values", "none")
+	check := component.NewCheck("api.Args")
+	check.Inputs(*a, nil)
+	check.That(stageName.MatchString(a.StageName), "StageName", "letters, digits, - and _", a.StageName)
+	check.Between("Port", 1, 65535, a.Port)
+	check.AtLeast("ThrottleRate", 1, a.ThrottleRate)
+	check.AtLeast("ThrottleBurst", 1, a.ThrottleBurst)
+	check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
+	check.That(a.Document != nil, "Document", "a document", a.Document)
+	if a.Document != nil {
+		// The real projection waits for the load balancer; a document that cannot be projected is refused before anything else.
+		_, err := a.Document.Project(ProjectOptions{BackendURL: "http://example.invalid", ConnectionID: "none"})
+		check.NoError("Document", err)
 	}
-	if a.LogsKeyARN == nil {
-		report("LogsKeyARN", "a value", "none")
-	}
-	if !stageName.MatchString(a.StageName) {
-		report("StageName", "letters, digits, - and _", fmt.Sprintf("%q", a.StageName))
-	}
-	if a.Port < 1 || a.Port > 65535 {
-		report("Port", "1..65535", a.Port)
-	}
-	if a.ThrottleRate < 1 {
-		report("ThrottleRate", "1 or more", a.ThrottleRate)
-	}
-	if a.ThrottleBurst < 1 {
-		report("ThrottleBurst", "1 or more", a.ThrottleBurst)
-	}
-	if a.LogRetentionDays < 1 {
-		report("LogRetentionDays", "1 or more", a.LogRetentionDays)
-	}
-	// The real projection waits for the load balancer; a document that cannot be projected is refused before anything else.
-	if a.Document == nil {
-		report("Document", "a document", "none")
-	} else if _, err := a.Document.Project(ProjectOptions{BackendURL: "http://example.invalid", ConnectionID: "none"}); err != nil {
-		problems = append(problems, fmt.Errorf("api.Args.Document: %w", err))
-	}
-	return errors.Join(problems...)
+	return check.Err()
+}
+
+// builder creates the children of the component.
+type builder struct {
+	*component.Builder
+	args *Args
 }
 
 // New creates the tier.
@@ -95,20 +97,21 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	a := &API{}
-	if err := ctx.RegisterComponentResource(Token, name, a, opts...); err != nil {
-		return nil, fmt.Errorf("registering %s: %w", Token, err)
+	base, err := component.Register(ctx, Token, name, a, args.Stack, opts...)
+	if err != nil {
+		return nil, err
 	}
-	b := &builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(a)}
+	b := &builder{base, args}
 
-	rest, body, err := b.restAPI()
+	rest, body, err := b.newRestAPI()
 	if err != nil {
 		return nil, err
 	}
-	logs, err := b.logging(rest)
+	logs, err := b.newLogging(rest)
 	if err != nil {
 		return nil, err
 	}
-	stage, err := b.stage(rest, body, logs)
+	stage, err := b.newStage(rest, body, logs)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	a.ExecutionARN = rest.ExecutionArn
 	a.LogGroupName = logs.access.Name
 	a.AgentMethodARNs = methodARNs(rest.ExecutionArn, args.StageName, args.Document.Operations())
-	if err := ctx.RegisterResourceOutputs(a, pulumi.Map{
+	if err := b.RegisterOutputs(pulumi.Map{
 		"url":             a.URL,
 		"restApiId":       a.RestAPIID,
 		"restApiName":     a.RestAPIName,
@@ -131,12 +134,12 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"logGroupName":    a.LogGroupName,
 		"agentMethodArns": a.AgentMethodARNs,
 	}); err != nil {
-		return nil, fmt.Errorf("registering outputs of %s: %w", name, err)
+		return nil, err
 	}
 	return a, nil
 }
 
-// methodARNs names each method that agents call, path parameters as `*`.
+// methodARNs are the ARNs of the methods that agents call, with `*` for a path parameter.
 func methodARNs(execution pulumi.StringOutput, stage string, operations []Operation) pulumi.StringArrayOutput {
 	return execution.ApplyT(func(arn string) []string {
 		var arns []string
@@ -149,26 +152,14 @@ func methodARNs(execution pulumi.StringOutput, stage string, operations []Operat
 	}).(pulumi.StringArrayOutput)
 }
 
-type builder struct {
-	ctx    *pulumi.Context
-	name   string
-	args   *Args
-	parent pulumi.ResourceOption
-}
-
-func (b *builder) child(suffix string) string { return b.name + "-" + suffix }
-
-func (b *builder) tags(child string) pulumi.StringMap { return b.args.Stack.Tags("api", child) }
-
-// restAPI creates the VPC link and the API, and returns the API's document with it.
-func (b *builder) restAPI() (*apigateway.RestApi, pulumi.StringOutput, error) {
+// newRestAPI creates the VPC link and the API, and returns the document that API Gateway imports with it.
+func (b *builder) newRestAPI() (*apigateway.RestApi, pulumi.StringOutput, error) {
 	var body pulumi.StringOutput
-	child := b.child("vpc-link")
-	link, err := apigateway.NewVpcLink(b.ctx, child, &apigateway.VpcLinkArgs{
+	link, err := apigateway.NewVpcLink(b.Ctx, b.Name("vpc-link"), &apigateway.VpcLinkArgs{
 		Description: pulumi.String("To the backend's private load balancer"),
 		TargetArn:   b.args.LoadBalancerARN,
-		Tags:        b.tags(child),
-	}, b.parent)
+		Tags:        b.Tags("vpc-link"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, body, fmt.Errorf("creating VPC link: %w", err)
 	}
@@ -180,32 +171,31 @@ func (b *builder) restAPI() (*apigateway.RestApi, pulumi.StringOutput, error) {
 		return string(text), err
 	}).(pulumi.StringOutput)
 
-	child = b.child("rest")
-	rest, err := apigateway.NewRestApi(b.ctx, child, &apigateway.RestApiArgs{
+	rest, err := apigateway.NewRestApi(b.Ctx, b.Name("rest"), &apigateway.RestApiArgs{
 		Description: pulumi.String("Files and jobs, for agents and signed clients"),
 		Body:        body,
-		// The body says it, too; but without this the provider puts back what the body said when the API was made.
+		// The body has them, too, but without this the provider sets what the body had when the API was created.
 		BinaryMediaTypes:          pulumi.ToStringArray(binaryTypes),
 		DisableExecuteApiEndpoint: pulumi.Bool(false),
 		EndpointConfiguration:     apigateway.RestApiEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
-		Tags:                      b.tags(child),
-	}, b.parent)
+		Tags:                      b.Tags("rest"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, body, fmt.Errorf("creating REST API: %w", err)
 	}
 	return rest, body, nil
 }
 
-// stage deploys the document. A deployment is a snapshot: without a trigger that follows the document, a change of the
-// API would never go live.
-func (b *builder) stage(rest *apigateway.RestApi, body pulumi.StringOutput, logs logging) (*apigateway.Stage, error) {
-	deployment, err := apigateway.NewDeployment(b.ctx, b.child("deployment"), &apigateway.DeploymentArgs{
+// newStage deploys the document. A deployment is a snapshot: without a trigger that follows the document, a change of the API
+// would never be deployed.
+func (b *builder) newStage(rest *apigateway.RestApi, body pulumi.StringOutput, logs logging) (*apigateway.Stage, error) {
+	deployment, err := apigateway.NewDeployment(b.Ctx, b.Name("deployment"), &apigateway.DeploymentArgs{
 		RestApi: rest.ID(),
 		Triggers: pulumi.StringMap{"document": body.ApplyT(func(text string) string {
 			sum := sha256.Sum256([]byte(text))
 			return hex.EncodeToString(sum[:])
 		}).(pulumi.StringOutput)},
-	}, b.parent)
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating deployment: %w", err)
 	}
@@ -213,8 +203,7 @@ func (b *builder) stage(rest *apigateway.RestApi, body pulumi.StringOutput, logs
 	if err != nil {
 		return nil, fmt.Errorf("encoding access log format: %w", err)
 	}
-	child := b.child("stage")
-	stage, err := apigateway.NewStage(b.ctx, child, &apigateway.StageArgs{
+	stage, err := apigateway.NewStage(b.Ctx, b.Name("stage"), &apigateway.StageArgs{
 		RestApi:    rest.ID(),
 		Deployment: deployment.ID(),
 		StageName:  pulumi.String(b.args.StageName),
@@ -223,12 +212,12 @@ func (b *builder) stage(rest *apigateway.RestApi, body pulumi.StringOutput, logs
 			Format:         pulumi.String(string(format)),
 		},
 		XrayTracingEnabled: pulumi.Bool(b.args.Tracing),
-		Tags:               b.tags(child),
-	}, b.parent, pulumi.DependsOn(logs.ready))
+		Tags:               b.Tags("stage"),
+	}, b.Options(pulumi.DependsOn(logs.ready))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating stage: %w", err)
 	}
-	if _, err := apigateway.NewMethodSettings(b.ctx, b.child("settings"), &apigateway.MethodSettingsArgs{
+	if _, err := apigateway.NewMethodSettings(b.Ctx, b.Name("settings"), &apigateway.MethodSettingsArgs{
 		RestApi:    rest.ID(),
 		StageName:  stage.StageName,
 		MethodPath: pulumi.String("*/*"),
@@ -236,17 +225,17 @@ func (b *builder) stage(rest *apigateway.RestApi, body pulumi.StringOutput, logs
 			LoggingLevel:         pulumi.String("ERROR"),
 			DataTraceEnabled:     pulumi.Bool(false), // it would log bodies
 			MetricsEnabled:       pulumi.Bool(true),
-			CachingEnabled:       pulumi.Bool(false), // answers about a queue are never reusable
+			CachingEnabled:       pulumi.Bool(false), // answers about a queue are out of date at once
 			ThrottlingRateLimit:  pulumi.Float64(float64(b.args.ThrottleRate)),
 			ThrottlingBurstLimit: pulumi.Int(b.args.ThrottleBurst),
 		},
-	}, b.parent); err != nil {
+	}, b.Options()...); err != nil {
 		return nil, fmt.Errorf("creating method settings: %w", err)
 	}
 	return stage, nil
 }
 
-// logging is the stage's access log, and what must stand before the stage.
+// logging is the stage's access log, and what has to exist before the stage.
 type logging struct {
 	access *cloudwatch.LogGroup
 	ready  []pulumi.Resource

@@ -51,7 +51,8 @@ func record(t *testing.T, args *Args) *infratest.Graph {
 func TestGraph(t *testing.T) {
 	g := record(t, testArgs(t))
 	g.RequireCounts(t, map[string]int{
-		restType: 1, linkType: 1, deploymentType: 1, stageType: 1, settingsType: 1, accountType: 1, logGroupType: 2, roleType: 1, attachmentType: 1,
+		restType: 1, linkType: 1, deploymentType: 1, stageType: 1, settingsType: 1,
+		accountType: 1, logGroupType: 2, roleType: 1, attachmentType: 1,
 	})
 	g.RequireNames(t, restType, "api-rest")
 	assert.Equal(t, nlb, g.Find(t, linkType, "api-vpc-link").String(t, "targetArn"))
@@ -69,7 +70,8 @@ func TestGraph(t *testing.T) {
 	stage := g.Find(t, stageType, "api-stage")
 	assert.Equal(t, "live", stage.String(t, "stageName"))
 	assert.True(t, stage.Bool(t, "xrayTracingEnabled"))
-	assert.Regexp(t, `^arn:aws:logs:eu-central-1:123456789012:log-group:api-access-log`, stage.String(t, "accessLogSettings", "destinationArn"))
+	assert.Regexp(t, `^arn:aws:logs:eu-central-1:123456789012:log-group:api-access-log`,
+		stage.String(t, "accessLogSettings", "destinationArn"))
 	var format map[string]string
 	require.NoError(t, json.Unmarshal([]byte(stage.String(t, "accessLogSettings", "format")), &format))
 	assert.Equal(t, "$context.identity.userArn", format["caller"])

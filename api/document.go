@@ -7,11 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	backend "scalable-backend/services/backend/config"
 )
 
 // The headers that the gateway sets on every request to the backend, whatever the client sent under these names.
 const (
-	CallerHeader    = "X-Gateway-Caller"     // the ARN of the IAM identity that signed the request
+	CallerHeader    = backend.CallerHeader   // the ARN of the IAM identity that signed the request
 	RequestIDHeader = "X-Gateway-Request-Id" // the request in the gateway's logs
 )
 
@@ -23,8 +25,8 @@ const (
 	validator  = "request"
 )
 
-// binaryTypes pass through the gateway as they are; anything else it takes for text, and would damage what is none. JSON is
-// text, or the gateway could not check it. Sorted, should AWS answer in an order of its own.
+// binaryTypes pass through the gateway byte by byte. It treats everything else as text, which would damage these. JSON is not
+// among them, or the gateway could not validate it. The list is sorted, as AWS may return it.
 var binaryTypes = []string{"application/gzip", "application/octet-stream"}
 
 // ProjectOptions are where the gateway sends requests.
@@ -112,8 +114,8 @@ type integration struct {
 	RequestParameters map[string]string `json:"requestParameters"`
 }
 
-// Project turns the API's document into the one that API Gateway imports: the operations of its door alone, each signed
-// with IAM credentials, validated, and passed on to the backend through the VPC link.
+// Project returns the document that API Gateway imports: the operations of the gateway's door only, each of them signed with IAM
+// credentials, validated, and passed on to the backend through the VPC link.
 func (d *Document) Project(opts ProjectOptions) ([]byte, error) {
 	if opts.BackendURL == "" || opts.ConnectionID == "" {
 		return nil, errors.New("projecting API document: want a backend URL and a connection")
@@ -179,8 +181,8 @@ func (d *Document) project(path, method string, o *sourceOperation, opts Project
 		return operation{}, err
 	}
 	for _, d := range declared {
-		// Headers pass through by themselves. Declaring one would have the gateway check its presence by a name that HTTP/2
-		// clients send in another case.
+		// Headers pass without being declared. For a declared one the gateway would check that it is there, by a name that
+		// HTTP/2 clients send in lower case.
 		if d.In != "path" && d.In != "query" {
 			continue
 		}
@@ -188,7 +190,7 @@ func (d *Document) project(path, method string, o *sourceOperation, opts Project
 			Name: d.Name, In: d.In, Required: d.Required || d.In == "path", Schema: model{Type: "string"},
 		})
 	}
-	// The braces in the integration's URI are not the path's: each is filled by a mapping of its own.
+	// Parameters in the integration's URI are not those of the path by themselves: each needs a mapping.
 	for _, name := range pathParameters(path) {
 		projected.Integration.RequestParameters["integration.request.path."+name] = "method.request.path." + name
 	}

@@ -4,14 +4,14 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/role"
 )
 
-// accessLogFormat is one JSON line a request. Only variables whose values need no escaping: the gateway does not quote.
+// accessLogFormat is one JSON line for each request. It has only variables whose values need no escaping: API Gateway does not
+// escape them.
 var accessLogFormat = struct {
 	RequestID          string `json:"requestId"`
 	Time               string `json:"time"`
@@ -42,35 +42,22 @@ var accessLogFormat = struct {
 	TraceID:            "$context.xrayTraceId",
 }
 
-// logging creates both log groups: the access log, and the execution log under the one name that API Gateway uses and would
-// otherwise create itself, without retention and encryption.
-func (b *builder) logging(rest *apigateway.RestApi) (logging, error) {
+// newLogging creates both log groups: the access log, and the execution log under the name that API Gateway uses. Otherwise API
+// Gateway would create the latter itself, without retention and encryption.
+func (b *builder) newLogging(rest *apigateway.RestApi) (logging, error) {
 	var l logging
-	group := func(suffix string, name pulumi.StringPtrInput) (*cloudwatch.LogGroup, error) {
-		child := b.child(suffix)
-		g, err := cloudwatch.NewLogGroup(b.ctx, child, &cloudwatch.LogGroupArgs{
-			Name:            name,
-			RetentionInDays: pulumi.Int(b.args.LogRetentionDays),
-			KmsKeyId:        b.args.LogsKeyARN,
-			Tags:            b.tags(child),
-		}, b.parent)
-		if err != nil {
-			return nil, fmt.Errorf("creating log group of %s: %w", suffix, err)
-		}
-		return g, nil
-	}
+	group := component.LogGroup{RetentionDays: b.args.LogRetentionDays, KeyARN: b.args.LogsKeyARN}
 	var err error
-	if l.access, err = group("access-log", nil); err != nil {
+	if l.access, err = b.NewLogGroup("access-log", group); err != nil {
 		return l, err
 	}
-	execution, err := group("execution-log", rest.ID().ToStringOutput().ApplyT(func(id string) string {
-		return "API-Gateway-Execution-Logs_" + id + "/" + b.args.StageName
-	}).(pulumi.StringOutput))
+	group.Name = pulumi.Sprintf("API-Gateway-Execution-Logs_%s/%s", rest.ID(), b.args.StageName)
+	execution, err := b.NewLogGroup("execution-log", group)
 	if err != nil {
 		return l, err
 	}
 	l.ready = append(l.ready, execution)
-	account, err := b.account()
+	account, err := b.newAccount()
 	if err != nil {
 		return l, err
 	}
@@ -80,31 +67,28 @@ func (b *builder) logging(rest *apigateway.RestApi) (logging, error) {
 	return l, nil
 }
 
-// account gives API Gateway the role that it writes logs with, one per account and region; without it a stage with logs
-// cannot be created. Role and setting are kept when the stack goes: other APIs may log through them. The policy is AWS's
-// own, so nothing else has to be kept with the role. API Gateway documents no aws:SourceAccount in this role's trust.
-func (b *builder) account() (*apigateway.Account, error) {
+// newAccount gives API Gateway the role with which it writes logs, one for each account and region; without it a stage with logs
+// cannot be created. Role and setting stay when the stack is destroyed: other APIs may log through them. The policy is AWS's
+// own, so nothing else has to stay with the role. API Gateway documents no aws:SourceAccount in this role's trust.
+func (b *builder) newAccount() (*apigateway.Account, error) {
 	if !b.args.ManageAccountLogging {
 		return nil, nil
 	}
 	keep := pulumi.RetainOnDelete(true)
-	writer, err := role.New(b.ctx, b.child("logging-role"), role.Args{
-		Stack: b.args.Stack, Tier: "api", Service: "apigateway.amazonaws.com",
-		Description: "Lets API Gateway write logs of every API in the region",
-	}, b.parent, keep)
+	writer, err := role.Create(b.Builder, "logging-role", role.Args{
+		Service: "apigateway.amazonaws.com", Description: "Lets API Gateway write logs of every API in the region",
+	}, keep)
 	if err != nil {
 		return nil, err
 	}
-	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child("logging-policy"), &iam.RolePolicyAttachmentArgs{
-		Role:      writer.Name,
-		PolicyArn: pulumi.String(b.args.Stack.ManagedPolicyARN("service-role/AmazonAPIGatewayPushToCloudWatchLogs")),
-	}, b.parent, keep)
+	managed := b.Stack.ManagedPolicyARN("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+	attachment, err := role.NewAttachment(b.Builder, "logging-policy", writer, pulumi.String(managed), keep)
 	if err != nil {
-		return nil, fmt.Errorf("attaching API Gateway logging policy: %w", err)
+		return nil, err
 	}
-	account, err := apigateway.NewAccount(b.ctx, b.child("account"), &apigateway.AccountArgs{
+	account, err := apigateway.NewAccount(b.Ctx, b.Name("account"), &apigateway.AccountArgs{
 		CloudwatchRoleArn: writer.Arn,
-	}, b.parent, pulumi.DependsOn([]pulumi.Resource{attachment}), keep)
+	}, b.Options(pulumi.DependsOn([]pulumi.Resource{attachment}), keep)...)
 	if err != nil {
 		return nil, fmt.Errorf("writing API Gateway account settings: %w", err)
 	}

@@ -11,11 +11,11 @@ const AgentTag = "agents"
 
 // Operation is one method of the gateway's API.
 type Operation struct {
-	ID     string
-	Method string // upper case
-	Path   string // with {parameters}
-	Tags   []string
-	// LongPoll operations wait for work: their latency says nothing.
+	ID     string   // operationId of the document
+	Method string   // upper case
+	Path   string   // with {parameters}
+	Tags   []string // of the document
+	// LongPoll operations wait for work, so a long latency is not an error.
 	LongPoll bool
 }
 

@@ -2,82 +2,95 @@ package compute
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
 // Args are the inputs of the tier.
 type Args struct {
+	// Stack is where the tier is deployed.
 	Stack stack.Info
 
-	VPCID                              pulumi.StringInput
-	PublicSubnetIDs, BackendSubnetIDs  pulumi.StringArrayInput
-	LoadBalancerSecurityGroupID        pulumi.StringInput
+	// VPCID is the VPC of the target groups.
+	VPCID pulumi.StringInput
+	// PublicSubnetIDs hold the public load balancer.
+	PublicSubnetIDs pulumi.StringArrayInput
+	// BackendSubnetIDs hold the gateway's load balancer and the instances.
+	BackendSubnetIDs pulumi.StringArrayInput
+	// LoadBalancerSecurityGroupID is the group of the public load balancer.
+	LoadBalancerSecurityGroupID pulumi.StringInput
+	// GatewayLoadBalancerSecurityGroupID is the group of the gateway's load balancer.
 	GatewayLoadBalancerSecurityGroupID pulumi.StringInput
-	BackendSecurityGroupID             pulumi.StringInput
+	// BackendSecurityGroupID is the group of the instances.
+	BackendSecurityGroupID pulumi.StringInput
 
-	InstanceType                      string
+	// InstanceType is the EC2 instance type, e.g. "m7g.large". Architecture derives the processor architecture from it.
+	InstanceType string
+	// MinSize, DesiredCapacity and MaxSize are numbers of instances: 1 <= min <= desired <= max. DesiredCapacity counts when the
+	// group is created; afterwards scaling decides.
 	MinSize, DesiredCapacity, MaxSize int
-	Spot                              bool // Spot above an on-demand base of one
-	CPUTarget                         int  // percent
-	RequestsPerTarget                 int  // per minute and instance, on the public load balancer
-	CertificateARN                    string
-	AMIID                             string // empty: the newest Amazon Linux 2023 when the group is created
-	IgnoreRollbackAlarms              bool   // lets a fix through while an alarm is on
-	DeletionProtection                bool
-	DetailedMonitoring                bool // metrics of the instances every minute
-	Notifications                     bool // of every instance that the group launches or terminates
-	StageName                         string
-	MetricsNamespace                  string
-	LogRetentionDays                  int
-	Image, RepositoryARN              pulumi.StringInput // Image by digest
-	BucketName, BucketARN, DataKeyARN pulumi.StringInput
-	LogBucketName, LogsKeyARN         pulumi.StringInput
-	DatabaseSecretARN, AlarmTopicARN  pulumi.StringInput
-	AccessLogPrefix                   string // in the log bucket; empty: alb
+	// Spot runs all instances but one on Spot capacity.
+	Spot bool
+	// CPUTarget is the average CPU utilisation in percent, 10 to 90, that scaling aims at.
+	CPUTarget int
+	// RequestsPerTarget is the number of requests per minute and instance on the public load balancer that scaling aims at.
+	RequestsPerTarget int
+	// CertificateARN is the ACM certificate of the public load balancer; empty: plain HTTP.
+	CertificateARN string
+	// AMIID is the machine image; empty: the newest Amazon Linux 2023 when the launch template is created.
+	AMIID string
+	// IgnoreRollbackAlarms lets an instance refresh go on while an alarm is on, so that a fix can be deployed.
+	IgnoreRollbackAlarms bool
+	// DeletionProtection makes AWS refuse to delete the load balancers.
+	DeletionProtection bool
+	// DetailedMonitoring gives the instances' metrics every minute in place of every five.
+	DetailedMonitoring bool
+	// Notifications tells AlarmTopicARN of every instance that the group launches or terminates.
+	Notifications bool
+
+	// StageName is the stage of the REST API, with which a path may begin that comes through the gateway door.
+	StageName string
+	// MetricsNamespace is the CloudWatch namespace of the metrics of backend and host.
+	MetricsNamespace string
+	// LogRetentionDays is how long logs are kept; at least 1.
+	LogRetentionDays int
+	// Image is the backend's image, by digest: host/repository@sha256:….
+	Image pulumi.StringInput
+	// RepositoryARN is the ECR repository that Image is in.
+	RepositoryARN pulumi.StringInput
+	// BucketName and BucketARN are the bucket of the files.
+	BucketName, BucketARN pulumi.StringInput
+	// DataKeyARN is the KMS key of the bucket and of the secrets.
+	DataKeyARN pulumi.StringInput
+	// LogBucketName is the bucket that receives the public load balancer's access logs.
+	LogBucketName pulumi.StringInput
+	// AccessLogPrefix is where load balancers may write in the log bucket.
+	AccessLogPrefix string
+	// LogsKeyARN is the KMS key that encrypts the log group.
+	LogsKeyARN pulumi.StringInput
+	// DatabaseSecretARN is the secret with the connection to the database, known when the database can be used.
+	DatabaseSecretARN pulumi.StringInput
+	// AlarmTopicARN is notified of alarms.
+	AlarmTopicARN pulumi.StringInput
 }
 
 func (a *Args) validate() error {
 	if a == nil {
 		return errors.New("compute.Args: want a value, got nil")
 	}
-	var problems []error
-	bad := func(format string, values ...any) {
-		problems = append(problems, fmt.Errorf("compute.Args."+format, values...))
-	}
-	if _, err := Architecture(a.InstanceType); err != nil {
-		bad("InstanceType: %w", err)
-	}
-	if a.MinSize < 1 || a.DesiredCapacity < a.MinSize || a.MaxSize < a.DesiredCapacity {
-		bad("MinSize: want 1 <= min <= desired <= max, got %d, %d, %d", a.MinSize, a.DesiredCapacity, a.MaxSize)
-	}
-	if a.CPUTarget < 10 || a.CPUTarget > 90 {
-		bad("CPUTarget: want 10..90 percent, got %d", a.CPUTarget)
-	}
-	if a.RequestsPerTarget < 1 {
-		bad("RequestsPerTarget: want at least 1, got %d", a.RequestsPerTarget)
-	}
-	if a.StageName == "" || a.MetricsNamespace == "" {
-		bad("StageName, MetricsNamespace: want both, got %q, %q", a.StageName, a.MetricsNamespace)
-	}
-	for _, input := range []struct {
-		name  string
-		value pulumi.Input
-	}{
-		{"VPCID", a.VPCID}, {"PublicSubnetIDs", a.PublicSubnetIDs}, {"BackendSubnetIDs", a.BackendSubnetIDs},
-		{"LoadBalancerSecurityGroupID", a.LoadBalancerSecurityGroupID},
-		{"GatewayLoadBalancerSecurityGroupID", a.GatewayLoadBalancerSecurityGroupID},
-		{"BackendSecurityGroupID", a.BackendSecurityGroupID}, {"Image", a.Image}, {"RepositoryARN", a.RepositoryARN},
-		{"BucketName", a.BucketName}, {"BucketARN", a.BucketARN}, {"DataKeyARN", a.DataKeyARN},
-		{"LogBucketName", a.LogBucketName}, {"LogsKeyARN", a.LogsKeyARN},
-		{"DatabaseSecretARN", a.DatabaseSecretARN}, {"AlarmTopicARN", a.AlarmTopicARN},
-	} {
-		if input.value == nil {
-			bad("%s: want a value, got nil", input.name)
-		}
-	}
-	return errors.Join(problems...)
+	check := component.NewCheck("compute.Args")
+	check.Inputs(*a, nil)
+	_, err := Architecture(a.InstanceType)
+	check.NoError("InstanceType", err)
+	check.Sizes("MinSize, DesiredCapacity, MaxSize", a.MinSize, a.DesiredCapacity, a.MaxSize)
+	check.Between("CPUTarget", 10, 90, a.CPUTarget)
+	check.AtLeast("RequestsPerTarget", 1, a.RequestsPerTarget)
+	check.Named("StageName", a.StageName)
+	check.Named("MetricsNamespace", a.MetricsNamespace)
+	check.Named("AccessLogPrefix", a.AccessLogPrefix)
+	check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
+	return check.Err()
 }

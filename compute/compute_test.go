@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	component      = "scalable-backend:compute:Compute::compute"
+	componentKey   = compute.Token + "::compute"
 	balancer       = "aws:lb/loadBalancer:LoadBalancer"
 	targetGroup    = "aws:lb/targetGroup:TargetGroup"
 	listener       = "aws:lb/listener:Listener"
@@ -72,6 +72,7 @@ func dev() *compute.Args {
 		LogsKeyARN:                         pulumi.String(logsKey),
 		DatabaseSecretARN:                  pulumi.String(databaseSecret),
 		AlarmTopicARN:                      pulumi.String(topic),
+		AccessLogPrefix:                    "alb",
 	}
 }
 
@@ -101,13 +102,13 @@ func TestCounts(t *testing.T) {
 	}
 	g := run(t, dev())
 	g.RequireCounts(t, want)
-	g.RequireDescend(t, component)
+	g.RequireDescend(t, componentKey)
 	g.RequireNames(t, listener, "compute-http", "compute-gateway")
 
 	want[listener], want[notification] = 3, 1
 	g = run(t, prod())
 	g.RequireCounts(t, want)
-	g.RequireDescend(t, component)
+	g.RequireDescend(t, componentKey)
 	g.RequireNames(t, listener, "compute-https", "compute-http", "compute-gateway")
 	g.RequireNames(t, balancer, "compute-alb", "compute-nlb")
 	g.RequireNames(t, targetGroup, "compute-public", "compute-gateway")
@@ -170,7 +171,7 @@ func TestUserDataHoldsNoSecret(t *testing.T) {
 
 	environment, err := compute.ReadEnvironment(string(script))
 	require.NoError(t, err)
-	outputs := g.Outputs(t, component)
+	outputs := g.Outputs(t, componentKey)
 	require.Equal(t, compute.Environment(compute.Settings{
 		Stack: infratest.StackID, Stage: "live", Region: infratest.Region, Bucket: "data-bucket",
 		DatabaseSecretARN: databaseSecret, AdminTokenSecretARN: outputs["AdminTokenSecretARN"].(string),
@@ -198,9 +199,10 @@ func TestArgsAreChecked(t *testing.T) {
 		spoil func(*compute.Args)
 		want  string
 	}{
-		"instance type":  {func(a *compute.Args) { a.InstanceType = "big" }, "compute.Args.InstanceType"},
-		"max below min":  {func(a *compute.Args) { a.MaxSize = 0 }, "compute.Args.MinSize: want 1 <= min <= desired <= max, got 1, 1, 0"},
-		"target":         {func(a *compute.Args) { a.CPUTarget = 100 }, "compute.Args.CPUTarget: want 10..90 percent, got 100"},
+		"instance type": {func(a *compute.Args) { a.InstanceType = "big" }, "compute.Args.InstanceType"},
+		"max below min": {func(a *compute.Args) { a.MaxSize = 0 },
+			"compute.Args.MinSize, DesiredCapacity, MaxSize: want 1 <= min <= desired <= max, got [1 1 0]"},
+		"target":         {func(a *compute.Args) { a.CPUTarget = 100 }, "compute.Args.CPUTarget: want 10..90, got 100"},
 		"requests":       {func(a *compute.Args) { a.RequestsPerTarget = 0 }, "compute.Args.RequestsPerTarget"},
 		"stage":          {func(a *compute.Args) { a.StageName = "" }, "compute.Args.StageName"},
 		"missing subnet": {func(a *compute.Args) { a.BackendSubnetIDs = nil }, "compute.Args.BackendSubnetIDs: want a value, got nil"},

@@ -1,83 +1,87 @@
 package compute
 
 import (
-	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
+	backend "scalable-backend/services/backend/config"
 )
 
 const (
-	// deregistrationSeconds covers the longest request: the API gateway ends one after 29 s, the backend itself after 60 s. It
-	// is shorter than drainTimeout: an instance that is stopped when its deregistration begins serves until that is over.
-	deregistrationSeconds = 60
-	// idleSeconds is shorter than the backend's own idle timeout, so that the load balancer closes first.
+	// deregistrationSeconds covers the longest request, which the backend ends after its WriteTimeout. It is shorter than
+	// drainTimeout: an instance that is stopped when its deregistration begins serves until the deregistration is over.
+	deregistrationSeconds = int(backend.WriteTimeout / time.Second)
+	// idleSeconds is shorter than the backend's IdleTimeout, so that the load balancer closes a connection first.
 	idleSeconds = 60
 	// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only.
 	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-	// defaultAccessLogPrefix is where the log bucket's policy lets load balancers write, unless the caller says otherwise.
-	defaultAccessLogPrefix = "alb"
 )
 
+// publicDoor is the way in for users.
 type publicDoor struct {
 	balancer  *lb.LoadBalancer
 	targets   *lb.TargetGroup
-	forward   *lb.Listener // the listener that sends requests to the targets
-	listeners []pulumi.Resource
+	forward   *lb.Listener      // the listener that sends requests to the targets
+	listeners []pulumi.Resource // all of them
 	url       pulumi.StringOutput
 }
 
-// newPublicDoor makes the users' entrance. Target groups and load balancers may have 32 characters, so suffixes are short.
-func (t *tier) newPublicDoor() (*publicDoor, error) {
+// newPublicDoor creates the load balancer for users. Names of target groups and load balancers may have 32 characters, so the
+// suffixes are short.
+func (b *builder) newPublicDoor() (*publicDoor, error) {
 	d := &publicDoor{}
 	var err error
-	d.balancer, err = lb.NewLoadBalancer(t.ctx, t.name+"-alb", &lb.LoadBalancerArgs{
+	d.balancer, err = lb.NewLoadBalancer(b.Ctx, b.Name("alb"), &lb.LoadBalancerArgs{
 		LoadBalancerType: pulumi.String("application"),
 		Internal:         pulumi.Bool(false),
-		Subnets:          t.args.PublicSubnetIDs,
-		SecurityGroups:   pulumi.StringArray{t.args.LoadBalancerSecurityGroupID},
+		Subnets:          b.args.PublicSubnetIDs,
+		SecurityGroups:   pulumi.StringArray{b.args.LoadBalancerSecurityGroupID},
 		AccessLogs: lb.LoadBalancerAccessLogsArgs{
-			Bucket:  t.args.LogBucketName,
-			Prefix:  pulumi.String(cmp.Or(t.args.AccessLogPrefix, defaultAccessLogPrefix)),
+			Bucket:  b.args.LogBucketName,
+			Prefix:  pulumi.String(b.args.AccessLogPrefix),
 			Enabled: pulumi.Bool(true),
 		},
 		DropInvalidHeaderFields:  pulumi.Bool(true),
 		DesyncMitigationMode:     pulumi.String("defensive"),
 		IdleTimeout:              pulumi.Int(idleSeconds),
-		EnableDeletionProtection: pulumi.Bool(t.args.DeletionProtection),
-		Tags:                     t.tags("alb"),
-	}, t.child)
+		EnableDeletionProtection: pulumi.Bool(b.args.DeletionProtection),
+		Tags:                     b.Tags("alb"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating application load balancer: %w", err)
 	}
-	d.targets, err = lb.NewTargetGroup(t.ctx, t.name+"-public", &lb.TargetGroupArgs{
-		VpcId:                      t.args.VPCID.ToStringOutput(),
+	d.targets, err = lb.NewTargetGroup(b.Ctx, b.Name("public"), &lb.TargetGroupArgs{
+		VpcId:                      b.args.VPCID.ToStringOutput(),
 		TargetType:                 pulumi.String("instance"),
-		Port:                       pulumi.Int(PublicPort),
+		Port:                       pulumi.Int(backend.PublicPort),
 		Protocol:                   pulumi.String("HTTP"),
 		LoadBalancingAlgorithmType: pulumi.String("least_outstanding_requests"),
 		DeregistrationDelay:        pulumi.Int(deregistrationSeconds),
 		HealthCheck:                healthCheck(),
-		Tags:                       t.tags("public"),
-	}, t.child)
+		Tags:                       b.Tags("public"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating target group of the public door: %w", err)
 	}
-	if err := t.newPublicListeners(d); err != nil {
+	if err := b.newPublicListeners(d); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// newPublicListeners serves HTTPS, with HTTP as a redirect, or without a certificate plain HTTP. The listener on port 80
-// has one name in both cases: a second one on the same port could not be created before the first is gone.
-func (t *tier) newPublicListeners(d *publicDoor) error {
+// newPublicListeners creates the listener for HTTPS and one for HTTP that redirects to it; without a certificate, one for HTTP
+// only. The listener on port 80 has one name in both cases: a second one on the same port could not be created before the first
+// is deleted.
+func (b *builder) newPublicListeners(d *publicDoor) error {
 	forward := lb.ListenerDefaultActionArray{lb.ListenerDefaultActionArgs{
 		Type: pulumi.String("forward"), TargetGroupArn: d.targets.Arn,
 	}}
 	onHTTP, scheme := forward, "http"
-	if t.args.CertificateARN != "" {
+	if b.args.CertificateARN != "" {
 		scheme = "https"
 		onHTTP = lb.ListenerDefaultActionArray{lb.ListenerDefaultActionArgs{
 			Type: pulumi.String("redirect"),
@@ -85,27 +89,27 @@ func (t *tier) newPublicListeners(d *publicDoor) error {
 				Protocol: pulumi.String("HTTPS"), Port: pulumi.String("443"), StatusCode: pulumi.String("HTTP_301"),
 			},
 		}}
-		https, err := lb.NewListener(t.ctx, t.name+"-https", &lb.ListenerArgs{
+		https, err := lb.NewListener(b.Ctx, b.Name("https"), &lb.ListenerArgs{
 			LoadBalancerArn: d.balancer.Arn,
 			Port:            pulumi.Int(443),
 			Protocol:        pulumi.String("HTTPS"),
 			SslPolicy:       pulumi.String(tlsPolicy),
-			CertificateArn:  pulumi.String(t.args.CertificateARN),
+			CertificateArn:  pulumi.String(b.args.CertificateARN),
 			DefaultActions:  forward,
-			Tags:            t.tags("https"),
-		}, t.child)
+			Tags:            b.Tags("https"),
+		}, b.Options()...)
 		if err != nil {
 			return fmt.Errorf("creating HTTPS listener: %w", err)
 		}
 		d.forward, d.listeners = https, append(d.listeners, https)
 	}
-	http, err := lb.NewListener(t.ctx, t.name+"-http", &lb.ListenerArgs{
+	http, err := lb.NewListener(b.Ctx, b.Name("http"), &lb.ListenerArgs{
 		LoadBalancerArn: d.balancer.Arn,
 		Port:            pulumi.Int(80),
 		Protocol:        pulumi.String("HTTP"),
 		DefaultActions:  onHTTP,
-		Tags:            t.tags("http"),
-	}, t.child)
+		Tags:            b.Tags("http"),
+	}, b.Options()...)
 	if err != nil {
 		return fmt.Errorf("creating HTTP listener: %w", err)
 	}
@@ -113,12 +117,11 @@ func (t *tier) newPublicListeners(d *publicDoor) error {
 	if d.forward == nil {
 		d.forward = http
 	}
-	d.url = pulumi.All(d.balancer.DnsName, d.forward.Arn).ApplyT(func(values []any) string {
-		return scheme + "://" + values[0].(string)
-	}).(pulumi.StringOutput)
+	d.url = pulumi.Sprintf("%s://%s", scheme, component.After(d.balancer.DnsName, d.forward.Arn))
 	return nil
 }
 
+// gatewayDoor is the way in for API Gateway.
 type gatewayDoor struct {
 	balancer *lb.LoadBalancer
 	targets  *lb.TargetGroup
@@ -126,69 +129,66 @@ type gatewayDoor struct {
 	readyARN pulumi.StringOutput
 }
 
-// newGatewayDoor makes the API gateway's entrance, reachable only through its VPC link.
-func (t *tier) newGatewayDoor() (*gatewayDoor, error) {
+// newGatewayDoor creates the load balancer for API Gateway, which reaches it through its VPC link; nobody else can.
+func (b *builder) newGatewayDoor() (*gatewayDoor, error) {
 	d := &gatewayDoor{}
 	var err error
-	d.balancer, err = lb.NewLoadBalancer(t.ctx, t.name+"-nlb", &lb.LoadBalancerArgs{
+	d.balancer, err = lb.NewLoadBalancer(b.Ctx, b.Name("nlb"), &lb.LoadBalancerArgs{
 		LoadBalancerType: pulumi.String("network"),
 		Internal:         pulumi.Bool(true),
-		Subnets:          t.args.BackendSubnetIDs,
+		Subnets:          b.args.BackendSubnetIDs,
 		// A network load balancer made without a security group can never get one.
-		SecurityGroups: pulumi.StringArray{t.args.GatewayLoadBalancerSecurityGroupID},
-		// With "on" the group would be asked about addresses of the API gateway's side, which no rule can name.
+		SecurityGroups: pulumi.StringArray{b.args.GatewayLoadBalancerSecurityGroupID},
+		// With "on" the group's rules would apply to addresses inside API Gateway, which nobody knows.
 		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: pulumi.String("off"),
 		EnableCrossZoneLoadBalancing:                         pulumi.Bool(true),
-		EnableDeletionProtection:                             pulumi.Bool(t.args.DeletionProtection),
-		Tags:                                                 t.tags("nlb"),
-	}, t.child)
+		EnableDeletionProtection:                             pulumi.Bool(b.args.DeletionProtection),
+		Tags:                                                 b.Tags("nlb"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating network load balancer: %w", err)
 	}
-	tags := t.tags("gateway")
+	tags := b.Tags("gateway")
 	tags["balancer"] = d.balancer.ArnSuffix
 	// Connections are not cut when the delay ends: the API gateway keeps them open between requests, and the backend closes
 	// them itself while it drains.
-	d.targets, err = lb.NewTargetGroup(t.ctx, t.name+"-gateway", &lb.TargetGroupArgs{
-		VpcId:               t.args.VPCID.ToStringOutput(),
+	d.targets, err = lb.NewTargetGroup(b.Ctx, b.Name("gateway"), &lb.TargetGroupArgs{
+		VpcId:               b.args.VPCID.ToStringOutput(),
 		TargetType:          pulumi.String("instance"),
-		Port:                pulumi.Int(GatewayPort),
+		Port:                pulumi.Int(backend.GatewayPort),
 		Protocol:            pulumi.String("TCP"),
 		PreserveClientIp:    pulumi.String("false"),
 		DeregistrationDelay: pulumi.Int(deregistrationSeconds),
 		HealthCheck:         healthCheck(),
 		Tags:                tags,
 	},
-		t.child,
 		// Fewer zones replace the balancer, and a group serves no second one while the first still forwards to it:
 		// https://github.com/hashicorp/terraform-provider-aws/issues/22005
-		pulumi.ReplaceOnChanges([]string{"tags.balancer"}))
+		b.Options(pulumi.ReplaceOnChanges([]string{"tags.balancer"}))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating target group of the gateway door: %w", err)
 	}
-	d.listener, err = lb.NewListener(t.ctx, t.name+"-gateway", &lb.ListenerArgs{
+	d.listener, err = lb.NewListener(b.Ctx, b.Name("gateway"), &lb.ListenerArgs{
 		LoadBalancerArn: d.balancer.Arn,
-		Port:            pulumi.Int(GatewayPort),
+		Port:            pulumi.Int(backend.GatewayPort),
 		Protocol:        pulumi.String("TCP"),
 		DefaultActions: lb.ListenerDefaultActionArray{lb.ListenerDefaultActionArgs{
 			Type: pulumi.String("forward"), TargetGroupArn: d.targets.Arn,
 		}},
-		Tags: t.tags("gateway"),
-	}, t.child)
+		Tags: b.Tags("gateway"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating gateway listener: %w", err)
 	}
-	d.readyARN = pulumi.All(d.balancer.Arn, d.listener.Arn).ApplyT(func(values []any) string {
-		return values[0].(string)
-	}).(pulumi.StringOutput)
+	d.readyARN = component.After(d.balancer.Arn, d.listener.Arn)
 	return d, nil
 }
 
-// healthCheck asks the liveness path, which never depends on the database: a failover must not replace the fleet.
+// healthCheck asks for a path that never depends on the database: a failover must not replace all instances.
 func healthCheck() lb.TargetGroupHealthCheckArgs {
 	return lb.TargetGroupHealthCheckArgs{
 		Protocol:           pulumi.String("HTTP"),
-		Path:               pulumi.String(healthPath),
+		Path:               pulumi.String(backend.HealthPath),
 		Port:               pulumi.String("traffic-port"),
 		Matcher:            pulumi.String("200"),
 		Interval:           pulumi.Int(10),

@@ -39,7 +39,7 @@ func TestPublicDoor(t *testing.T) {
 	require.Equal(t, map[string]any{"type": "redirect", "redirect": map[string]any{
 		"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301",
 	}}, value(t, redirect, "defaultActions", 0))
-	require.True(t, strings.HasPrefix(g.Outputs(t, component)["LoadBalancerURL"].(string), "https://"))
+	require.True(t, strings.HasPrefix(g.Outputs(t, componentKey)["LoadBalancerURL"].(string), "https://"))
 }
 
 func TestPublicDoorWithoutCertificate(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPublicDoorWithoutCertificate(t *testing.T) {
 	require.Equal(t, "HTTP", http.String(t, "protocol"))
 	require.Equal(t, "forward", http.String(t, "defaultActions", 0, "type"))
 	require.False(t, g.Find(t, balancer, "compute-alb").Bool(t, "enableDeletionProtection"))
-	require.True(t, strings.HasPrefix(g.Outputs(t, component)["LoadBalancerURL"].(string), "http://"))
+	require.True(t, strings.HasPrefix(g.Outputs(t, componentKey)["LoadBalancerURL"].(string), "http://"))
 }
 
 func TestGatewayDoor(t *testing.T) {

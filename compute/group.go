@@ -10,12 +10,14 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
 const (
-	// bootSeconds is boot, packages, image, migrations and registration with the network load balancer, about three minutes,
-	// and some room. It is the grace of the health check and the warm-up: an instance counts as ready exactly when the check
-	// begins to judge it.
+	// bootSeconds is the time for boot, packages, image, migrations and registration with the network load balancer, about three
+	// minutes, and some more. It is both the grace period of the health check and the warm-up: an instance counts as ready
+	// exactly when its health check begins to count.
 	bootSeconds = 240
 	// capacityTimeout is how long an update waits for the group's first instances to pass the load balancers' checks.
 	capacityTimeout = "15m"
@@ -27,44 +29,48 @@ var groupMetrics = []string{
 	"GroupTerminatingInstances", "GroupTotalInstances",
 }
 
-// newGroup makes the fleet. It waits for everything that an instance needs in order to start and to be seen: permissions,
+// newGroup creates the group of instances. It waits for everything that an instance needs in order to start and to be seen: permissions,
 // log group and listeners. The database comes before it through its secret's ARN in the user data.
-func (t *tier) newGroup(template *ec2.LaunchTemplate, guards []*cloudwatch.MetricAlarm, public *publicDoor, gateway *gatewayDoor, ready []pulumi.Resource) (*autoscaling.Group, error) {
+func (b *builder) newGroup(
+	template *ec2.LaunchTemplate, guards []*cloudwatch.MetricAlarm, public *publicDoor, gateway *gatewayDoor, ready []pulumi.Resource,
+) (*autoscaling.Group, error) {
 	args := &autoscaling.GroupArgs{
-		MinSize:                pulumi.Int(t.args.MinSize),
-		DesiredCapacity:        pulumi.Int(t.args.DesiredCapacity),
-		MaxSize:                pulumi.Int(t.args.MaxSize),
-		MinElbCapacity:         pulumi.Int(t.args.MinSize),
+		MinSize:                pulumi.Int(b.args.MinSize),
+		DesiredCapacity:        pulumi.Int(b.args.DesiredCapacity),
+		MaxSize:                pulumi.Int(b.args.MaxSize),
+		MinElbCapacity:         pulumi.Int(b.args.MinSize),
 		WaitForCapacityTimeout: pulumi.String(capacityTimeout),
-		VpcZoneIdentifiers:     t.args.BackendSubnetIDs,
+		VpcZoneIdentifiers:     b.args.BackendSubnetIDs,
 		TargetGroupArns:        pulumi.StringArray{public.targets.Arn, gateway.targets.Arn},
 		HealthCheckType:        pulumi.String("ELB"),
 		HealthCheckGracePeriod: pulumi.Int(bootSeconds),
 		DefaultInstanceWarmup:  pulumi.Int(bootSeconds),
-		CapacityRebalance:      pulumi.Bool(t.args.Spot),
+		CapacityRebalance:      pulumi.Bool(b.args.Spot),
 		EnabledMetrics:         pulumi.ToStringArray(groupMetrics),
-		ForceDelete:            pulumi.Bool(t.args.Stack.Disposable),
-		InstanceRefresh:        t.instanceRefresh(guards),
-		Tags:                   t.propagatedTags(),
+		ForceDelete:            pulumi.Bool(b.Stack.Disposable),
+		InstanceRefresh:        b.instanceRefresh(guards),
+		Tags:                   b.propagatedTags(),
 	}
 	// A version number, never "$Latest": a change of the number is what starts the refresh.
 	version := template.LatestVersion.ApplyT(strconv.Itoa).(pulumi.StringOutput)
-	if t.args.Spot {
+	if b.args.Spot {
 		args.MixedInstancesPolicy = spotPolicy(template, version)
 	} else {
 		args.LaunchTemplate = autoscaling.GroupLaunchTemplateArgs{Id: template.ID(), Version: version}
 	}
 	ready = append(ready, public.listeners...)
 	ready = append(ready, gateway.listener)
-	group, err := autoscaling.NewGroup(t.ctx, t.name+"-group", args, t.child,
+	group, err := autoscaling.NewGroup(b.Ctx, b.Name("group"), args, b.Options(
 		pulumi.DependsOn(ready),
-		pulumi.IgnoreChanges([]string{"desiredCapacity"})) // scaling moves it after creation
+		pulumi.IgnoreChanges([]string{"desiredCapacity"}), // scaling changes it after creation
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("creating Auto Scaling group: %w", err)
 	}
 	return group, nil
 }
 
+// spotPolicy runs one instance on demand and all others on Spot capacity.
 func spotPolicy(template *ec2.LaunchTemplate, version pulumi.StringOutput) autoscaling.GroupMixedInstancesPolicyArgs {
 	return autoscaling.GroupMixedInstancesPolicyArgs{
 		InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
@@ -81,27 +87,25 @@ func spotPolicy(template *ec2.LaunchTemplate, version pulumi.StringOutput) autos
 	}
 }
 
-// instanceRefresh replaces instances after their successors serve. Auto-rollback is off: the new version is the group's own
-// before the refresh begins, so AWS would roll back to it. A refresh that an alarm stops leaves the old instances serving.
-func (t *tier) instanceRefresh(guards []*cloudwatch.MetricAlarm) autoscaling.GroupInstanceRefreshArgs {
+// instanceRefresh replaces instances once their successors serve. Auto-rollback is off: the group already has the new version
+// when the refresh begins, so AWS would roll back to it. When an alarm stops a refresh, the old instances go on serving.
+func (b *builder) instanceRefresh(guards []*cloudwatch.MetricAlarm) autoscaling.GroupInstanceRefreshArgs {
 	preferences := autoscaling.GroupInstanceRefreshPreferencesArgs{
 		MinHealthyPercentage: pulumi.Int(100),
 		MaxHealthyPercentage: pulumi.Int(110),
 		AutoRollback:         pulumi.Bool(false),
 	}
-	if !t.args.IgnoreRollbackAlarms {
-		names := pulumi.StringArray{}
-		for _, alarm := range guards {
-			names = append(names, alarm.Name)
+	if !b.args.IgnoreRollbackAlarms {
+		preferences.AlarmSpecification = autoscaling.GroupInstanceRefreshPreferencesAlarmSpecificationArgs{
+			Alarms: component.AlarmNames(guards),
 		}
-		preferences.AlarmSpecification = autoscaling.GroupInstanceRefreshPreferencesAlarmSpecificationArgs{Alarms: names}
 	}
 	return autoscaling.GroupInstanceRefreshArgs{Strategy: pulumi.String("Rolling"), Preferences: preferences}
 }
 
 // propagatedTags are the instance's tags again: the group's win over the launch template's.
-func (t *tier) propagatedTags() autoscaling.GroupTagArray {
-	tags := t.tags("instance")
+func (b *builder) propagatedTags() autoscaling.GroupTagArray {
+	tags := b.Tags("instance")
 	out := autoscaling.GroupTagArray{}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		out = append(out, autoscaling.GroupTagArgs{
@@ -111,42 +115,42 @@ func (t *tier) propagatedTags() autoscaling.GroupTagArray {
 	return out
 }
 
-// newNotifications tell of every launch and termination, and of those that fail, which no metric shows.
-func (t *tier) newNotifications(group *autoscaling.Group) error {
-	if !t.args.Notifications {
+// newNotifications reports every launch and termination, and those that fail, which no metric shows.
+func (b *builder) newNotifications(group *autoscaling.Group) error {
+	if !b.args.Notifications {
 		return nil
 	}
-	_, err := autoscaling.NewNotification(t.ctx, t.name+"-group", &autoscaling.NotificationArgs{
+	_, err := autoscaling.NewNotification(b.Ctx, b.Name("group"), &autoscaling.NotificationArgs{
 		GroupNames: pulumi.StringArray{group.Name},
 		Notifications: pulumi.ToStringArray([]string{
 			"autoscaling:EC2_INSTANCE_LAUNCH", "autoscaling:EC2_INSTANCE_LAUNCH_ERROR",
 			"autoscaling:EC2_INSTANCE_TERMINATE", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
 		}),
-		TopicArn: t.args.AlarmTopicARN,
-	}, t.child)
+		TopicArn: b.args.AlarmTopicARN,
+	}, b.Options()...)
 	if err != nil {
 		return fmt.Errorf("creating notifications of the Auto Scaling group: %w", err)
 	}
 	return nil
 }
 
-// newScaling follows two signals; the group takes the larger capacity of the two.
-func (t *tier) newScaling(group *autoscaling.Group, public *publicDoor) error {
-	_, err := autoscaling.NewPolicy(t.ctx, t.name+"-cpu", &autoscaling.PolicyArgs{
+// newScaling creates one policy on CPU and one on requests; the group takes the larger capacity of the two.
+func (b *builder) newScaling(group *autoscaling.Group, public *publicDoor) error {
+	_, err := autoscaling.NewPolicy(b.Ctx, b.Name("cpu"), &autoscaling.PolicyArgs{
 		AutoscalingGroupName: group.Name,
 		PolicyType:           pulumi.String("TargetTrackingScaling"),
 		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
 			PredefinedMetricSpecification: autoscaling.PolicyTargetTrackingConfigurationPredefinedMetricSpecificationArgs{
 				PredefinedMetricType: pulumi.String("ASGAverageCPUUtilization"),
 			},
-			TargetValue: pulumi.Float64(float64(t.args.CPUTarget)),
+			TargetValue: pulumi.Float64(float64(b.args.CPUTarget)),
 		},
-	}, t.child)
+	}, b.Options()...)
 	if err != nil {
 		return fmt.Errorf("creating scaling policy on processor use: %w", err)
 	}
 	// AWS refuses the policy until a listener joins the target group to the load balancer.
-	_, err = autoscaling.NewPolicy(t.ctx, t.name+"-requests", &autoscaling.PolicyArgs{
+	_, err = autoscaling.NewPolicy(b.Ctx, b.Name("requests"), &autoscaling.PolicyArgs{
 		AutoscalingGroupName: group.Name,
 		PolicyType:           pulumi.String("TargetTrackingScaling"),
 		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
@@ -154,9 +158,9 @@ func (t *tier) newScaling(group *autoscaling.Group, public *publicDoor) error {
 				PredefinedMetricType: pulumi.String("ALBRequestCountPerTarget"),
 				ResourceLabel:        pulumi.Sprintf("%s/%s", public.balancer.ArnSuffix, public.targets.ArnSuffix),
 			},
-			TargetValue: pulumi.Float64(float64(t.args.RequestsPerTarget)),
+			TargetValue: pulumi.Float64(float64(b.args.RequestsPerTarget)),
 		},
-	}, t.child, pulumi.DependsOn([]pulumi.Resource{public.forward}))
+	}, b.Options(pulumi.DependsOn([]pulumi.Resource{public.forward}))...)
 	if err != nil {
 		return fmt.Errorf("creating scaling policy on requests: %w", err)
 	}

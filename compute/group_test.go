@@ -98,7 +98,7 @@ func TestScaling(t *testing.T) {
 	require.Equal(t, "ALBRequestCountPerTarget",
 		requests.String(t, "targetTrackingConfiguration", "predefinedMetricSpecification", "predefinedMetricType"))
 	require.EqualValues(t, 1000, requests.Number(t, "targetTrackingConfiguration", "targetValue"))
-	outputs := g.Outputs(t, component)
+	outputs := g.Outputs(t, componentKey)
 	require.Equal(t, outputs["LoadBalancerARNSuffix"].(string)+"/"+outputs["TargetGroupARNSuffix"].(string),
 		requests.String(t, "targetTrackingConfiguration", "predefinedMetricSpecification", "resourceLabel"))
 }

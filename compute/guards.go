@@ -6,10 +6,12 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
 const (
-	// More than errorPercent of the requests fail for errorMinutes; a minute with fewer than minRequests proves nothing.
+	// More than errorPercent of the requests fail for errorMinutes; a minute with fewer than minRequests does not count.
 	errorPercent = 5
 	errorMinutes = 3
 	minRequests  = 20
@@ -20,37 +22,39 @@ const (
 	unhealthyMinutes = 5
 )
 
-// newGuards makes the alarms that stop an instance refresh. They exist before the group, which names them.
-func (t *tier) newGuards(public *publicDoor, gateway *gatewayDoor) ([]*cloudwatch.MetricAlarm, error) {
+// newGuards creates the alarms that stop an instance refresh. They exist before the group, which names them.
+func (b *builder) newGuards(public *publicDoor, gateway *gatewayDoor) ([]*cloudwatch.MetricAlarm, error) {
 	guards := []guard{
 		{
-			suffix: "errors",
-			description: fmt.Sprintf("More than %d %% of the requests to the backend fail. "+
-				"Runbook: docs/runbook.md#backend-errors", errorPercent),
-			queries: errorQueries(public),
-			percent: errorPercent,
-			minutes: errorMinutes,
+			suffix: "errors", runbook: "backend-errors",
+			description: fmt.Sprintf("More than %d %% of the requests to the backend fail.", errorPercent),
+			queries:     errorQueries(public),
+			percent:     errorPercent,
+			minutes:     errorMinutes,
 		},
 		{
-			suffix: "unhealthy",
-			description: fmt.Sprintf("More than %d %% of the backend's instances fail the public door's health check. "+
-				"Runbook: docs/runbook.md#backend-unhealthy", unhealthyPercent),
-			queries: unhealthyQueries("AWS/ApplicationELB", public.balancer, public.targets),
-			percent: unhealthyPercent,
-			minutes: unhealthyMinutes,
+			suffix: "unhealthy", runbook: "backend-unhealthy",
+			description: fmt.Sprintf("More than %d %% of the backend's instances fail the public door's health check.", unhealthyPercent),
+			queries:     unhealthyQueries("AWS/ApplicationELB", public.balancer, public.targets),
+			percent:     unhealthyPercent,
+			minutes:     unhealthyMinutes,
 		},
 		{
-			suffix: "gateway-unhealthy",
-			description: fmt.Sprintf("More than %d %% of the backend's instances fail the gateway door's health check. "+
-				"Runbook: docs/runbook.md#backend-unhealthy", unhealthyPercent),
-			queries: unhealthyQueries("AWS/NetworkELB", gateway.balancer, gateway.targets),
-			percent: unhealthyPercent,
-			minutes: unhealthyMinutes,
+			suffix: "gateway-unhealthy", runbook: "backend-unhealthy",
+			description: fmt.Sprintf("More than %d %% of the backend's instances fail the gateway door's health check.", unhealthyPercent),
+			queries:     unhealthyQueries("AWS/NetworkELB", gateway.balancer, gateway.targets),
+			percent:     unhealthyPercent,
+			minutes:     unhealthyMinutes,
 		},
 	}
 	var alarms []*cloudwatch.MetricAlarm
 	for _, g := range guards {
-		alarm, err := t.newGuard(g)
+		alarm, err := b.NewAlarm(g.suffix, component.Alarm{
+			Description: g.description, Runbook: g.runbook, Topic: b.args.AlarmTopicARN,
+			Queries:    g.queries,
+			Comparison: component.Above, Threshold: g.percent, Periods: g.minutes,
+			NoData: component.NoDataIsOK, // no requests, or no instances yet
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -59,34 +63,16 @@ func (t *tier) newGuards(public *publicDoor, gateway *gatewayDoor) ([]*cloudwatc
 	return alarms, nil
 }
 
-// guard is an alarm on a percentage: the last of its queries, which alone returns data.
+// guard is an alarm on a percentage, which is the last of its queries.
 type guard struct {
-	suffix, description string
-	queries             cloudwatch.MetricAlarmMetricQueryArray
-	percent             float64
-	minutes             int
+	suffix, runbook string
+	description     string
+	queries         cloudwatch.MetricAlarmMetricQueryArray
+	percent         float64
+	minutes         int // how long the percentage has to be above
 }
 
-func (t *tier) newGuard(g guard) (*cloudwatch.MetricAlarm, error) {
-	alarm, err := cloudwatch.NewMetricAlarm(t.ctx, t.name+"-"+g.suffix, &cloudwatch.MetricAlarmArgs{
-		AlarmDescription:   pulumi.String(g.description),
-		MetricQueries:      g.queries,
-		ComparisonOperator: pulumi.String("GreaterThanThreshold"),
-		Threshold:          pulumi.Float64(g.percent),
-		EvaluationPeriods:  pulumi.Int(g.minutes),
-		// No data means no requests, or no instances yet.
-		TreatMissingData: pulumi.String("notBreaching"),
-		AlarmActions:     pulumi.Array{t.args.AlarmTopicARN},
-		OkActions:        pulumi.Array{t.args.AlarmTopicARN},
-		Tags:             t.tags(g.suffix),
-	}, t.child)
-	if err != nil {
-		return nil, fmt.Errorf("creating alarm %s: %w", g.suffix, err)
-	}
-	return alarm, nil
-}
-
-// errorQueries compute the percentage of failed requests. RequestCount leaves out requests for which the load balancer
+// errorQueries calculate the percentage of failed requests. RequestCount leaves out requests for which the load balancer
 // found no target, so its own errors are added on both sides.
 func errorQueries(public *publicDoor) cloudwatch.MetricAlarmMetricQueryArray {
 	sum := func(id, metric string) cloudwatch.MetricAlarmMetricQueryArgs {
@@ -102,7 +88,7 @@ func errorQueries(public *publicDoor) cloudwatch.MetricAlarmMetricQueryArray {
 	}
 }
 
-// unhealthyQueries compute the percentage of registered instances that fail a health check.
+// unhealthyQueries calculate the percentage of registered instances that fail a health check.
 func unhealthyQueries(namespace string, balancer *lb.LoadBalancer, targets *lb.TargetGroup) cloudwatch.MetricAlarmMetricQueryArray {
 	average := func(id, metric string) cloudwatch.MetricAlarmMetricQueryArgs {
 		return metricQuery(id, namespace, metric, "Average", pulumi.StringMap{
@@ -117,6 +103,7 @@ func unhealthyQueries(namespace string, balancer *lb.LoadBalancer, targets *lb.T
 	}
 }
 
+// metricQuery is one metric of a minute, as an input of expressions.
 func metricQuery(id, namespace, metric, stat string, dimensions pulumi.StringMap) cloudwatch.MetricAlarmMetricQueryArgs {
 	return cloudwatch.MetricAlarmMetricQueryArgs{
 		Id: pulumi.String(id),
@@ -131,7 +118,7 @@ func metricQuery(id, namespace, metric, stat string, dimensions pulumi.StringMap
 	}
 }
 
-// expressionQuery is metric math; the one with a label is what the alarm looks at.
+// expressionQuery is metric math. The query with a label returns the data that the alarm compares.
 func expressionQuery(id, label, expression string) cloudwatch.MetricAlarmMetricQueryArgs {
 	query := cloudwatch.MetricAlarmMetricQueryArgs{
 		Id:         pulumi.String(id),

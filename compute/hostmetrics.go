@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"scalable-backend/services/backend/metrics"
 )
 
-// The CloudWatch agent's configuration, as far as it is used: what the hypervisor cannot see (memory, disk), and the
-// script's own output.
+// The CloudWatch agent's configuration, as far as it is used: memory and disk, which EC2 itself cannot measure, and the output
+// of the user data.
 type (
 	agentFile struct {
 		Agent   agentSection   `json:"agent"`
@@ -44,22 +46,23 @@ type (
 	}
 )
 
-// The names under which the CloudWatch agent's metrics arrive, in percent, with the dimension stack: it puts the plugin's
-// name before a measurement that lacks it.
+// The names of the CloudWatch agent's metrics, in percent, with the dimension metrics.DimensionStack. The agent puts a plugin's
+// name before a measurement that does not begin with it.
 const (
 	HostMemory = "mem_used_percent"
 	HostDisk   = "disk_used_percent"
 )
 
+// agentConfiguration is the file that the CloudWatch agent of an instance reads.
 func agentConfiguration(b Boot) (string, error) {
-	stack := map[string]string{"stack": b.Stack}
+	stack := map[string]string{metrics.DimensionStack: b.Stack}
 	file := agentFile{
 		Agent: agentSection{Interval: 60, User: "root"},
 		Metrics: metricsSection{
 			Namespace: b.MetricsNamespace,
 			// The instance's id alone: the agent would need ec2:DescribeTags to learn its group.
 			Append:      map[string]string{"InstanceId": "${aws:InstanceId}"},
-			Aggregation: [][]string{{"stack"}},
+			Aggregation: [][]string{{metrics.DimensionStack}},
 			Collected: map[string]measurement{
 				"mem":  {Measurement: []string{HostMemory}, Append: stack},
 				"disk": {Measurement: []string{strings.TrimPrefix(HostDisk, "disk_")}, Resources: []string{"/"}, DropDevice: true, Append: stack},

@@ -31,7 +31,7 @@ func TestRole(t *testing.T) {
 	require.Equal(t, []string{"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}, service["Bucket"].Action)
 	require.Equal(t, []string{"arn:aws:s3:::data-bucket"}, service["Bucket"].Resource)
 	require.Equal(t, []string{"secretsmanager:GetSecretValue"}, service["Secrets"].Action)
-	require.Equal(t, []string{databaseSecret, g.Outputs(t, component)["AdminTokenSecretARN"].(string)}, service["Secrets"].Resource)
+	require.Equal(t, []string{databaseSecret, g.Outputs(t, componentKey)["AdminTokenSecretARN"].(string)}, service["Secrets"].Resource)
 	require.Equal(t, []string{"kms:Decrypt", "kms:GenerateDataKey"}, service["DataKey"].Action)
 	require.Equal(t, []string{dataKey}, service["DataKey"].Resource)
 	require.Equal(t, map[string]map[string][]string{"StringEquals": {"kms:ViaService": {

@@ -15,27 +15,29 @@ const (
 	rootVolumeGiB = 20
 )
 
-func (t *tier) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) (*ec2.LaunchTemplate, error) {
-	image, err := t.machineImage()
+// newLaunchTemplate creates the template from which the group launches instances.
+func (b *builder) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) (*ec2.LaunchTemplate, error) {
+	image, err := b.machineImage()
 	if err != nil {
 		return nil, err
 	}
-	architecture, err := Architecture(t.args.InstanceType)
+	architecture, err := Architecture(b.args.InstanceType)
 	if err != nil {
 		return nil, err
 	}
-	opts := []pulumi.ResourceOption{t.child}
-	if t.args.AMIID == "" {
-		// The newest image at creation stays: a release of Amazon Linux must not replace the fleet in an unrelated update.
+	opts := b.Options()
+	if b.args.AMIID == "" {
+		// The image that was the newest at creation stays: a release of Amazon Linux must not replace all instances in an update
+		// that is about something else.
 		opts = append(opts, pulumi.IgnoreChanges([]string{"imageId"}))
 	}
 	// A template keeps its image, and with it the architecture. So each architecture has a template of its own: instances of
 	// the other one could not start from the kept image.
-	template, err := ec2.NewLaunchTemplate(t.ctx, t.name+"-instance-"+architecture, &ec2.LaunchTemplateArgs{
+	template, err := ec2.NewLaunchTemplate(b.Ctx, b.Name("instance-"+architecture), &ec2.LaunchTemplateArgs{
 		Description:          pulumi.String("Instances of the backend"),
 		ImageId:              pulumi.String(image),
-		InstanceType:         pulumi.String(t.args.InstanceType),
-		UserData:             t.userData(adminToken, logs),
+		InstanceType:         pulumi.String(b.args.InstanceType),
+		UserData:             b.userData(adminToken, logs),
 		UpdateDefaultVersion: pulumi.Bool(true),
 		EbsOptimized:         pulumi.String("true"),
 		IamInstanceProfile:   ec2.LaunchTemplateIamInstanceProfileArgs{Arn: id.profile.Arn},
@@ -45,12 +47,12 @@ func (t *tier) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, l
 			HttpPutResponseHopLimit: pulumi.Int(1),
 			InstanceMetadataTags:    pulumi.String("disabled"),
 		},
-		Monitoring: ec2.LaunchTemplateMonitoringArgs{Enabled: pulumi.Bool(t.args.DetailedMonitoring)},
+		Monitoring: ec2.LaunchTemplateMonitoringArgs{Enabled: pulumi.Bool(b.args.DetailedMonitoring)},
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
 			DeviceIndex:              pulumi.Int(0),
 			AssociatePublicIpAddress: pulumi.String("false"),
 			DeleteOnTermination:      pulumi.String("true"),
-			SecurityGroups:           pulumi.StringArray{t.args.BackendSecurityGroupID},
+			SecurityGroups:           pulumi.StringArray{b.args.BackendSecurityGroupID},
 		}},
 		// Encrypted with AWS's own key: a customer-managed one would have to name the Auto Scaling role in its policy.
 		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
@@ -63,10 +65,10 @@ func (t *tier) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, l
 			},
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			t.tagSpecification("instance"),
-			t.tagSpecification("volume"),
+			b.tagSpecification("instance"),
+			b.tagSpecification("volume"),
 		},
-		Tags: t.tags("instance"),
+		Tags: b.Tags("instance"),
 	}, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("creating launch template: %w", err)
@@ -74,23 +76,23 @@ func (t *tier) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, l
 	return template, nil
 }
 
-func (t *tier) tagSpecification(resourceType string) ec2.LaunchTemplateTagSpecificationArgs {
+func (b *builder) tagSpecification(resourceType string) ec2.LaunchTemplateTagSpecificationArgs {
 	return ec2.LaunchTemplateTagSpecificationArgs{
 		ResourceType: pulumi.String(resourceType),
-		Tags:         t.tags("instance"),
+		Tags:         b.Tags("instance"),
 	}
 }
 
 // machineImage is the configured image, or the newest Amazon Linux 2023 for the instance type's architecture.
-func (t *tier) machineImage() (string, error) {
-	if t.args.AMIID != "" {
-		return t.args.AMIID, nil
+func (b *builder) machineImage() (string, error) {
+	if b.args.AMIID != "" {
+		return b.args.AMIID, nil
 	}
-	architecture, err := Architecture(t.args.InstanceType)
+	architecture, err := Architecture(b.args.InstanceType)
 	if err != nil {
 		return "", err
 	}
-	found, err := ec2.LookupAmi(t.ctx, &ec2.LookupAmiArgs{
+	found, err := ec2.LookupAmi(b.Ctx, &ec2.LookupAmiArgs{
 		Owners:     []string{"amazon"},
 		MostRecent: pulumi.BoolRef(true),
 		Filters: []ec2.GetAmiFilter{
@@ -100,7 +102,7 @@ func (t *tier) machineImage() (string, error) {
 			{Name: "root-device-type", Values: []string{"ebs"}},
 			{Name: "state", Values: []string{"available"}},
 		},
-	})
+	}, b.Parent())
 	if err != nil {
 		return "", fmt.Errorf("looking up the Amazon Linux 2023 image: %w", err)
 	}
@@ -108,8 +110,8 @@ func (t *tier) machineImage() (string, error) {
 }
 
 // userData is the rendered script in base64, as a launch template takes it.
-func (t *tier) userData(adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) pulumi.StringOutput {
-	args := t.args
+func (b *builder) userData(adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) pulumi.StringOutput {
+	args := b.args
 	return pulumi.All(args.Image, args.BucketName, args.DatabaseSecretARN, adminToken, logs.Name).
 		ApplyT(func(values []any) (string, error) {
 			script, err := UserData(Boot{

@@ -11,36 +11,38 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	backend "scalable-backend/services/backend/config"
 )
 
 const (
 	// drainTimeout is how long the backend finishes requests after SIGTERM, at most.
 	drainTimeout = 75 * time.Second
-	// containerStop and unitStop each leave the step below them time to end by itself before it is killed.
+	// containerStop is how long docker waits for the backend, unitStop how long systemd waits for docker, before they kill it.
 	containerStop = drainTimeout + 15*time.Second
 	unitStop      = containerStop + 15*time.Second
 
-	// userDataLimit is EC2's, before base64.
+	// userDataLimit is EC2's limit in bytes, before base64.
 	userDataLimit = 16 * 1024
 )
 
 // Settings are the values that the backend's environment is made of.
 type Settings struct {
-	Stack               string
-	Stage               string // the API's stage, with which the gateway may begin a path
-	Region              string
-	Bucket              string
+	Stack               string // name of the stack, the dimension of all metrics
+	Stage               string // the API's stage, with which a path from API Gateway may begin
+	Region              string // e.g. "eu-central-1"
+	Bucket              string // name of the bucket of the files
 	DatabaseSecretARN   string
 	AdminTokenSecretARN string
-	MetricsNamespace    string
+	MetricsNamespace    string // in CloudWatch
 }
 
 // Environment is the backend container's whole environment. It names secrets and never holds one.
 func Environment(s Settings) map[string]string {
 	return map[string]string{
 		"AWS_REGION":                     s.Region,
-		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", PublicPort),
-		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", GatewayPort),
+		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", backend.PublicPort),
+		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", backend.GatewayPort),
 		"BACKEND_STACK":                  s.Stack,
 		"BACKEND_STAGE":                  s.Stage,
 		"BACKEND_BUCKET":                 s.Bucket,

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"scalable-backend/compute"
+	"scalable-backend/database"
 	"scalable-backend/images"
 )
 
@@ -25,12 +26,11 @@ func check(c *Config, r *report) {
 	checkCapacity(c, r)
 
 	db := &c.Database
-	// RDS refuses a ceiling that is less than 10 % above the size that the storage has.
-	if limit := db.MaxAllocatedStorage; limit != 0 && limit*10 < db.AllocatedStorage*11 &&
+	if limit := db.MaxAllocatedStorage; limit != 0 && limit < database.MinStorageLimit(db.AllocatedStorage) &&
 		r.fine("database.allocatedStorage", "database.maxAllocatedStorage") {
 		r.add("database.maxAllocatedStorage", limit, fmt.Sprintf(
 			"want at least 10 %% above database.allocatedStorage, which is %d, or 0 for storage that does not grow", db.AllocatedStorage),
-			fmt.Sprint(min(2*db.AllocatedStorage, 65536)))
+			fmt.Sprint(min(2*db.AllocatedStorage, database.MaxStorage)))
 	}
 	if r.fine("compute.instanceType") {
 		co.Architecture, _ = compute.Architecture(co.InstanceType)

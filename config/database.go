@@ -22,9 +22,9 @@ func (d *Database) settings() []*setting {
 			means("Major version of PostgreSQL. Minor versions follow by themselves. A number is accepted, as `--path` stores one."),
 		boolean("database.multiAz", &d.MultiAZ, false).
 			means("A standby in a second zone, which takes over within a minute or two. Required in production."),
-		integer("database.allocatedStorage", &d.AllocatedStorage, 20, 20, 65536).
+		integer("database.allocatedStorage", &d.AllocatedStorage, 20, database.MinStorage, database.MaxStorage).
 			means("GiB of gp3 storage at creation."),
-		integer("database.maxAllocatedStorage", &d.MaxAllocatedStorage, 100, 0, 65536).
+		integer("database.maxAllocatedStorage", &d.MaxAllocatedStorage, 100, 0, database.MaxStorage).
 			means("GiB up to which the storage grows by itself; at least 10 % above `allocatedStorage`, or 0 for storage that does " +
 				"not grow."),
 		integer("database.backupRetentionDays", &d.BackupRetentionDays, 7, 1, 35).

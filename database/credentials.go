@@ -21,40 +21,35 @@ type credentials struct {
 	Password string `json:"password"`
 }
 
-// password makes the master password. RDS refuses `/`, `"`, `@`, `'` and spaces; the characters allowed here also stand for
-// themselves in a URL. Every input of a RandomPassword replaces it, so all but the keepers are ignored after creation:
-// only a new version rotates.
-func (b *builder) password() (*random.RandomPassword, error) {
-	password, err := random.NewRandomPassword(b.ctx, b.child("password"), &random.RandomPasswordArgs{
+// newPassword creates the master password. RDS refuses `/`, `"`, `@`, `'` and spaces; the special characters here need no
+// escaping in a URL either. A change of any input makes another password, so all but the keepers are ignored after creation:
+// only a new PasswordVersion rotates.
+func (b *builder) newPassword() (*random.RandomPassword, error) {
+	password, err := random.NewRandomPassword(b.Ctx, b.Name("password"), &random.RandomPasswordArgs{
 		Length:          pulumi.Int(48),
 		Special:         pulumi.Bool(true),
 		OverrideSpecial: pulumi.String("-_.~"),
 		Keepers:         pulumi.StringMap{"passwordVersion": pulumi.String(strconv.Itoa(b.args.PasswordVersion))},
-	}, b.parent, pulumi.IgnoreChanges([]string{
+	}, b.Options(pulumi.IgnoreChanges([]string{
 		"length", "special", "overrideSpecial", "lower", "upper", "number", "numeric", "minLower", "minUpper", "minNumeric", "minSpecial",
-	}))
+	}))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating password: %w", err)
 	}
 	return password, nil
 }
 
-// credentials stores the document and returns the secret's ARN, which comes from the version: whoever has it can read it.
-// The version depends on the instance, so a rotation changes the instance first; clients read the secret again when their
-// password is refused.
-func (b *builder) credentials(instance *rds.Instance, password *random.RandomPassword) (pulumi.StringOutput, error) {
+// newCredentials stores the document and returns the secret's ARN, known when the secret has its value. The value depends on
+// the instance, so a rotation changes the instance first; clients read the secret again when their password is refused.
+func (b *builder) newCredentials(instance *rds.Instance, password *random.RandomPassword) (pulumi.StringOutput, error) {
 	var none pulumi.StringOutput
-	window := 30
-	if b.args.Stack.Disposable {
-		window = 0
-	}
-	child := b.child("credentials")
-	secret, err := secretsmanager.NewSecret(b.ctx, child, &secretsmanager.SecretArgs{
+	const suffix = "credentials"
+	secret, err := secretsmanager.NewSecret(b.Ctx, b.Name(suffix), &secretsmanager.SecretArgs{
 		Description:          pulumi.String("Connection of the backend to its database"),
 		KmsKeyId:             b.args.DataKeyARN,
-		RecoveryWindowInDays: pulumi.Int(window),
-		Tags:                 b.tags(child),
-	}, b.parent)
+		RecoveryWindowInDays: b.RecoveryDays(0),
+		Tags:                 b.Tags(suffix),
+	}, b.Options()...)
 	if err != nil {
 		return none, fmt.Errorf("creating secret: %w", err)
 	}
@@ -64,10 +59,10 @@ func (b *builder) credentials(instance *rds.Instance, password *random.RandomPas
 		})
 		return string(text), err
 	}).(pulumi.StringOutput)
-	version, err := secretsmanager.NewSecretVersion(b.ctx, b.child("credentials-version"), &secretsmanager.SecretVersionArgs{
+	version, err := secretsmanager.NewSecretVersion(b.Ctx, b.Name("credentials-version"), &secretsmanager.SecretVersionArgs{
 		SecretId:     secret.ID(),
 		SecretString: pulumi.ToSecret(document).(pulumi.StringOutput),
-	}, b.parent)
+	}, b.Options()...)
 	if err != nil {
 		return none, fmt.Errorf("creating secret version: %w", err)
 	}

@@ -1,4 +1,5 @@
-// Package database is the PostgreSQL tier: the RDS instance, its credentials in Secrets Manager and its logs.
+// Package database is the tier of PostgreSQL on Amazon RDS: the instance and its read replicas, their logs, and the credentials
+// in Secrets Manager.
 package database
 
 import (
@@ -7,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
@@ -24,42 +26,63 @@ const (
 
 // Args are the inputs of the tier.
 type Args struct {
+	// Stack is where the tier is deployed.
 	Stack stack.Info
-	// SubnetIDs are the isolated subnets, in two zones at least.
-	SubnetIDs       pulumi.StringArrayInput
+	// SubnetIDs are the subnets of the database layer, in at least two zones.
+	SubnetIDs pulumi.StringArrayInput
+	// SecurityGroupID is the group of the instance and its replicas.
 	SecurityGroupID pulumi.StringInput
-	// DataKeyARN encrypts storage, snapshots, performance data and the secret; LogsKeyARN the log groups.
-	DataKeyARN, LogsKeyARN pulumi.StringInput
-	// AlarmTopicARN receives the instance's events (failover, failure, maintenance) when Enhanced.
+	// DataKeyARN is the KMS key that encrypts storage, snapshots, performance data and the secret. Another key replaces the
+	// instance.
+	DataKeyARN pulumi.StringInput
+	// LogsKeyARN is the KMS key that encrypts the log groups.
+	LogsKeyARN pulumi.StringInput
+	// AlarmTopicARN is notified of events (failover, failure, maintenance); needed when Enhanced.
 	AlarmTopicARN pulumi.StringInput
 
-	InstanceClass string // e.g. "db.t4g.micro"
-	EngineVersion string // major version only, e.g. "17": minor upgrades are automatic
-	MultiAZ       bool
-	// AllocatedStorage is the initial size in GiB; RDS grows it up to MaxAllocatedStorage (0: never).
-	AllocatedStorage, MaxAllocatedStorage int
-	BackupRetentionDays                   int // 1..35
-	DeletionProtection                    bool
-	Replicas                              int // read replicas, 0..MaxReplicas
-	// Enhanced adds enhanced monitoring, Performance Insights, statement logging and event notifications.
+	// InstanceClass is the class of the instance and its replicas, e.g. "db.t4g.micro".
+	InstanceClass string
+	// EngineVersion is a major version of PostgreSQL, e.g. "17". Minor upgrades are automatic.
+	EngineVersion string
+	// MultiAZ keeps a standby instance in a second zone.
+	MultiAZ bool
+	// AllocatedStorage is the initial size of the storage in GiB, MinStorage to MaxStorage.
+	AllocatedStorage int
+	// MaxAllocatedStorage is up to which size in GiB RDS enlarges the storage by itself: MinStorageLimit to MaxStorage, or 0 for
+	// never.
+	MaxAllocatedStorage int
+	// BackupRetentionDays is how long automated backups are kept, 1 to 35 days.
+	BackupRetentionDays int
+	// DeletionProtection makes RDS refuse to delete the instance; impossible in a disposable stack.
+	DeletionProtection bool
+	// Replicas is the number of read replicas, 0 to MaxReplicas.
+	Replicas int
+	// Enhanced adds enhanced monitoring, Performance Insights, statement logging and notifications of events.
 	Enhanced bool
-	// PasswordVersion is bumped to rotate the credentials; nothing else changes the password.
-	PasswordVersion  int
+	// PasswordVersion is 1 or more. A change of it rotates the password, and nothing else does.
+	PasswordVersion int
+	// LogRetentionDays is how long logs are kept; at least 1.
 	LogRetentionDays int
 }
 
-// Database is the tier.
+// Database is the component.
 type Database struct {
 	pulumi.ResourceState
 
 	Endpoint           pulumi.StringOutput // host:port
 	Address            pulumi.StringOutput // host
-	SecretARN          pulumi.StringOutput // resolves once the secret has a value
+	SecretARN          pulumi.StringOutput // known when the secret has its value
 	InstanceID         pulumi.StringOutput // the identifier, which is the dimension of its metrics
 	ParameterGroupName pulumi.StringOutput
 	ReplicaIDs         pulumi.StringArrayOutput // Args.Replicas of them
 	ReplicaEndpoints   pulumi.StringArrayOutput // host:port
 	LogGroupNames      pulumi.StringArrayOutput
+}
+
+// builder creates the children of the component.
+type builder struct {
+	*component.Builder
+	args *Args
 }
 
 // New creates the tier.
@@ -68,50 +91,51 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	d := &Database{}
-	if err := ctx.RegisterComponentResource(Token, name, d, opts...); err != nil {
-		return nil, fmt.Errorf("registering %s: %w", Token, err)
+	base, err := component.Register(ctx, Token, name, d, args.Stack, opts...)
+	if err != nil {
+		return nil, err
 	}
-	b := &builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(d)}
+	b := &builder{base, args}
 
-	groups, err := b.groups()
+	groups, err := b.newGroups()
 	if err != nil {
 		return nil, err
 	}
-	identifier, err := b.identifier()
+	identifier, err := b.newIdentifier()
 	if err != nil {
 		return nil, err
 	}
-	logs, err := b.logGroups("", identifier)
+	logs, err := b.newLogGroups("", identifier)
 	if err != nil {
 		return nil, err
 	}
-	monitoring, err := b.monitoringRole()
+	monitoring, err := b.newMonitoringRole()
 	if err != nil {
 		return nil, err
 	}
-	password, err := b.password()
+	password, err := b.newPassword()
 	if err != nil {
 		return nil, err
 	}
-	instance, err := b.instance(identifier, password, groups, monitoring, logs)
+	instance, err := b.newInstance(identifier, password, groups, monitoring, logs)
 	if err != nil {
 		return nil, err
 	}
-	secretARN, err := b.credentials(instance, password)
+	secretARN, err := b.newCredentials(instance, password)
 	if err != nil {
 		return nil, err
 	}
 	instances := pulumi.StringArray{instance.Identifier}
 	replicaIDs, replicaEndpoints := pulumi.StringArray{}, pulumi.StringArray{}
 	for number := 1; number <= args.Replicas; number++ {
-		replica, replicaLogs, err := b.replica(number, instance, identifier, groups, monitoring)
+		replica, replicaLogs, err := b.newReplica(number, instance, identifier, groups, monitoring)
 		if err != nil {
 			return nil, err
 		}
 		replicaIDs, replicaEndpoints = append(replicaIDs, replica.Identifier), append(replicaEndpoints, replica.Endpoint)
 		logs, instances = append(logs, replicaLogs...), append(instances, replica.Identifier)
 	}
-	if err := b.eventSubscriptions(instances, groups.parameters); err != nil {
+	if err := b.newEventSubscriptions(instances, groups.parameters); err != nil {
 		return nil, err
 	}
 
@@ -126,7 +150,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		names = append(names, g.Name)
 	}
 	d.LogGroupNames = names.ToStringArrayOutput()
-	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{
+	if err := b.RegisterOutputs(pulumi.Map{
 		"endpoint":           d.Endpoint,
 		"address":            d.Address,
 		"secretArn":          d.SecretARN,
@@ -136,56 +160,42 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"replicaEndpoints":   d.ReplicaEndpoints,
 		"logGroupNames":      d.LogGroupNames,
 	}); err != nil {
-		return nil, fmt.Errorf("registering outputs of %s: %w", name, err)
+		return nil, err
 	}
 	return d, nil
 }
-
-// builder carries what every step needs.
-type builder struct {
-	ctx    *pulumi.Context
-	name   string
-	args   *Args
-	parent pulumi.ResourceOption
-}
-
-func (b *builder) child(suffix string) string { return b.name + "-" + suffix }
-
-func (b *builder) tags(child string) pulumi.StringMap { return b.args.Stack.Tags("database", child) }
 
 type groups struct {
 	subnets    *rds.SubnetGroup
 	parameters *rds.ParameterGroup
 }
 
-// groups creates the subnet group and the parameter group. The parameter group has no fixed name: a new major version
-// means a new family, which replaces the group, and the new one must stand before the old one goes.
-func (b *builder) groups() (groups, error) {
+// newGroups creates the subnet group and the parameter group. The parameter group has no fixed name: a new major version means
+// a new family, which replaces the group, and the new group is created before the old one is deleted.
+func (b *builder) newGroups() (groups, error) {
 	var g groups
 	var err error
-	child := b.child("subnets")
-	g.subnets, err = rds.NewSubnetGroup(b.ctx, child, &rds.SubnetGroupArgs{
+	g.subnets, err = rds.NewSubnetGroup(b.Ctx, b.Name("subnets"), &rds.SubnetGroupArgs{
 		Description: pulumi.String("Isolated subnets of the database"),
 		SubnetIds:   b.args.SubnetIDs,
-		Tags:        b.tags(child),
-	}, b.parent)
+		Tags:        b.Tags("subnets"),
+	}, b.Options()...)
 	if err != nil {
 		return g, fmt.Errorf("creating subnet group: %w", err)
 	}
-	child = b.child("parameters")
-	g.parameters, err = rds.NewParameterGroup(b.ctx, child, &rds.ParameterGroupArgs{
+	g.parameters, err = rds.NewParameterGroup(b.Ctx, b.Name("parameters"), &rds.ParameterGroupArgs{
 		Description: pulumi.String("TLS only; statement logging where enhanced"),
 		Family:      pulumi.String(engine + b.args.EngineVersion),
 		Parameters:  parameters(b.args.Enhanced),
-		Tags:        b.tags(child),
-	}, b.parent)
+		Tags:        b.Tags("parameters"),
+	}, b.Options()...)
 	if err != nil {
 		return g, fmt.Errorf("creating parameter group: %w", err)
 	}
 	return g, nil
 }
 
-// parameters are all dynamic in PostgreSQL on RDS: they apply without a restart. The first is RDS's own default from
+// parameters are all dynamic in PostgreSQL on RDS: they apply without a restart. rds.force_ssl is RDS's own default from
 // PostgreSQL 15 on, for which RDS answers "pending-reboot" whatever it is asked: "immediate" would be a difference in every
 // preview (terraform-provider-aws issue 39252). log_statement stays at ddl: `all` would write passwords into the log.
 func parameters(enhanced bool) rds.ParameterGroupParameterArray {

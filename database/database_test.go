@@ -61,12 +61,22 @@ func record(t *testing.T, args *Args) *infratest.Graph {
 	return g
 }
 
+// counts are how many resources of each type these Args ask for.
+func counts(args *Args) map[string]int {
+	instances := 1 + args.Replicas
+	want := map[string]int{
+		instanceType: instances, parametersType: 1, subnetsType: 1, secretType: 1, versionType: 1,
+		logGroupType: len(exports) * instances, passwordType: 1, suffixType: 1,
+	}
+	if args.Enhanced {
+		want[eventsType], want[roleType], want[attachmentType] = 2, 1, 1
+	}
+	return want
+}
+
 func TestProd(t *testing.T) {
 	g := record(t, prodArgs())
-	g.RequireCounts(t, map[string]int{
-		instanceType: 1, parametersType: 1, subnetsType: 1, eventsType: 2, secretType: 1, versionType: 1,
-		logGroupType: 2, roleType: 1, attachmentType: 1, passwordType: 1, suffixType: 1,
-	})
+	g.RequireCounts(t, counts(prodArgs()))
 	i := g.Find(t, instanceType, "database-instance")
 	assert.True(t, i.Protect)
 	id := i.String(t, "identifier")
@@ -77,7 +87,8 @@ func TestProd(t *testing.T) {
 		"storageType": "gp3", "allocatedStorage": 100.0, "maxAllocatedStorage": 1000.0, "storageEncrypted": true, "kmsKeyId": dataKey,
 		"iamDatabaseAuthenticationEnabled": true, "enabledCloudwatchLogsExports": []any{"postgresql", "upgrade"},
 		"backupRetentionPeriod": 30.0, "deleteAutomatedBackups": false, "copyTagsToSnapshot": true, "deletionProtection": true,
-		"skipFinalSnapshot": false, "finalSnapshotIdentifier": id + "-final", "applyImmediately": false, "autoMinorVersionUpgrade": true, "allowMajorVersionUpgrade": true,
+		"skipFinalSnapshot": false, "finalSnapshotIdentifier": id + "-final", "applyImmediately": false,
+		"autoMinorVersionUpgrade": true, "allowMajorVersionUpgrade": true,
 		"monitoringInterval": 60.0, "performanceInsightsEnabled": true, "performanceInsightsKmsKeyId": dataKey,
 		"performanceInsightsRetentionPeriod": 7.0, "vpcSecurityGroupIds": []any{"sg-database"},
 	} {
@@ -103,7 +114,7 @@ func TestProd(t *testing.T) {
 	}
 }
 
-// What must stand before the instance: its log groups, or RDS makes them without retention, and the monitoring role's policy.
+// What has to exist before the instance: its log groups, or RDS creates them without retention, and the monitoring role's policy.
 func TestInstanceWaits(t *testing.T) {
 	i := record(t, prodArgs()).Only(t, instanceType)
 	for _, want := range []string{
@@ -116,9 +127,7 @@ func TestInstanceWaits(t *testing.T) {
 
 func TestDevLeavesNothing(t *testing.T) {
 	g := record(t, devArgs())
-	g.RequireCounts(t, map[string]int{
-		instanceType: 1, parametersType: 1, subnetsType: 1, secretType: 1, versionType: 1, logGroupType: 2, passwordType: 1, suffixType: 1,
-	})
+	g.RequireCounts(t, counts(devArgs()))
 	i := g.Only(t, instanceType)
 	assert.False(t, i.Protect)
 	for path, want := range map[string]any{
@@ -141,10 +150,7 @@ func TestReplicas(t *testing.T) {
 	args.Replicas = 2
 	args.Stack.Stack = strings.Repeat("x", 90)
 	g := record(t, args)
-	g.RequireCounts(t, map[string]int{
-		instanceType: 3, parametersType: 1, subnetsType: 1, eventsType: 2, secretType: 1, versionType: 1,
-		logGroupType: 6, roleType: 1, attachmentType: 1, passwordType: 1, suffixType: 1,
-	})
+	g.RequireCounts(t, counts(args))
 	g.RequireNames(t, instanceType, "database-instance", "database-replica-1", "database-replica-2")
 	source := g.Find(t, instanceType, "database-instance").String(t, "identifier")
 	r := g.Find(t, instanceType, "database-replica-2")
@@ -249,59 +255,4 @@ func TestReadiness(t *testing.T) {
 	assert.Contains(t, g.Find(t, logGroupType, "consumer").DependsOn, versionType+"::database-credentials-version")
 	assert.Equal(t, map[string]any{"engine": "postgres", "dbName": "backend", "username": "backend", "kmsKeyId": dataKey},
 		g.Only(t, suffixType).Inputs["keepers"])
-}
-
-func TestValidate(t *testing.T) {
-	for field, change := range map[string]func(*Args){
-		"SubnetIDs":           func(a *Args) { a.SubnetIDs = nil },
-		"DataKeyARN":          func(a *Args) { a.DataKeyARN = nil },
-		"AlarmTopicARN":       func(a *Args) { a.AlarmTopicARN = nil },
-		"InstanceClass":       func(a *Args) { a.InstanceClass = "m7g.large" },
-		"EngineVersion":       func(a *Args) { a.EngineVersion = "17.4" },
-		"AllocatedStorage":    func(a *Args) { a.AllocatedStorage = 19 },
-		"Replicas":            func(a *Args) { a.Replicas = 3 },
-		"MaxAllocatedStorage": func(a *Args) { a.MaxAllocatedStorage = 105 },
-		"BackupRetentionDays": func(a *Args) { a.BackupRetentionDays = 0 },
-		"PasswordVersion":     func(a *Args) { a.PasswordVersion = 0 },
-		"LogRetentionDays":    func(a *Args) { a.LogRetentionDays = 0 },
-		"DeletionProtection":  func(a *Args) { a.Stack.Disposable = true },
-	} {
-		args := prodArgs()
-		change(args)
-		err := infratest.RunError(t, func(ctx *pulumi.Context) error {
-			_, err := New(ctx, "database", args)
-			return err
-		})
-		assert.ErrorContains(t, err, "database.Args."+field+": want ", field)
-	}
-}
-
-func TestIdentifierPrefix(t *testing.T) {
-	for _, c := range []struct{ project, stack, want string }{
-		{"scalable-backend", "dev", "scalable-backend-dev"},
-		{"My_Project.x", "Prod", "my-project-x-prod"},
-		{"2fast", "dev", "db-2fast-dev"},
-		{"a--b-", "-c", "a-b-c"},
-		{"___", "日本", "db"},
-	} {
-		assert.Equal(t, c.want, identifierPrefix(c.project, c.stack))
-	}
-	long := identifierPrefix(strings.Repeat("x", 80), "dev")
-	assert.Len(t, long, 44)
-	assert.NotEqual(t, long, identifierPrefix(strings.Repeat("x", 80), "prod"))
-}
-
-func TestMemoryGiB(t *testing.T) {
-	for class, want := range map[string]int{
-		"db.t4g.micro": 1, "db.t4g.small": 2, "db.t3.medium": 4, "db.t4g.large": 8, "db.m7g.large": 8, "db.m7g.xlarge": 16,
-		"db.m7g.4xlarge": 64, "db.r7g.large": 16, "db.r6gd.2xlarge": 64, "db.x2g.large": 32,
-	} {
-		got, err := MemoryGiB(class)
-		require.NoError(t, err, class)
-		assert.Equal(t, want, got, class)
-	}
-	for _, class := range []string{"", "m7g.large", "db.m7g", "db.z1d.large", "db.m7g.0xlarge", "db.m7g.huge"} {
-		_, err := MemoryGiB(class)
-		assert.Error(t, err, class)
-	}
 }

@@ -14,11 +14,11 @@ import (
 // identifier.
 const maxPrefix = 63 - len("-01234567") - len("-replica-1")
 
-// identifier is the instance's name in AWS: a prefix and random digits that change exactly when the instance must be
-// replaced. So the replacement can be created before the old instance is deleted, and a final snapshot never meets an
-// older one of the same name. The name is known before the instance, because its log groups must be.
-func (b *builder) identifier() (pulumi.StringOutput, error) {
-	suffix, err := random.NewRandomId(b.ctx, b.child("suffix"), &random.RandomIdArgs{
+// newIdentifier creates the instance's name in AWS: a prefix and random digits, which change exactly when the instance has to be
+// replaced. So the new instance can be created before the old one is deleted, and no two final snapshots have one name. The
+// name is known before the instance exists, because the instance's log groups need it.
+func (b *builder) newIdentifier() (pulumi.StringOutput, error) {
+	suffix, err := random.NewRandomId(b.Ctx, b.Name("suffix"), &random.RandomIdArgs{
 		ByteLength: pulumi.Int(4),
 		Keepers: pulumi.StringMap{
 			"engine":   pulumi.String(engine),
@@ -26,11 +26,11 @@ func (b *builder) identifier() (pulumi.StringOutput, error) {
 			"username": pulumi.String(username),
 			"kmsKeyId": b.args.DataKeyARN,
 		},
-	}, b.parent)
+	}, b.Options()...)
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("creating identifier suffix: %w", err)
 	}
-	prefix := identifierPrefix(b.args.Stack.Project, b.args.Stack.Stack)
+	prefix := identifierPrefix(b.Stack.Project, b.Stack.Stack)
 	return suffix.Hex.ApplyT(func(hex string) string { return prefix + "-" + hex }).(pulumi.StringOutput), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/policy"
 	"scalable-backend/internal/role"
 )
@@ -22,60 +23,56 @@ const (
 	maintenanceWindow    = "sun:03:30-sun:04:30"
 )
 
-// logGroups exist before the instance of the identifier: RDS would create them itself, without retention and encryption.
-func (b *builder) logGroups(prefix string, identifier pulumi.StringOutput) ([]*cloudwatch.LogGroup, error) {
+// newLogGroups creates the log groups of the instance with an identifier, before the instance itself: RDS would create them
+// without retention and encryption. prefix begins their names in Pulumi.
+func (b *builder) newLogGroups(prefix string, identifier pulumi.StringOutput) ([]*cloudwatch.LogGroup, error) {
 	var groups []*cloudwatch.LogGroup
 	for _, export := range exports {
-		child := b.child(prefix + "logs-" + export)
-		group, err := cloudwatch.NewLogGroup(b.ctx, child, &cloudwatch.LogGroupArgs{
-			Name:            identifier.ApplyT(func(id string) string { return "/aws/rds/instance/" + id + "/" + export }).(pulumi.StringOutput),
-			RetentionInDays: pulumi.Int(b.args.LogRetentionDays),
-			KmsKeyId:        b.args.LogsKeyARN,
-			Tags:            b.tags(child),
-		}, b.parent)
+		group, err := b.NewLogGroup(prefix+"logs-"+export, component.LogGroup{
+			Name:          pulumi.Sprintf("/aws/rds/instance/%s/%s", identifier, export),
+			RetentionDays: b.args.LogRetentionDays,
+			KeyARN:        b.args.LogsKeyARN,
+		})
 		if err != nil {
-			return nil, fmt.Errorf("creating log group of %s: %w", export, err)
+			return nil, err
 		}
 		groups = append(groups, group)
 	}
 	return groups, nil
 }
 
-// monitoring is the role of enhanced monitoring and what must stand before it is used; both are nil when not Enhanced.
+// monitoring is the role of enhanced monitoring and its permissions; both are nil unless Enhanced.
 type monitoring struct {
 	role       *iam.Role
 	attachment *iam.RolePolicyAttachment
 }
 
-func (b *builder) monitoringRole() (monitoring, error) {
+// newMonitoringRole creates the role of enhanced monitoring, when Enhanced.
+func (b *builder) newMonitoringRole() (monitoring, error) {
 	var m monitoring
 	if !b.args.Enhanced {
 		return m, nil
 	}
 	var err error
-	m.role, err = role.New(b.ctx, b.child("monitoring-role"), role.Args{
-		Stack: b.args.Stack, Tier: "database", Service: "monitoring.rds.amazonaws.com",
+	m.role, err = role.Create(b.Builder, "monitoring-role", role.Args{
+		Service:     "monitoring.rds.amazonaws.com",
 		Description: "Lets RDS write enhanced monitoring to CloudWatch",
-		Trust:       []policy.Condition{policy.SourceAccount(b.args.Stack.AccountID)},
-	}, b.parent)
+		Trust:       []policy.Condition{policy.SourceAccount(b.Stack.AccountID)},
+	})
 	if err != nil {
 		return m, err
 	}
-	m.attachment, err = iam.NewRolePolicyAttachment(b.ctx, b.child("monitoring-policy"), &iam.RolePolicyAttachmentArgs{
-		Role:      m.role.Name,
-		PolicyArn: pulumi.String(b.args.Stack.ManagedPolicyARN("service-role/AmazonRDSEnhancedMonitoringRole")),
-	}, b.parent)
-	if err != nil {
-		return m, fmt.Errorf("attaching monitoring policy: %w", err)
-	}
-	return m, nil
+	managed := b.Stack.ManagedPolicyARN("service-role/AmazonRDSEnhancedMonitoringRole")
+	m.attachment, err = role.NewAttachment(b.Builder, "monitoring-policy", m.role, pulumi.String(managed))
+	return m, err
 }
 
-func (b *builder) instance(
+// newInstance creates the instance that takes writes.
+func (b *builder) newInstance(
 	identifier pulumi.StringOutput, password *random.RandomPassword, g groups, m monitoring, logs []*cloudwatch.LogGroup,
 ) (*rds.Instance, error) {
+	const suffix = "instance"
 	a := b.args
-	child := b.child("instance")
 	args := &rds.InstanceArgs{
 		Identifier:          identifier,
 		Engine:              pulumi.String(engine),
@@ -102,33 +99,33 @@ func (b *builder) instance(
 
 		BackupRetentionPeriod:  pulumi.Int(a.BackupRetentionDays),
 		BackupWindow:           pulumi.String("02:00-03:00"),
-		DeleteAutomatedBackups: pulumi.Bool(a.Stack.Disposable),
+		DeleteAutomatedBackups: pulumi.Bool(b.Stack.Disposable),
 		CopyTagsToSnapshot:     pulumi.Bool(true),
 		DeletionProtection:     pulumi.Bool(a.DeletionProtection),
-		SkipFinalSnapshot:      pulumi.Bool(a.Stack.Disposable),
+		SkipFinalSnapshot:      pulumi.Bool(b.Stack.Disposable),
 
 		// Outside a disposable stack a new class or major version waits for the maintenance window.
-		ApplyImmediately:        pulumi.Bool(a.Stack.Disposable),
+		ApplyImmediately:        pulumi.Bool(b.Stack.Disposable),
 		AutoMinorVersionUpgrade: pulumi.Bool(true),
-		// The version in the configuration is a major one: whoever changes it means to upgrade, and RDS asks for this besides.
+		// EngineVersion is a major version: whoever changes it means to upgrade, and without this RDS refuses.
 		AllowMajorVersionUpgrade: pulumi.Bool(true),
 		MaintenanceWindow:        pulumi.String(maintenanceWindow),
-		Tags:                     b.tags(child),
+		Tags:                     b.Tags(suffix),
 	}
-	b.grow(args)
-	if !a.Stack.Disposable {
+	b.setMaxStorage(args)
+	if !b.Stack.Disposable {
 		args.FinalSnapshotIdentifier = identifier.ApplyT(func(id string) string { return id + "-final" }).(pulumi.StringOutput)
 	}
-	ready := b.observe(args, logs, m)
-	instance, err := rds.NewInstance(b.ctx, child, args, b.parent, pulumi.DependsOn(ready), pulumi.Protect(!a.Stack.Disposable))
+	ready := b.setMonitoring(args, logs, m)
+	instance, err := rds.NewInstance(b.Ctx, b.Name(suffix), args, b.Options(pulumi.DependsOn(ready), b.Protect())...)
 	if err != nil {
 		return nil, fmt.Errorf("creating database instance: %w", err)
 	}
 	return instance, nil
 }
 
-// eventSubscriptions report what alarms on metrics cannot: failovers, failures, maintenance and parameter changes.
-func (b *builder) eventSubscriptions(instances pulumi.StringArray, parameters *rds.ParameterGroup) error {
+// newEventSubscriptions reports what alarms on metrics cannot: failovers, failures, maintenance and parameter changes.
+func (b *builder) newEventSubscriptions(instances pulumi.StringArray, parameters *rds.ParameterGroup) error {
 	if !b.args.Enhanced {
 		return nil
 	}
@@ -143,14 +140,13 @@ func (b *builder) eventSubscriptions(instances pulumi.StringArray, parameters *r
 		},
 		{"parameter-events", "db-parameter-group", pulumi.StringArray{parameters.Name}, []string{"configuration change"}},
 	} {
-		child := b.child(s.suffix)
-		if _, err := rds.NewEventSubscription(b.ctx, child, &rds.EventSubscriptionArgs{
+		if _, err := rds.NewEventSubscription(b.Ctx, b.Name(s.suffix), &rds.EventSubscriptionArgs{
 			SnsTopic:        b.args.AlarmTopicARN,
 			SourceType:      pulumi.String(s.sourceType),
 			SourceIds:       s.sources,
 			EventCategories: pulumi.ToStringArray(s.categories),
-			Tags:            b.tags(child),
-		}, b.parent); err != nil {
+			Tags:            b.Tags(s.suffix),
+		}, b.Options()...); err != nil {
 			return fmt.Errorf("creating event subscription of %s: %w", s.sourceType, err)
 		}
 	}

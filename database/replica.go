@@ -11,16 +11,17 @@ import (
 // MaxReplicas bounds Args.Replicas.
 const MaxReplicas = 2
 
-// replica is a read replica, by its position from 1.
-func (b *builder) replica(number int, primary *rds.Instance, identifier pulumi.StringOutput, g groups, m monitoring) (*rds.Instance, []*cloudwatch.LogGroup, error) {
+// newReplica creates a read replica and its log groups. Replicas are numbered from 1.
+func (b *builder) newReplica(
+	number int, primary *rds.Instance, identifier pulumi.StringOutput, g groups, m monitoring,
+) (*rds.Instance, []*cloudwatch.LogGroup, error) {
 	suffix := fmt.Sprintf("replica-%d", number)
-	name := identifier.ApplyT(func(id string) string { return id + "-" + suffix }).(pulumi.StringOutput)
-	logs, err := b.logGroups(suffix+"-", name)
+	name := pulumi.Sprintf("%s-%s", identifier, suffix)
+	logs, err := b.newLogGroups(suffix+"-", name)
 	if err != nil {
 		return nil, nil, err
 	}
 	a := b.args
-	child := b.child(suffix)
 	args := &rds.InstanceArgs{
 		Identifier:          name,
 		ReplicateSourceDb:   primary.Identifier,
@@ -38,35 +39,36 @@ func (b *builder) replica(number int, primary *rds.Instance, identifier pulumi.S
 		EnabledCloudwatchLogsExports:     pulumi.ToStringArray(exports),
 		CopyTagsToSnapshot:               pulumi.Bool(true),
 
-		// There is nothing on it that the source does not have, so the number of replicas may go down in one update. RDS makes
-		// no final snapshot of a replica.
+		// A replica has nothing that its source does not have, so fewer Replicas take one update. RDS makes no final snapshot of
+		// a replica.
 		DeletionProtection: pulumi.Bool(false),
 		SkipFinalSnapshot:  pulumi.Bool(true),
 
-		ApplyImmediately:        pulumi.Bool(a.Stack.Disposable),
+		ApplyImmediately:        pulumi.Bool(b.Stack.Disposable),
 		AutoMinorVersionUpgrade: pulumi.Bool(true),
 		MaintenanceWindow:       pulumi.String(maintenanceWindow),
-		Tags:                    b.tags(child),
+		Tags:                    b.Tags(suffix),
 	}
-	b.grow(args)
-	ready := b.observe(args, logs, m)
+	b.setMaxStorage(args)
+	ready := b.setMonitoring(args, logs, m)
 	// A new source has a new name, and a replica cannot change its source.
-	replica, err := rds.NewInstance(b.ctx, child, args, b.parent, pulumi.DependsOn(ready), pulumi.ReplaceOnChanges([]string{"replicateSourceDb"}))
+	replica, err := rds.NewInstance(b.Ctx, b.Name(suffix), args,
+		b.Options(pulumi.DependsOn(ready), pulumi.ReplaceOnChanges([]string{"replicateSourceDb"}))...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating read replica %d: %w", number, err)
 	}
 	return replica, logs, nil
 }
 
-// grow sets how far the storage may grow.
-func (b *builder) grow(args *rds.InstanceArgs) {
+// setMaxStorage sets up to which size RDS enlarges the storage.
+func (b *builder) setMaxStorage(args *rds.InstanceArgs) {
 	if b.args.MaxAllocatedStorage > 0 {
 		args.MaxAllocatedStorage = pulumi.Int(b.args.MaxAllocatedStorage)
 	}
 }
 
-// observe sets what watches an instance and returns what must stand before the instance.
-func (b *builder) observe(args *rds.InstanceArgs, logs []*cloudwatch.LogGroup, m monitoring) []pulumi.Resource {
+// setMonitoring sets what watches an instance when Enhanced, and returns what has to exist before the instance.
+func (b *builder) setMonitoring(args *rds.InstanceArgs, logs []*cloudwatch.LogGroup, m monitoring) []pulumi.Resource {
 	var ready []pulumi.Resource
 	for _, group := range logs {
 		ready = append(ready, group)

@@ -2,62 +2,75 @@ package fargate
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
 // Args are the inputs of the tier.
 type Args struct {
+	// Stack is where the tier is deployed.
 	Stack stack.Info
 
-	SubnetIDs                 pulumi.StringArrayInput
-	SecurityGroupID           pulumi.StringInput
-	FileSystemSecurityGroupID pulumi.StringInput // only with PersistentStorage
-	ZoneCount                 int                // how many of SubnetIDs get a mount target
+	// SubnetIDs hold the tasks, and the mount targets of their file system.
+	SubnetIDs pulumi.StringArrayInput
+	// SecurityGroupID is the group of the tasks.
+	SecurityGroupID pulumi.StringInput
+	// FileSystemSecurityGroupID is the group of the mount targets; needed with PersistentStorage.
+	FileSystemSecurityGroupID pulumi.StringInput
+	// ZoneCount is how many of SubnetIDs, from the first, get a mount target; at least 1 with PersistentStorage, without meaning
+	// otherwise.
+	ZoneCount int
 
-	CPU, Memory                      int // CPU units and MiB
+	// CPU are the CPU units of a task, of which 1024 are one virtual CPU, and Memory its MiB; ValidateSize says which pairs are
+	// accepted.
+	CPU, Memory int
+	// MinTasks, DesiredTasks and MaxTasks are numbers of tasks: 1 <= min <= desired <= max. DesiredTasks counts when the service is
+	// created; afterwards scaling decides.
 	MinTasks, DesiredTasks, MaxTasks int
-	SpotWeight                       int // of FARGATE_SPOT against FARGATE 1; 0 is no Spot
-	OnDemandBase                     int // tasks that are never on Spot
-	BacklogPerTask                   int // queued and leased jobs per agent
-	EphemeralStorage                 int // GiB
-	PersistentStorage                bool
-	RetainHours                      int
+	// SpotWeight is how many tasks run on FARGATE_SPOT for each one on FARGATE, 0 to 1000; 0 for no Spot.
+	SpotWeight int
+	// OnDemandBase is how many tasks, from the first, are never on Spot; 0 to MaxTasks.
+	OnDemandBase int
+	// BacklogPerTask is the number of queued and leased jobs per agent that scaling aims at; at least 1.
+	BacklogPerTask int
+	// EphemeralStorage is a task's local disk in GiB, 21 to 200.
+	EphemeralStorage int
+	// PersistentStorage keeps the agents' files on a file system, so that a task that replaces another finds its partial files.
+	PersistentStorage bool
+	// RetainHours is how long an agent keeps a downloaded file, at most, in hours; at least 1.
+	RetainHours int
 
-	Image, RepositoryARN pulumi.StringInput // Image by digest
-	Architecture         string             // "arm64" or "x86_64"
+	// Image is the agent's image, by digest: host/repository@sha256:….
+	Image pulumi.StringInput
+	// RepositoryARN is the ECR repository that Image is in.
+	RepositoryARN pulumi.StringInput
+	// Architecture is the tasks' processor architecture, "arm64" or "x86_64".
+	Architecture string
 
-	APIURL     pulumi.StringInput
-	MethodARNs pulumi.StringArrayInput // the API's methods that an agent calls
-	BucketName pulumi.StringInput      // where presigned URLs lead; no other host is downloaded from
+	// APIURL is the URL of the REST API's stage.
+	APIURL pulumi.StringInput
+	// MethodARNs are the API's methods that an agent may call; at least one.
+	MethodARNs pulumi.StringArrayInput
+	// BucketName is the bucket of the files. An agent downloads from no other host.
+	BucketName pulumi.StringInput
 
-	DataKeyARN, LogsKeyARN, AlarmTopicARN pulumi.StringInput
+	// DataKeyARN is the KMS key that encrypts the file system.
+	DataKeyARN pulumi.StringInput
+	// LogsKeyARN is the KMS key that encrypts the log groups.
+	LogsKeyARN pulumi.StringInput
+	// AlarmTopicARN is notified of alarms.
+	AlarmTopicARN pulumi.StringInput
 
-	MetricsNamespace            string
-	BacklogMetric, AgentsMetric string // the backend's metrics, by stack
-	LogRetentionDays            int
-	ContainerInsights           bool
-}
-
-type namedInput struct {
-	name  string
-	value pulumi.Input
-}
-
-func (a *Args) inputs() []namedInput {
-	inputs := []namedInput{
-		{"SubnetIDs", a.SubnetIDs}, {"SecurityGroupID", a.SecurityGroupID}, {"Image", a.Image},
-		{"RepositoryARN", a.RepositoryARN}, {"APIURL", a.APIURL}, {"MethodARNs", a.MethodARNs},
-		{"BucketName", a.BucketName}, {"DataKeyARN", a.DataKeyARN}, {"LogsKeyARN", a.LogsKeyARN},
-		{"AlarmTopicARN", a.AlarmTopicARN},
-	}
-	if a.PersistentStorage {
-		inputs = append(inputs, namedInput{"FileSystemSecurityGroupID", a.FileSystemSecurityGroupID})
-	}
-	return inputs
+	// MetricsNamespace is the CloudWatch namespace of the backend's metrics, BacklogMetric the one that counts queued and leased
+	// jobs, AgentsMetric the one that counts agents.
+	MetricsNamespace, BacklogMetric, AgentsMetric string
+	// LogRetentionDays is how long logs are kept; at least 1.
+	LogRetentionDays int
+	// ContainerInsights turns on Container Insights in the cluster: metrics of each task.
+	ContainerInsights bool
 }
 
 // The bounds of a task's local disk, in GiB. Without the setting it has 20.
@@ -70,45 +83,23 @@ func (a *Args) validate() error {
 	if a == nil {
 		return errors.New("fargate.Args: want a value, got nil")
 	}
-	var problems []error
-	bad := func(format string, values ...any) {
-		problems = append(problems, fmt.Errorf("fargate.Args."+format, values...))
+	check := component.NewCheck("fargate.Args")
+	check.Inputs(*a, component.NeededWhen{"FileSystemSecurityGroupID": a.PersistentStorage})
+	check.NoError("CPU, Memory", ValidateSize(a.CPU, a.Memory))
+	check.Sizes("MinTasks, DesiredTasks, MaxTasks", a.MinTasks, a.DesiredTasks, a.MaxTasks)
+	check.Between("SpotWeight", 0, 1000, a.SpotWeight)
+	check.Between("OnDemandBase", 0, a.MaxTasks, a.OnDemandBase)
+	check.AtLeast("BacklogPerTask", 1, a.BacklogPerTask)
+	check.Between("EphemeralStorage", minEphemeralStorage, maxEphemeralStorage, a.EphemeralStorage)
+	check.AtLeast("RetainHours", 1, a.RetainHours)
+	if a.PersistentStorage {
+		check.AtLeast("ZoneCount", 1, a.ZoneCount)
 	}
-	if err := ValidateSize(a.CPU, a.Memory); err != nil {
-		bad("CPU, Memory: %w", err)
-	}
-	if a.MinTasks < 1 || a.DesiredTasks < a.MinTasks || a.MaxTasks < a.DesiredTasks {
-		bad("MinTasks: want 1 <= min <= desired <= max, got %d, %d, %d", a.MinTasks, a.DesiredTasks, a.MaxTasks)
-	}
-	if a.SpotWeight < 0 || a.SpotWeight > 1000 {
-		bad("SpotWeight: want 0..1000, got %d", a.SpotWeight)
-	}
-	if a.OnDemandBase < 0 || a.OnDemandBase > a.MaxTasks {
-		bad("OnDemandBase: want 0..%d, got %d", a.MaxTasks, a.OnDemandBase)
-	}
-	if a.BacklogPerTask < 1 {
-		bad("BacklogPerTask: want at least 1, got %d", a.BacklogPerTask)
-	}
-	if a.EphemeralStorage < minEphemeralStorage || a.EphemeralStorage > maxEphemeralStorage {
-		bad("EphemeralStorage: want %d..%d GiB, got %d", minEphemeralStorage, maxEphemeralStorage, a.EphemeralStorage)
-	}
-	if a.RetainHours < 1 {
-		bad("RetainHours: want at least 1, got %d", a.RetainHours)
-	}
-	if a.PersistentStorage && a.ZoneCount < 1 {
-		bad("ZoneCount: persistent storage wants at least 1, got %d", a.ZoneCount)
-	}
-	if _, ok := cpuArchitectures[a.Architecture]; !ok {
-		bad("Architecture: want arm64 or x86_64, got %q", a.Architecture)
-	}
-	if a.MetricsNamespace == "" || a.BacklogMetric == "" || a.AgentsMetric == "" {
-		bad("MetricsNamespace, BacklogMetric, AgentsMetric: want all, got %q, %q, %q",
-			a.MetricsNamespace, a.BacklogMetric, a.AgentsMetric)
-	}
-	for _, input := range a.inputs() {
-		if input.value == nil {
-			bad("%s: want a value, got nil", input.name)
-		}
-	}
-	return errors.Join(problems...)
+	_, known := cpuArchitectures[a.Architecture]
+	check.That(known, "Architecture", "arm64 or x86_64", a.Architecture)
+	check.Named("MetricsNamespace", a.MetricsNamespace)
+	check.Named("BacklogMetric", a.BacklogMetric)
+	check.Named("AgentsMetric", a.AgentsMetric)
+	check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
+	return check.Err()
 }

@@ -5,33 +5,38 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
+// The capacity providers of Fargate.
 const (
 	onDemand = "FARGATE"
 	spot     = "FARGATE_SPOT"
 )
 
+// cluster is the ECS cluster, with what has to exist besides before its service.
 type cluster struct {
 	cluster *ecs.Cluster
-	ready   []pulumi.Resource // what a service needs of the cluster
+	ready   []pulumi.Resource
 }
 
-func (t *tier) newCluster() (*cluster, error) {
+// newCluster creates the cluster and its capacity providers.
+func (b *builder) newCluster() (*cluster, error) {
 	insights := "disabled"
-	if t.args.ContainerInsights {
+	if b.args.ContainerInsights {
 		insights = "enabled"
 	}
-	c, err := ecs.NewCluster(t.ctx, t.name+"-cluster", &ecs.ClusterArgs{
+	c, err := ecs.NewCluster(b.Ctx, b.Name("cluster"), &ecs.ClusterArgs{
 		Settings: ecs.ClusterSettingArray{ecs.ClusterSettingArgs{
 			Name: pulumi.String("containerInsights"), Value: pulumi.String(insights),
 		}},
-		Tags: t.tags("cluster"),
-	}, t.child)
+		Tags: b.Tags("cluster"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating cluster: %w", err)
 	}
-	providers, err := ecs.NewClusterCapacityProviders(t.ctx, t.name+"-cluster", &ecs.ClusterCapacityProvidersArgs{
+	providers, err := ecs.NewClusterCapacityProviders(b.Ctx, b.Name("cluster"), &ecs.ClusterCapacityProvidersArgs{
 		ClusterName:       c.Name,
 		CapacityProviders: pulumi.ToStringArray([]string{onDemand, spot}),
 		DefaultCapacityProviderStrategies: ecs.ClusterCapacityProvidersDefaultCapacityProviderStrategyArray{
@@ -39,14 +44,18 @@ func (t *tier) newCluster() (*cluster, error) {
 				CapacityProvider: pulumi.String(onDemand), Weight: pulumi.Int(1),
 			},
 		},
-	}, t.child)
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("setting capacity providers of the cluster: %w", err)
 	}
 	out := &cluster{cluster: c, ready: []pulumi.Resource{providers}}
-	if t.args.ContainerInsights {
+	if b.args.ContainerInsights {
 		// Container Insights writes to a group of this name, from the first task on.
-		insights, err := t.newLogGroup("insights", pulumi.Sprintf("/aws/ecs/containerinsights/%s/performance", c.Name))
+		insights, err := b.NewLogGroup("insights", component.LogGroup{
+			Name:          pulumi.Sprintf("/aws/ecs/containerinsights/%s/performance", c.Name),
+			RetentionDays: b.args.LogRetentionDays,
+			KeyARN:        b.args.LogsKeyARN,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -11,11 +11,11 @@ import (
 
 // Settings are the values that the agent's environment is made of.
 type Settings struct {
-	Stack       string
-	Region      string
-	APIURL      string
+	Stack       string   // name of the stack, which is in every line of the log
+	Region      string   // e.g. "eu-central-1"
+	APIURL      string   // of the REST API's stage
 	SourceHosts []string // hosts from which an agent downloads
-	RetainHours int
+	RetainHours int      // how long a downloaded file is kept, at most
 }
 
 // Environment is the agent container's whole environment. There is no secret in it: the agent signs with its role.
@@ -67,8 +67,8 @@ type (
 		InitProcessEnabled bool         `json:"initProcessEnabled"`
 		Capabilities       Capabilities `json:"capabilities"`
 	}
-	// Capabilities has both lists, because ECS answers with both: a definition that lacks one would differ from the answer, and
-	// every update would make a new revision.
+	// Capabilities has both lists, because ECS answers with both: a definition without one would differ from the answer, and
+	// every update would create a new revision.
 	Capabilities struct {
 		Add  []string `json:"add"`
 		Drop []string `json:"drop"`
@@ -91,7 +91,7 @@ type (
 	}
 )
 
-// Containers renders the task's one container.
+// Containers are the task's container definitions as JSON. There is one container.
 func Containers(s Settings, image, logGroup string) (string, error) {
 	environment := Environment(s)
 	container := Container{

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	component     = "scalable-backend:fargate:Fargate::fargate"
+	componentKey  = fargate.Token + "::fargate"
 	cluster       = "aws:ecs/cluster:Cluster"
 	providers     = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
 	task          = "aws:ecs/taskDefinition:TaskDefinition"
@@ -26,7 +26,7 @@ const (
 	fileSystem    = "aws:efs/fileSystem:FileSystem"
 	accessPoint   = "aws:efs/accessPoint:AccessPoint"
 	mountTarget   = "aws:efs/mountTarget:MountTarget"
-	fileGuard     = "aws:efs/fileSystemPolicy:FileSystemPolicy"
+	filePolicy    = "aws:efs/fileSystemPolicy:FileSystemPolicy"
 
 	image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/agent@sha256:" +
 		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -102,22 +102,22 @@ func TestCounts(t *testing.T) {
 	}
 	g := run(t, dev())
 	g.RequireCounts(t, want)
-	g.RequireDescend(t, component)
+	g.RequireDescend(t, componentKey)
 	g.RequireNames(t, role, "fargate-execution", "fargate-task")
 	g.RequireNames(t, service, "fargate-agent")
 	g.RequireNames(t, alarm, "fargate-agents-missing")
-	require.Empty(t, g.Outputs(t, component)["FileSystemID"])
-	require.Empty(t, g.Outputs(t, component)["AccessPointID"])
+	require.Empty(t, g.Outputs(t, componentKey)["FileSystemID"])
+	require.Empty(t, g.Outputs(t, componentKey)["AccessPointID"])
 
 	want[logGroup] = 2 // Container Insights would make the other
 	g = run(t, prod())
 	g.RequireCounts(t, want)
 	g.RequireNames(t, logGroup, "fargate-logs", "fargate-insights")
 
-	want[logGroup], want[fileSystem], want[accessPoint], want[mountTarget], want[fileGuard] = 1, 1, 1, 3, 1
+	want[logGroup], want[fileSystem], want[accessPoint], want[mountTarget], want[filePolicy] = 1, 1, 1, 3, 1
 	g = run(t, persistent())
 	g.RequireCounts(t, want)
-	g.RequireDescend(t, component)
+	g.RequireDescend(t, componentKey)
 	g.RequireNames(t, mountTarget, "fargate-files-1", "fargate-files-2", "fargate-files-3")
 }
 
@@ -126,7 +126,8 @@ func TestCluster(t *testing.T) {
 	require.Equal(t, []any{map[string]any{"name": "containerInsights", "value": "enabled"}}, value(t, g.Only(t, cluster), "settings"))
 	require.Equal(t, []any{"FARGATE", "FARGATE_SPOT"}, value(t, g.Only(t, providers), "capacityProviders"))
 	insights := g.Find(t, logGroup, "fargate-insights")
-	require.Equal(t, "/aws/ecs/containerinsights/"+g.Outputs(t, component)["ClusterName"].(string)+"/performance", insights.String(t, "name"))
+	require.Equal(t, "/aws/ecs/containerinsights/"+g.Outputs(t, componentKey)["ClusterName"].(string)+"/performance",
+		insights.String(t, "name"))
 	for _, logs := range g.OfType(logGroup) {
 		require.EqualValues(t, 365, logs.Number(t, "retentionInDays"))
 		require.Equal(t, logsKey, logs.String(t, "kmsKeyId"))
@@ -180,7 +181,7 @@ func TestServiceStartsWhenAllIsReady(t *testing.T) {
 		alarm + "::fargate-agents-missing", task + "::fargate-agent",
 	}
 	require.Subset(t, run(t, prod()).Only(t, service).DependsOn, append(ready, logGroup+"::fargate-insights"))
-	require.Subset(t, run(t, persistent()).Only(t, service).DependsOn, append(ready, fileGuard+"::fargate-files",
+	require.Subset(t, run(t, persistent()).Only(t, service).DependsOn, append(ready, filePolicy+"::fargate-files",
 		mountTarget+"::fargate-files-1", mountTarget+"::fargate-files-2", mountTarget+"::fargate-files-3"))
 }
 
@@ -189,7 +190,7 @@ func TestScaling(t *testing.T) {
 	tgt := g.Only(t, target)
 	require.Equal(t, "ecs", tgt.String(t, "serviceNamespace"))
 	require.Equal(t, "ecs:service:DesiredCount", tgt.String(t, "scalableDimension"))
-	outputs := g.Outputs(t, component)
+	outputs := g.Outputs(t, componentKey)
 	require.Equal(t, "service/"+outputs["ClusterName"].(string)+"/"+outputs["ServiceName"].(string), tgt.String(t, "resourceId"))
 	require.EqualValues(t, 2, tgt.Number(t, "minCapacity"))
 	require.EqualValues(t, 50, tgt.Number(t, "maxCapacity"))
@@ -240,16 +241,18 @@ func TestArgsAreChecked(t *testing.T) {
 		spoil func(*fargate.Args)
 		want  string
 	}{
-		"size":         {func(a *fargate.Args) { a.Memory = 4096 }, "fargate.Args.CPU, Memory: memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096"},
-		"tasks":        {func(a *fargate.Args) { a.MinTasks = 5 }, "fargate.Args.MinTasks: want 1 <= min <= desired <= max, got 5, 1, 4"},
+		"size": {func(a *fargate.Args) { a.Memory = 4096 },
+			"fargate.Args.CPU, Memory: memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096"},
+		"tasks": {func(a *fargate.Args) { a.MinTasks = 5 },
+			"fargate.Args.MinTasks, DesiredTasks, MaxTasks: want 1 <= min <= desired <= max, got [5 1 4]"},
 		"no task":      {func(a *fargate.Args) { a.MinTasks = 0 }, "fargate.Args.MinTasks"},
 		"spot":         {func(a *fargate.Args) { a.SpotWeight = -1 }, "fargate.Args.SpotWeight: want 0..1000, got -1"},
 		"base":         {func(a *fargate.Args) { a.OnDemandBase = 5 }, "fargate.Args.OnDemandBase: want 0..4, got 5"},
 		"backlog":      {func(a *fargate.Args) { a.BacklogPerTask = 0 }, "fargate.Args.BacklogPerTask"},
-		"disk":         {func(a *fargate.Args) { a.EphemeralStorage = 20 }, "fargate.Args.EphemeralStorage: want 21..200 GiB, got 20"},
+		"disk":         {func(a *fargate.Args) { a.EphemeralStorage = 20 }, "fargate.Args.EphemeralStorage: want 21..200, got 20"},
 		"retention":    {func(a *fargate.Args) { a.RetainHours = 0 }, "fargate.Args.RetainHours"},
 		"architecture": {func(a *fargate.Args) { a.Architecture = "sparc" }, `fargate.Args.Architecture: want arm64 or x86_64, got "sparc"`},
-		"metric":       {func(a *fargate.Args) { a.BacklogMetric = "" }, "fargate.Args.MetricsNamespace, BacklogMetric, AgentsMetric"},
+		"metric":       {func(a *fargate.Args) { a.BacklogMetric = "" }, `fargate.Args.BacklogMetric: want a name, got ""`},
 		"no API":       {func(a *fargate.Args) { a.APIURL = nil }, "fargate.Args.APIURL: want a value, got nil"},
 		"no methods":   {func(a *fargate.Args) { a.MethodARNs = pulumi.StringArray{} }, "fargate.Args.MethodARNs: want at least one method"},
 		"no zones":     {func(a *fargate.Args) { a.PersistentStorage = true }, "fargate.Args.ZoneCount"},

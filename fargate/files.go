@@ -9,30 +9,31 @@ import (
 	"scalable-backend/internal/policy"
 )
 
-// files is the shared volume on which a replaced task finds its partial files. Without persistent storage all ids are empty.
+// files is the agents' shared file system. Without PersistentStorage all ids are "".
 type files struct {
 	fileSystemID, fileSystemARN   pulumi.StringOutput
 	accessPointID, accessPointARN pulumi.StringOutput
-	ready                         []pulumi.Resource // what a task needs in order to mount
+	ready                         []pulumi.Resource // what has to exist before a task mounts it
 }
 
-func (t *tier) newFiles(r *roles) (*files, error) {
-	if !t.args.PersistentStorage {
+// newFiles creates the file system, its access point, its policy and its mount targets.
+func (b *builder) newFiles(r *roles) (*files, error) {
+	if !b.args.PersistentStorage {
 		none := pulumi.String("").ToStringOutput()
 		return &files{fileSystemID: none, fileSystemARN: none, accessPointID: none, accessPointARN: none}, nil
 	}
-	system, err := efs.NewFileSystem(t.ctx, t.name+"-files", &efs.FileSystemArgs{
+	system, err := efs.NewFileSystem(b.Ctx, b.Name("files"), &efs.FileSystemArgs{
 		Encrypted:       pulumi.Bool(true),
-		KmsKeyId:        t.args.DataKeyARN.ToStringOutput(),
+		KmsKeyId:        b.args.DataKeyARN.ToStringOutput(),
 		PerformanceMode: pulumi.String("generalPurpose"),
 		ThroughputMode:  pulumi.String("elastic"),
-		Tags:            t.tags("files"),
-	}, t.child)
+		Tags:            b.Tags("files"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating file system: %w", err)
 	}
 	owner := pulumi.Int(containerUser)
-	point, err := efs.NewAccessPoint(t.ctx, t.name+"-files", &efs.AccessPointArgs{
+	point, err := efs.NewAccessPoint(b.Ctx, b.Name("files"), &efs.AccessPointArgs{
 		FileSystemId: system.ID(),
 		PosixUser:    efs.AccessPointPosixUserArgs{Uid: owner, Gid: owner},
 		RootDirectory: efs.AccessPointRootDirectoryArgs{
@@ -41,8 +42,8 @@ func (t *tier) newFiles(r *roles) (*files, error) {
 				OwnerUid: owner, OwnerGid: owner, Permissions: pulumi.String("0750"),
 			},
 		},
-		Tags: t.tags("files"),
-	}, t.child)
+		Tags: b.Tags("files"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating access point: %w", err)
 	}
@@ -50,21 +51,21 @@ func (t *tier) newFiles(r *roles) (*files, error) {
 		fileSystemID: system.ID().ToStringOutput(), fileSystemARN: system.Arn,
 		accessPointID: point.ID().ToStringOutput(), accessPointARN: point.Arn,
 	}
-	guard, err := efs.NewFileSystemPolicy(t.ctx, t.name+"-files", &efs.FileSystemPolicyArgs{
+	resourcePolicy, err := efs.NewFileSystemPolicy(b.Ctx, b.Name("files"), &efs.FileSystemPolicyArgs{
 		FileSystemId: system.ID(),
 		Policy:       policy.JSON(fileStatements(f, r.task.Arn)...),
-	}, t.child)
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating policy of the file system: %w", err)
 	}
-	f.ready = append(f.ready, guard)
-	subnets := t.args.SubnetIDs.ToStringArrayOutput()
-	for zone := range t.args.ZoneCount {
-		target, err := efs.NewMountTarget(t.ctx, fmt.Sprintf("%s-files-%d", t.name, zone+1), &efs.MountTargetArgs{
+	f.ready = append(f.ready, resourcePolicy)
+	subnets := b.args.SubnetIDs.ToStringArrayOutput()
+	for zone := range b.args.ZoneCount {
+		target, err := efs.NewMountTarget(b.Ctx, b.Name(fmt.Sprintf("files-%d", zone+1)), &efs.MountTargetArgs{
 			FileSystemId:   system.ID(),
 			SubnetId:       subnets.Index(pulumi.Int(zone)),
-			SecurityGroups: pulumi.StringArray{t.args.FileSystemSecurityGroupID},
-		}, t.child)
+			SecurityGroups: pulumi.StringArray{b.args.FileSystemSecurityGroupID},
+		}, b.Options()...)
 		if err != nil {
 			return nil, fmt.Errorf("creating mount target %d: %w", zone+1, err)
 		}

@@ -13,27 +13,28 @@ import (
 	"scalable-backend/internal/role"
 )
 
-// roles are two: ECS starts a task with the execution role, the agent itself has the task role only.
+// roles are two: with the execution role ECS starts a task, and the task role is all that the agent itself has.
 type roles struct {
 	execution, task *iam.Role
 	attachments     []pulumi.Resource
 }
 
-func (t *tier) newRoles(logs *cloudwatch.LogGroup) (*roles, error) {
+// newRoles creates both roles, and the permissions of the execution role.
+func (b *builder) newRoles(logs *cloudwatch.LogGroup) (*roles, error) {
 	r := &roles{}
 	var err error
-	if r.execution, err = t.newRole("execution", "Starts the agents' tasks: image and logs"); err != nil {
+	if r.execution, err = b.newRole("execution", "Starts the agents' tasks: image and logs"); err != nil {
 		return nil, err
 	}
-	if r.task, err = t.newRole("task", "What an agent calls"); err != nil {
+	if r.task, err = b.newRole("task", "What an agent calls"); err != nil {
 		return nil, err
 	}
-	err = t.attach(r, r.execution, "execution", "Pulls the agents' image and writes their logs", policy.JSON(
+	err = b.newPermissions(r, r.execution, "execution", "Pulls the agents' image and writes their logs", policy.JSON(
 		policy.Statement{
 			Sid:       "PullImage",
 			Effect:    policy.Allow,
 			Actions:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-			Resources: []pulumi.StringInput{t.args.RepositoryARN},
+			Resources: []pulumi.StringInput{b.args.RepositoryARN},
 		},
 		policy.Statement{
 			Sid:       "RegistryLogin",
@@ -54,49 +55,43 @@ func (t *tier) newRoles(logs *cloudwatch.LogGroup) (*roles, error) {
 	return r, nil
 }
 
-// newRole makes a role that ECS assumes for tasks of this account and region only.
-func (t *tier) newRole(suffix, description string) (*iam.Role, error) {
-	return role.New(t.ctx, t.name+"-"+suffix, role.Args{
-		Stack: t.args.Stack, Tier: "fargate", Service: "ecs-tasks.amazonaws.com", Description: description,
+// newRole creates a role that ECS assumes for tasks of this account and region only.
+func (b *builder) newRole(suffix, description string) (*iam.Role, error) {
+	return role.Create(b.Builder, suffix, role.Args{
+		Service: "ecs-tasks.amazonaws.com", Description: description,
 		Trust: []policy.Condition{
-			policy.SourceAccount(t.args.Stack.AccountID),
-			// Any cluster: the task's own ARN is not known when the role is made.
-			{Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(t.args.Stack.ARN("ecs", "*"))},
+			policy.SourceAccount(b.Stack.AccountID),
+			// Any cluster: the task's own ARN is not known when the role is created.
+			{Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(b.Stack.ARN("ecs", "*"))},
 		},
-	}, t.child)
+	})
 }
 
-func (t *tier) attach(r *roles, role *iam.Role, suffix, description string, document pulumi.StringInput) error {
-	p, err := iam.NewPolicy(t.ctx, t.name+"-"+suffix, &iam.PolicyArgs{
-		Description: pulumi.String(description),
-		Policy:      document,
-		Tags:        t.tags(suffix),
-	}, t.child)
+// newPermissions creates a policy and attaches it to a role.
+func (b *builder) newPermissions(r *roles, to *iam.Role, suffix, description string, document pulumi.StringInput) error {
+	created, err := role.NewPolicy(b.Builder, suffix, description, document)
 	if err != nil {
-		return fmt.Errorf("creating policy %s of the agents: %w", suffix, err)
+		return err
 	}
-	attached, err := iam.NewRolePolicyAttachment(t.ctx, t.name+"-"+suffix, &iam.RolePolicyAttachmentArgs{
-		Role:      role.Name,
-		PolicyArn: p.Arn,
-	}, t.child)
+	attachment, err := role.NewAttachment(b.Builder, suffix, to, created.Arn)
 	if err != nil {
-		return fmt.Errorf("attaching policy %s of the agents: %w", suffix, err)
+		return err
 	}
-	r.attachments = append(r.attachments, attached)
+	r.attachments = append(r.attachments, attachment)
 	return nil
 }
 
-// allowTask lets an agent call its methods of the API and, with persistent storage, use its access point. That is all: files
-// come by presigned URLs, which need no permission of the agent's.
-func (t *tier) allowTask(r *roles, files *files) error {
-	document := pulumi.All(t.args.MethodARNs, files.fileSystemARN, files.accessPointARN).
+// newTaskPermissions lets an agent call its methods of the API and, with PersistentStorage, use its access point. That is all:
+// files come by presigned URLs, for which an agent needs no permission.
+func (b *builder) newTaskPermissions(r *roles, files *files) error {
+	document := pulumi.All(b.args.MethodARNs, files.fileSystemARN, files.accessPointARN).
 		ApplyT(func(values []any) (string, error) {
 			return taskPolicy(values[0].([]string), values[1].(string), values[2].(string))
 		}).(pulumi.StringOutput)
-	return t.attach(r, r.task, "task", "Calls the API's agent methods", document)
+	return b.newPermissions(r, r.task, "task", "Calls the API's agent methods", document)
 }
 
-// taskPolicy is the task role's policy; fileSystem and accessPoint are empty without persistent storage.
+// taskPolicy is the task role's policy; fileSystem and accessPoint are "" without PersistentStorage.
 func taskPolicy(methods []string, fileSystem, accessPoint string) (string, error) {
 	if len(methods) == 0 {
 		return "", errors.New("fargate.Args.MethodARNs: want at least one method")

@@ -19,36 +19,38 @@ const (
 	dataVolume    = "data"
 	tempVolume    = "tmp"
 
-	// stopSeconds is the longest that Fargate waits between SIGTERM and SIGKILL; the agent is done before.
+	// stopSeconds is the longest that Fargate waits between SIGTERM and SIGKILL; the agent ends before, after agentStopSeconds.
 	stopSeconds      = 120
 	agentStopSeconds = 105
 
+	// maxFamily is the longest name of a task definition.
 	maxFamily = 255
 )
 
 // cpuArchitectures are ECS's names of the architectures.
 var cpuArchitectures = map[string]string{"arm64": "ARM64", "x86_64": "X86_64"}
 
-func (t *tier) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGroup) (*ecs.TaskDefinition, error) {
-	task, err := ecs.NewTaskDefinition(t.ctx, t.name+"-agent", &ecs.TaskDefinitionArgs{
-		Family:                  pulumi.String(naming.Cap(t.args.Stack.Project+"-"+t.args.Stack.Stack+"-agent", maxFamily)),
+// newTaskDefinition creates the definition of an agent's task.
+func (b *builder) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGroup) (*ecs.TaskDefinition, error) {
+	task, err := ecs.NewTaskDefinition(b.Ctx, b.Name("agent"), &ecs.TaskDefinitionArgs{
+		Family:                  pulumi.String(naming.Cap(b.Stack.Project+"-"+b.Stack.Stack+"-agent", maxFamily)),
 		RequiresCompatibilities: pulumi.ToStringArray([]string{"FARGATE"}),
 		NetworkMode:             pulumi.String("awsvpc"),
-		Cpu:                     pulumi.String(strconv.Itoa(t.args.CPU)),
-		Memory:                  pulumi.String(strconv.Itoa(t.args.Memory)),
-		EphemeralStorage:        ecs.TaskDefinitionEphemeralStorageArgs{SizeInGib: pulumi.Int(t.args.EphemeralStorage)},
+		Cpu:                     pulumi.String(strconv.Itoa(b.args.CPU)),
+		Memory:                  pulumi.String(strconv.Itoa(b.args.Memory)),
+		EphemeralStorage:        ecs.TaskDefinitionEphemeralStorageArgs{SizeInGib: pulumi.Int(b.args.EphemeralStorage)},
 		RuntimePlatform: ecs.TaskDefinitionRuntimePlatformArgs{
-			CpuArchitecture:       pulumi.String(cpuArchitectures[t.args.Architecture]),
+			CpuArchitecture:       pulumi.String(cpuArchitectures[b.args.Architecture]),
 			OperatingSystemFamily: pulumi.String("LINUX"),
 		},
 		ExecutionRoleArn:     r.execution.Arn,
 		TaskRoleArn:          r.task.Arn,
-		Volumes:              ecs.TaskDefinitionVolumeArray{t.dataVolume(f), ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(tempVolume)}},
-		ContainerDefinitions: t.containers(logs),
-		// ECS rolls a bad deployment back to the revision before, and to Pulumi that looks like success: it must still be there.
-		SkipDestroy: pulumi.Bool(!t.args.Stack.Disposable),
-		Tags:        t.tags("agent"),
-	}, t.child)
+		Volumes:              ecs.TaskDefinitionVolumeArray{b.dataVolume(f), ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(tempVolume)}},
+		ContainerDefinitions: b.containers(logs),
+		// ECS undoes a bad deployment with the revision before, which must still exist: Pulumi would have deleted it by then.
+		SkipDestroy: pulumi.Bool(!b.Stack.Disposable),
+		Tags:        b.Tags("agent"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating task definition: %w", err)
 	}
@@ -56,9 +58,9 @@ func (t *tier) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGroup) 
 }
 
 // dataVolume is the task's own disk, or the shared file system through its access point.
-func (t *tier) dataVolume(f *files) ecs.TaskDefinitionVolumeArgs {
+func (b *builder) dataVolume(f *files) ecs.TaskDefinitionVolumeArgs {
 	volume := ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(dataVolume)}
-	if t.args.PersistentStorage {
+	if b.args.PersistentStorage {
 		volume.EfsVolumeConfiguration = ecs.TaskDefinitionVolumeEfsVolumeConfigurationArgs{
 			FileSystemId:      f.fileSystemID,
 			RootDirectory:     pulumi.String("/"), // of the access point
@@ -72,8 +74,9 @@ func (t *tier) dataVolume(f *files) ecs.TaskDefinitionVolumeArgs {
 	return volume
 }
 
-func (t *tier) containers(logs *cloudwatch.LogGroup) pulumi.StringOutput {
-	args := t.args
+// containers are the container definitions, known when the values in them are.
+func (b *builder) containers(logs *cloudwatch.LogGroup) pulumi.StringOutput {
+	args := b.args
 	return pulumi.All(args.Image, args.APIURL, args.BucketName, logs.Name).ApplyT(func(values []any) (string, error) {
 		return Containers(Settings{
 			Stack:       args.Stack.Stack,

@@ -23,7 +23,7 @@ func TestTaskDefinition(t *testing.T) {
 	require.Equal(t, map[string]any{"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}, value(t, td, "runtimePlatform"))
 	require.Equal(t, "ARM64", run(t, dev()).Only(t, task).String(t, "runtimePlatform", "cpuArchitecture"))
 	require.NotEqual(t, td.String(t, "executionRoleArn"), td.String(t, "taskRoleArn"))
-	require.Equal(t, g.Outputs(t, component)["TaskRoleARN"], td.String(t, "taskRoleArn"))
+	require.Equal(t, g.Outputs(t, componentKey)["TaskRoleARN"], td.String(t, "taskRoleArn"))
 	require.Equal(t, []any{map[string]any{"name": "data"}, map[string]any{"name": "tmp"}}, value(t, td, "volumes"))
 	require.Equal(t, true, value(t, td, "skipDestroy"), "a rollback returns to it")
 	require.Equal(t, false, value(t, run(t, dev()).Only(t, task), "skipDestroy"))
@@ -64,13 +64,15 @@ func TestContainer(t *testing.T) {
 		MountPoints: []fargate.MountPoint{
 			{SourceVolume: "data", ContainerPath: "/data"}, {SourceVolume: "tmp", ContainerPath: "/tmp"},
 		},
-		LinuxParameters: fargate.LinuxParameters{InitProcessEnabled: true, Capabilities: fargate.Capabilities{Add: []string{}, Drop: []string{"ALL"}}},
-		Ulimits:         []fargate.Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
+		LinuxParameters: fargate.LinuxParameters{
+			InitProcessEnabled: true, Capabilities: fargate.Capabilities{Add: []string{}, Drop: []string{"ALL"}},
+		},
+		Ulimits: []fargate.Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
 		HealthCheck: fargate.HealthCheck{
 			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,
 		},
 		LogConfiguration: fargate.LogConfiguration{LogDriver: "awslogs", Options: map[string]string{
-			"awslogs-group": g.Outputs(t, component)["LogGroupName"].(string), "awslogs-region": infratest.Region,
+			"awslogs-group": g.Outputs(t, componentKey)["LogGroupName"].(string), "awslogs-region": infratest.Region,
 			"awslogs-stream-prefix": "agent", "mode": "non-blocking", "max-buffer-size": "8m",
 		}},
 	}, agent)
@@ -130,7 +132,7 @@ func TestPersistentStorage(t *testing.T) {
 		require.Equal(t, []string{"clients-1", "clients-2", "clients-3"}[i], mount.String(t, "subnetId"))
 		require.Equal(t, []any{"sg-files"}, value(t, mount, "securityGroups"))
 	}
-	outputs := g.Outputs(t, component)
+	outputs := g.Outputs(t, componentKey)
 	require.Equal(t, map[string]any{"name": "data", "efsVolumeConfiguration": map[string]any{
 		"fileSystemId": outputs["FileSystemID"], "rootDirectory": "/", "transitEncryption": "ENABLED",
 		"authorizationConfig": map[string]any{"accessPointId": outputs["AccessPointID"], "iam": "ENABLED"},
@@ -143,7 +145,7 @@ func TestPersistentStorage(t *testing.T) {
 	require.Equal(t, []string{"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}, mount.Action)
 	require.Len(t, mount.Condition["StringEquals"]["elasticfilesystem:AccessPointArn"], 1)
 
-	require.NoError(t, json.Unmarshal([]byte(g.Only(t, fileGuard).String(t, "policy")), &resource))
+	require.NoError(t, json.Unmarshal([]byte(g.Only(t, filePolicy).String(t, "policy")), &resource))
 	require.Len(t, resource.Statement, 2)
 	require.Equal(t, map[string]any{"AWS": []any{outputs["TaskRoleARN"]}}, resource.Statement[0].Principal)
 	require.Equal(t, mount.Resource, resource.Statement[0].Resource)

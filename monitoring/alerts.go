@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/policy"
 	"scalable-backend/internal/stack"
 )
@@ -19,87 +20,87 @@ const AlertsToken = "scalable-backend:monitoring:Alerts"
 
 // AlertsArgs are the inputs of Alerts.
 type AlertsArgs struct {
-	Stack  stack.Info
-	Emails []string // each has to confirm its subscription by hand
-	// EventBridge lets rules publish. The topic's policy can hold no condition on them, so it is off unless a rule exists.
+	// Stack is where the topic is.
+	Stack stack.Info
+	// Emails are the addresses that are notified, each once; nil for none. Their owners have to confirm the subscription.
+	Emails []string
+	// EventBridge lets rules of EventBridge publish. The topic's policy can set no condition for them, so it is set only when
+	// there is such a rule.
 	EventBridge bool
 }
 
-// Alerts is the topic that every alarm notifies, and its key. It stands before every other tier.
+// Alerts is the component of the topic that every alarm notifies, and of its key. It is created before every tier.
 type Alerts struct {
 	pulumi.ResourceState
 
-	TopicARN pulumi.StringOutput // resolves once the topic's policy lets publishers in
+	TopicARN pulumi.StringOutput // known when the topic's policy admits the publishers
 	KeyARN   pulumi.StringOutput
 }
 
 func (a *AlertsArgs) validate() error {
-	var problems []error
-	for i, email := range a.Emails {
-		if local, domain, ok := strings.Cut(email, "@"); !ok || local == "" || domain == "" {
-			problems = append(problems, fmt.Errorf("monitoring.AlertsArgs.Emails[%d]: want an address, got %q", i, email))
-		}
-		if slices.Contains(a.Emails[:i], email) {
-			problems = append(problems, fmt.Errorf("monitoring.AlertsArgs.Emails[%d]: want each address once, got %q again", i, email))
-		}
+	if a == nil {
+		return errors.New("monitoring.AlertsArgs: want a value, got nil")
 	}
-	return errors.Join(problems...)
+	check := component.NewCheck("monitoring.AlertsArgs")
+	for i, email := range a.Emails {
+		field := fmt.Sprintf("Emails[%d]", i)
+		local, domain, ok := strings.Cut(email, "@")
+		check.That(ok && local != "" && domain != "", field, "an address", email)
+		check.That(!slices.Contains(a.Emails[:i], email), field, "each address once", email)
+	}
+	return check.Err()
 }
 
-// NewAlerts creates the topic.
+// NewAlerts creates the topic and its key.
 func NewAlerts(ctx *pulumi.Context, name string, args *AlertsArgs, opts ...pulumi.ResourceOption) (*Alerts, error) {
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
 	a := &Alerts{}
-	if err := ctx.RegisterComponentResource(AlertsToken, name, a, opts...); err != nil {
-		return nil, fmt.Errorf("registering %s: %w", AlertsToken, err)
+	b, err := component.Register(ctx, AlertsToken, name, a, args.Stack, opts...)
+	if err != nil {
+		return nil, err
 	}
-	parent := pulumi.Parent(a)
 
-	window := 30
-	if args.Stack.Disposable {
-		window = 7 // the least that AWS allows
-	}
-	key, err := kms.NewKey(ctx, name+"-key", &kms.KeyArgs{
+	key, err := kms.NewKey(b.Ctx, b.Name("key"), &kms.KeyArgs{
 		Description:          pulumi.String("Encrypts the alert topic of " + args.Stack.Project + "-" + args.Stack.Stack),
 		EnableKeyRotation:    pulumi.Bool(true),
-		DeletionWindowInDays: pulumi.Int(window),
+		DeletionWindowInDays: b.RecoveryDays(7),
 		Policy:               policy.JSON(keyStatements(args)...),
-		Tags:                 args.Stack.Tags("monitoring", name+"-key"),
-	}, parent, pulumi.Protect(!args.Stack.Disposable))
+		Tags:                 b.Tags("key"),
+	}, b.Options(b.Protect())...)
 	if err != nil {
 		return nil, fmt.Errorf("creating key of alert topic: %w", err)
 	}
-	topic, err := sns.NewTopic(ctx, name+"-topic", &sns.TopicArgs{
-		// Under AWS's own key for SNS alarms would fail silently: its policy lets no service in.
+	topic, err := sns.NewTopic(b.Ctx, b.Name("topic"), &sns.TopicArgs{
+		// With AWS's own key for SNS, alarms would fail without an error: its policy admits no service.
 		KmsMasterKeyId: key.Arn,
-		Tags:           args.Stack.Tags("monitoring", name+"-topic"),
-	}, parent)
+		Tags:           b.Tags("topic"),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating alert topic: %w", err)
 	}
-	topicPolicy, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
+	topicPolicy, err := sns.NewTopicPolicy(b.Ctx, b.Name("policy"), &sns.TopicPolicyArgs{
 		Arn:    topic.Arn,
 		Policy: policy.JSON(topicStatements(args, topic.Arn)...),
-	}, parent)
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating policy of alert topic: %w", err)
 	}
 	for _, email := range args.Emails {
-		if _, err := sns.NewTopicSubscription(ctx, name+"-email-"+email, &sns.TopicSubscriptionArgs{
+		if _, err := sns.NewTopicSubscription(b.Ctx, b.Name("email-"+email), &sns.TopicSubscriptionArgs{
 			Topic:    topic.Arn,
 			Protocol: pulumi.String("email"),
 			Endpoint: pulumi.String(email),
-		}, parent); err != nil {
+		}, b.Options()...); err != nil {
 			return nil, fmt.Errorf("subscribing %s: %w", email, err)
 		}
 	}
 
 	a.TopicARN = topicPolicy.Arn
 	a.KeyARN = key.Arn
-	if err := ctx.RegisterResourceOutputs(a, pulumi.Map{"topicArn": a.TopicARN, "keyArn": a.KeyARN}); err != nil {
-		return nil, fmt.Errorf("registering outputs of %s: %w", name, err)
+	if err := b.RegisterOutputs(pulumi.Map{"topicArn": a.TopicARN, "keyArn": a.KeyARN}); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
@@ -138,7 +139,8 @@ func keyStatements(args *AlertsArgs) []policy.Statement {
 			Actions:    use, Resources: thisKey,
 			Conditions: []policy.Condition{
 				condition("StringEquals", "kms:CallerAccount", info.AccountID),
-				condition("ArnLike", "aws:PrincipalArn", info.GlobalARN("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling*")),
+				condition("ArnLike", "aws:PrincipalArn",
+					info.GlobalARN("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling*")),
 			},
 		},
 	}

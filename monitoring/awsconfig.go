@@ -19,40 +19,38 @@ const (
 	configHistoryDays = 365
 )
 
-// config records the configuration of every resource in account and region. The order is AWS's: recorder, channel, start.
-func (b *builder) config() error {
-	reader, err := role.New(b.ctx, b.child("config-role"), role.Args{
-		Stack: b.args.Stack, Tier: "monitoring", Service: "config.amazonaws.com",
+// newConfig records the configuration of every resource in account and region. AWS wants this order: recorder, channel, start.
+func (b *builder) newConfig() error {
+	reader, err := role.Create(b.Builder, "config-role", role.Args{
+		Service:     "config.amazonaws.com",
 		Description: "Lets AWS Config read the account's configuration",
-		Trust:       []policy.Condition{policy.SourceAccount(b.args.Stack.AccountID)},
-	}, b.parent)
+		Trust:       []policy.Condition{policy.SourceAccount(b.Stack.AccountID)},
+	})
 	if err != nil {
 		return err
 	}
-	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child("config-read"), &iam.RolePolicyAttachmentArgs{
-		Role:      reader.Name,
-		PolicyArn: pulumi.String(b.args.Stack.ManagedPolicyARN("service-role/AWS_ConfigRole")),
-	}, b.parent)
-	if err != nil {
-		return fmt.Errorf("attaching policy of AWS Config: %w", err)
-	}
-	bucket, err := b.configBucket(reader)
+	managed := b.Stack.ManagedPolicyARN("service-role/AWS_ConfigRole")
+	attachment, err := role.NewAttachment(b.Builder, "config-read", reader, pulumi.String(managed))
 	if err != nil {
 		return err
 	}
-	recorder, err := b.register(recorderToken, b.child("config-recorder"), pulumi.Map{
+	bucket, err := b.newConfigBucket(reader)
+	if err != nil {
+		return err
+	}
+	recorder, err := b.newUntyped(recorderToken, "config-recorder", pulumi.Map{
 		"roleArn":        reader.Arn,
 		"recordingGroup": pulumi.Map{"allSupported": pulumi.Bool(true), "includeGlobalResourceTypes": pulumi.Bool(true)},
 	}, pulumi.DependsOn([]pulumi.Resource{attachment}))
 	if err != nil {
 		return fmt.Errorf("creating recorder: %w", err)
 	}
-	channel, err := b.register(channelToken, b.child("config-channel"), pulumi.Map{"s3BucketName": bucket},
+	channel, err := b.newUntyped(channelToken, "config-channel", pulumi.Map{"s3BucketName": bucket},
 		pulumi.DependsOn([]pulumi.Resource{recorder}))
 	if err != nil {
 		return fmt.Errorf("creating delivery channel: %w", err)
 	}
-	if _, err := b.register(statusToken, b.child("config-status"), pulumi.Map{
+	if _, err := b.newUntyped(statusToken, "config-status", pulumi.Map{
 		"name": recorder.ID(), "isEnabled": pulumi.Bool(true),
 	}, pulumi.DependsOn([]pulumi.Resource{channel})); err != nil {
 		return fmt.Errorf("starting recorder: %w", err)
@@ -60,48 +58,48 @@ func (b *builder) config() error {
 	return nil
 }
 
-// configBucket keeps the recorded history. The name comes from the policy: whoever has it can deliver.
-func (b *builder) configBucket(reader *iam.Role) (pulumi.StringOutput, error) {
+// newConfigBucket creates the bucket of the recorded history and returns its name, known when its policy is in force.
+func (b *builder) newConfigBucket(reader *iam.Role) (pulumi.StringOutput, error) {
 	var none pulumi.StringOutput
-	child := b.child("config-history")
-	bucket, err := s3.NewBucketV2(b.ctx, child, &s3.BucketV2Args{
-		ForceDestroy: pulumi.Bool(b.args.Stack.Disposable),
-		Tags:         b.tags(child),
-	}, b.parent)
+	bucket, err := s3.NewBucketV2(b.Ctx, b.Name("config-history"), &s3.BucketV2Args{
+		ForceDestroy: pulumi.Bool(b.Stack.Disposable),
+		Tags:         b.Tags("config-history"),
+	}, b.Options()...)
 	if err != nil {
 		return none, fmt.Errorf("creating bucket of AWS Config: %w", err)
 	}
-	blocked, err := s3.NewBucketPublicAccessBlock(b.ctx, child, &s3.BucketPublicAccessBlockArgs{
+	blocked, err := s3.NewBucketPublicAccessBlock(b.Ctx, b.Name("config-history"), &s3.BucketPublicAccessBlockArgs{
 		Bucket: bucket.ID(), BlockPublicAcls: pulumi.Bool(true), BlockPublicPolicy: pulumi.Bool(true),
 		IgnorePublicAcls: pulumi.Bool(true), RestrictPublicBuckets: pulumi.Bool(true),
-	}, b.parent)
+	}, b.Options()...)
 	if err != nil {
 		return none, fmt.Errorf("blocking public access to bucket of AWS Config: %w", err)
 	}
-	if _, err := s3.NewBucketOwnershipControls(b.ctx, child, &s3.BucketOwnershipControlsArgs{
+	if _, err := s3.NewBucketOwnershipControls(b.Ctx, b.Name("config-history"), &s3.BucketOwnershipControlsArgs{
 		Bucket: bucket.ID(),
 		Rule:   s3.BucketOwnershipControlsRuleArgs{ObjectOwnership: pulumi.String("BucketOwnerEnforced")},
-	}, b.parent); err != nil {
+	}, b.Options()...); err != nil {
 		return none, fmt.Errorf("setting ownership in bucket of AWS Config: %w", err)
 	}
-	if _, err := s3.NewBucketServerSideEncryptionConfigurationV2(b.ctx, child, &s3.BucketServerSideEncryptionConfigurationV2Args{
-		Bucket: bucket.ID(),
-		Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
-			ApplyServerSideEncryptionByDefault: s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
-				SseAlgorithm: pulumi.String("AES256"),
-			},
-		}},
-	}, b.parent); err != nil {
+	if _, err := s3.NewBucketServerSideEncryptionConfigurationV2(b.Ctx, b.Name("config-history"),
+		&s3.BucketServerSideEncryptionConfigurationV2Args{
+			Bucket: bucket.ID(),
+			Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
+				ApplyServerSideEncryptionByDefault: s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
+					SseAlgorithm: pulumi.String("AES256"),
+				},
+			}},
+		}, b.Options()...); err != nil {
 		return none, fmt.Errorf("encrypting bucket of AWS Config: %w", err)
 	}
-	versioning, err := s3.NewBucketVersioningV2(b.ctx, child, &s3.BucketVersioningV2Args{
+	versioning, err := s3.NewBucketVersioningV2(b.Ctx, b.Name("config-history"), &s3.BucketVersioningV2Args{
 		Bucket:                  bucket.ID(),
 		VersioningConfiguration: s3.BucketVersioningV2VersioningConfigurationArgs{Status: pulumi.String("Enabled")},
-	}, b.parent)
+	}, b.Options()...)
 	if err != nil {
 		return none, fmt.Errorf("versioning bucket of AWS Config: %w", err)
 	}
-	if _, err := s3.NewBucketLifecycleConfigurationV2(b.ctx, child, &s3.BucketLifecycleConfigurationV2Args{
+	if _, err := s3.NewBucketLifecycleConfigurationV2(b.Ctx, b.Name("config-history"), &s3.BucketLifecycleConfigurationV2Args{
 		Bucket: bucket.ID(),
 		Rules: s3.BucketLifecycleConfigurationV2RuleArray{s3.BucketLifecycleConfigurationV2RuleArgs{
 			Id: pulumi.String("expire"), Status: pulumi.String("Enabled"),
@@ -115,13 +113,13 @@ func (b *builder) configBucket(reader *iam.Role) (pulumi.StringOutput, error) {
 				DaysAfterInitiation: pulumi.Int(7),
 			},
 		}},
-	}, b.parent, pulumi.DependsOn([]pulumi.Resource{versioning})); err != nil { // its rules on old versions need versions
+	}, b.Options(pulumi.DependsOn([]pulumi.Resource{versioning}))...); err != nil { // its rules on old versions need versions
 		return none, fmt.Errorf("expiring history of AWS Config: %w", err)
 	}
-	bucketPolicy, err := s3.NewBucketPolicy(b.ctx, child, &s3.BucketPolicyArgs{
+	bucketPolicy, err := s3.NewBucketPolicy(b.Ctx, b.Name("config-history"), &s3.BucketPolicyArgs{
 		Bucket: bucket.ID(),
-		Policy: policy.JSON(configBucketStatements(bucket.Arn, reader.Arn, b.args.Stack.AccountID)...),
-	}, b.parent, pulumi.DependsOn([]pulumi.Resource{blocked}))
+		Policy: policy.JSON(configBucketStatements(bucket.Arn, reader.Arn, b.Stack.AccountID)...),
+	}, b.Options(pulumi.DependsOn([]pulumi.Resource{blocked}))...)
 	if err != nil {
 		return none, fmt.Errorf("creating policy of bucket of AWS Config: %w", err)
 	}
@@ -149,7 +147,8 @@ func configBucketStatements(bucket, role pulumi.StringOutput, account string) []
 			Sid: "Deliver", Effect: policy.Allow, Principals: recorder,
 			// It names an access list with each object, the one that such a bucket takes ("Permissions for the IAM role assigned to
 			// AWS Config" in its Developer Guide).
-			Actions: []string{"s3:PutObject", "s3:PutObjectAcl"}, Resources: []pulumi.StringInput{objects("AWSLogs/" + account + "/Config/*")}, // names hold dates
+			Actions:   []string{"s3:PutObject", "s3:PutObjectAcl"},
+			Resources: []pulumi.StringInput{objects("AWSLogs/" + account + "/Config/*")}, // names hold dates
 		},
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// budget watches what the resources with the stack's tag cost. The tag counts once the owner has activated it as a cost
+// newBudget watches what the resources with the stack's tag cost. The tag counts once the owner has activated it as a cost
 // allocation tag (see the runbook).
-func (b *builder) budget() error {
+func (b *builder) newBudget() error {
 	notification := func(kind string, percent float64) budgets.BudgetNotificationArgs {
 		return budgets.BudgetNotificationArgs{
 			NotificationType:       pulumi.String(kind),
@@ -20,21 +20,20 @@ func (b *builder) budget() error {
 			SubscriberSnsTopicArns: pulumi.StringArray{b.args.TopicARN},
 		}
 	}
-	child := b.child("budget")
-	if _, err := budgets.NewBudget(b.ctx, child, &budgets.BudgetArgs{
+	if _, err := budgets.NewBudget(b.Ctx, b.Name("budget"), &budgets.BudgetArgs{
 		BudgetType:  pulumi.String("COST"),
 		TimeUnit:    pulumi.String("MONTHLY"),
 		LimitAmount: pulumi.String(strconv.Itoa(b.args.MonthlyBudgetUSD)),
 		LimitUnit:   pulumi.String("USD"),
 		CostFilters: budgets.BudgetCostFilterArray{budgets.BudgetCostFilterArgs{
 			Name:   pulumi.String("TagKeyValue"),
-			Values: pulumi.StringArray{pulumi.String("user:stack$" + b.args.Stack.Stack)},
+			Values: pulumi.StringArray{pulumi.String("user:stack$" + b.Stack.Stack)},
 		}},
 		Notifications: budgets.BudgetNotificationArray{
 			notification("ACTUAL", 80), notification("ACTUAL", 100), notification("FORECASTED", 100),
 		},
-		Tags: b.tags(child),
-	}, b.parent); err != nil {
+		Tags: b.Tags("budget"),
+	}, b.Options()...); err != nil {
 		return fmt.Errorf("creating budget: %w", err)
 	}
 	return nil

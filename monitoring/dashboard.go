@@ -10,6 +10,7 @@ import (
 
 	"scalable-backend/internal/naming"
 	"scalable-backend/internal/stack"
+	"scalable-backend/services/backend/metrics"
 )
 
 // The dashboard's grid is 24 wide.
@@ -92,7 +93,8 @@ func charts(a *Args, table []alarm) []chart {
 	var all []chart
 	for _, row := range table {
 		all = append(all, chart{
-			section: row.section, title: row.name, metrics: []metric{row.metric}, statistic: row.statistic, period: row.period, threshold: &row.threshold,
+			section: row.section, title: row.suffix, metrics: []metric{row.Metric},
+			statistic: row.Statistic, period: row.Period, threshold: &row.Threshold,
 		})
 	}
 	context := func(s section, title, statistic string, metrics ...metric) {
@@ -100,7 +102,7 @@ func charts(a *Args, table []alarm) []chart {
 	}
 	rds := func(name string) metric { return rdsMetric(a.DatabaseInstanceID, name) }
 	api := func(name string) metric {
-		return metric{"AWS/ApiGateway", name, []dimension{{"ApiName", a.RestAPIName}, {"Stage", a.APIStageName}}}
+		return metric{Namespace: "AWS/ApiGateway", Name: name, Dimensions: stageDimensions(a)}
 	}
 	context(doors, "requests at the public door", "Sum", publicDoor(a, "RequestCount"))
 	context(doors, "requests that the backend failed", "Sum", publicDoor(a, "HTTPCode_Target_5XX_Count"))
@@ -108,16 +110,17 @@ func charts(a *Args, table []alarm) []chart {
 		if name != "" {
 			all = append(all, chart{section: backend, title: title, statistic: statistic, period: minute, search: fmt.Sprintf(
 				`SEARCH('{%s,%s,%s} MetricName="%s" %s="%s"', '%s', %d)`,
-				a.MetricsNamespace, StackDimension, RouteDimension, name, StackDimension, a.Stack.Stack, statistic, minute)})
+				a.MetricsNamespace, metrics.DimensionStack, metrics.DimensionRoute, name, metrics.DimensionStack, a.Stack.Stack, statistic, minute)})
 		}
 	}
 	byRoute("latency by route", "p99", a.Metrics.RequestLatency)
 	byRoute("errors by route", "Sum", a.Metrics.RequestErrors)
 	byRoute("requests by route", "Sum", a.Metrics.Requests)
 	context(backend, "network of the instances", "Sum",
-		metric{"AWS/EC2", "NetworkIn", []dimension{{"AutoScalingGroupName", a.AutoScalingGroupName}}},
-		metric{"AWS/EC2", "NetworkOut", []dimension{{"AutoScalingGroupName", a.AutoScalingGroupName}}})
-	for _, m := range []struct{ title, name string }{{"memory of the instances, percent", a.Metrics.HostMemory}, {"disk of the instances, percent", a.Metrics.HostDisk}} {
+		groupMetric(a, "NetworkIn"), groupMetric(a, "NetworkOut"))
+	for _, m := range []struct{ title, name string }{
+		{"memory of the instances, percent", a.Metrics.HostMemory}, {"disk of the instances, percent", a.Metrics.HostDisk},
+	} {
 		if m.name != "" {
 			context(backend, m.title, "Maximum", own(a, m.name))
 		}
@@ -136,16 +139,16 @@ func charts(a *Args, table []alarm) []chart {
 func (c chart) properties(region string) pulumi.Output {
 	var values []any
 	for _, m := range c.metrics {
-		for _, d := range m.dimensions {
-			values = append(values, d.value)
+		for _, d := range m.Dimensions {
+			values = append(values, d.Value)
 		}
 	}
 	return pulumi.All(values...).ApplyT(func(values []any) metricProperties {
 		p := metricProperties{Title: c.title, Region: region, View: "timeSeries", Stat: c.statistic, Period: c.period}
 		for _, m := range c.metrics {
-			row := []any{m.namespace, m.name}
-			for _, d := range m.dimensions {
-				row = append(row, d.name, text(values[0]))
+			row := []any{m.Namespace, m.Name}
+			for _, d := range m.Dimensions {
+				row = append(row, d.Name, text(values[0]))
 				values = values[1:]
 			}
 			p.Metrics = append(p.Metrics, row)
@@ -171,9 +174,10 @@ func text(value any) string {
 	}
 }
 
-// dashboard creates the one dashboard: the alarms' states, then tier by tier, then the services' warnings.
-func (b *builder) dashboard(table []alarm, arns pulumi.StringArray) (*cloudwatch.Dashboard, error) {
-	region := b.args.Stack.Region
+// newDashboard creates the one dashboard: the states of the alarms, a section for each part of the system, the services'
+// warnings.
+func (b *builder) newDashboard(table []alarm, arns pulumi.StringArray) (*cloudwatch.Dashboard, error) {
+	region := b.Stack.Region
 	all := charts(b.args, table)
 	guards := make([]any, len(b.args.GuardARNs))
 	for i, arns := range b.args.GuardARNs {
@@ -190,13 +194,14 @@ func (b *builder) dashboard(table []alarm, arns pulumi.StringArray) (*cloudwatch
 		inputs = append(inputs, c.properties(region))
 	}
 	body := pulumi.All(inputs...).ApplyT(func(values []any) (string, error) {
-		body, err := json.Marshal(layout(region, all, values[0].([]string), []string{text(values[1]), text(values[2])}, values[3:]))
+		groups := []string{text(values[1]), text(values[2])}
+		body, err := json.Marshal(layout(region, all, values[0].([]string), groups, values[3:]))
 		return string(body), err
 	}).(pulumi.StringOutput)
-	dashboard, err := cloudwatch.NewDashboard(b.ctx, b.child("dashboard"), &cloudwatch.DashboardArgs{
-		DashboardName: pulumi.String(dashboardName(b.args.Stack)),
+	dashboard, err := cloudwatch.NewDashboard(b.Ctx, b.Name("dashboard"), &cloudwatch.DashboardArgs{
+		DashboardName: pulumi.String(dashboardName(b.Stack)),
 		DashboardBody: body,
-	}, b.parent)
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating dashboard: %w", err)
 	}
@@ -236,7 +241,8 @@ func layout(region string, all []chart, alarms, logGroups []string, properties [
 	for i, group := range logGroups {
 		place("log", i*gridWidth/2, gridWidth/2, logHeight, logProperties{
 			Title: "Warnings and errors in " + group, Region: region, View: "table",
-			Query: "SOURCE '" + group + "' | fields @timestamp, level, msg, error | filter level in ['WARN', 'ERROR'] | sort @timestamp desc | limit 50",
+			Query: "SOURCE '" + group + "' | fields @timestamp, level, msg, error | filter level in ['WARN', 'ERROR'] " +
+				"| sort @timestamp desc | limit 50",
 		})
 	}
 	return body

@@ -6,6 +6,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
 // eventPattern selects events of AWS's services on the account's default bus.
@@ -21,14 +23,13 @@ func (p eventPattern) text() (string, error) {
 	return string(text), err
 }
 
-// eventRule creates a rule for the events that a pattern selects, and points to the runbook.
-func (b *builder) eventRule(suffix, means string, pattern pulumi.StringInput) (*cloudwatch.EventRule, error) {
-	child := b.child(suffix)
-	rule, err := cloudwatch.NewEventRule(b.ctx, child, &cloudwatch.EventRuleArgs{
-		Description:  pulumi.String(means + " Runbook: " + Runbook + suffix),
+// newEventRule creates a rule for the events that a pattern selects, and points to the runbook.
+func (b *builder) newEventRule(suffix, description string, pattern pulumi.StringInput) (*cloudwatch.EventRule, error) {
+	rule, err := cloudwatch.NewEventRule(b.Ctx, b.Name(suffix), &cloudwatch.EventRuleArgs{
+		Description:  pulumi.String(component.WithRunbook(description, suffix)),
 		EventPattern: pattern,
-		Tags:         b.tags(child),
-	}, b.parent)
+		Tags:         b.Tags(suffix),
+	}, b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating event rule %s: %w", suffix, err)
 	}

@@ -1,15 +1,15 @@
-// Package monitoring watches the other tiers: the alert topic, alarms, one dashboard, a budget, and the account-level
-// guards (WAF, GuardDuty, Config, Inspector). The alarms that guard a refresh or a deployment belong to the tiers that
-// they guard; the rest are here. Each names an entry of docs/runbook.md.
+// Package monitoring is the tier that watches the others: the topic of alerts, alarms, one dashboard, a budget, and security
+// services (WAF, and for the whole account GuardDuty, AWS Config and Inspector). The alarms that stop a refresh or end a
+// deployment belong to the tiers compute and fargate; all others are here. Each names an entry of docs/runbook.md.
 package monitoring
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
@@ -18,41 +18,61 @@ const Token = "scalable-backend:monitoring:Monitoring"
 
 // Args are the inputs of Monitoring.
 type Args struct {
-	Stack                stack.Info
-	TopicARN, LogsKeyARN pulumi.StringInput
-	LogRetentionDays     int
-	// GuardARNs are the alarms that other tiers made for themselves; the dashboard shows them with its own.
+	// Stack is where the tier is deployed.
+	Stack stack.Info
+	// TopicARN is notified of alarms.
+	TopicARN pulumi.StringInput
+	// LogsKeyARN is the KMS key that encrypts the WAF's log group.
+	LogsKeyARN pulumi.StringInput
+	// LogRetentionDays is how long the WAF's log is kept; at least 1.
+	LogRetentionDays int
+	// GuardARNs are the alarms of other tiers, which the dashboard shows with its own; nil for none.
 	GuardARNs []pulumi.StringArrayInput
 
-	// What is watched, by the names that are dimensions of its metrics.
+	// What is watched, by the dimensions of its metrics: both load balancers and their target groups,
 	LoadBalancerARNSuffix, TargetGroupARNSuffix               pulumi.StringInput
 	GatewayLoadBalancerARNSuffix, GatewayTargetGroupARNSuffix pulumi.StringInput
-	AutoScalingGroupName, DatabaseInstanceID                  pulumi.StringInput
-	DatabaseReplicaIDs                                        pulumi.StringArrayInput
-	DatabaseReplicas                                          int // how many DatabaseReplicaIDs there are
-	ClusterName, ServiceName                                  pulumi.StringInput
-	RestAPIName, APIStageName                                 pulumi.StringInput
-	BucketName                                                pulumi.StringInput
-	BucketMetricsFilter                                       string // the id of the bucket's request metrics
-	BackendLogGroupName, AgentLogGroupName                    pulumi.StringInput
-	NATGatewayIDs                                             pulumi.StringArrayInput
-	NATGateways                                               int // how many NATGatewayIDs there are
+	// the group of the backend's instances and the database,
+	AutoScalingGroupName, DatabaseInstanceID pulumi.StringInput
+	// the database's read replicas, needed when there are any, and their number, 0 or more,
+	DatabaseReplicaIDs pulumi.StringArrayInput
+	DatabaseReplicas   int
+	// the agents' cluster and service, the REST API and its stage,
+	ClusterName, ServiceName  pulumi.StringInput
+	RestAPIName, APIStageName pulumi.StringInput
+	// the bucket of the files and the id of its request metrics,
+	BucketName          pulumi.StringInput
+	BucketMetricsFilter string
+	// the log groups of both services,
+	BackendLogGroupName, AgentLogGroupName pulumi.StringInput
+	// the NAT gateways, needed when there are any, and their number, 0 or more.
+	NATGatewayIDs pulumi.StringArrayInput
+	NATGateways   int
 
-	// Limits that thresholds derive from.
+	// DatabaseMemoryGiB and DatabaseStorageGiB are the size of the database, in GiB; at least 1.
 	DatabaseMemoryGiB, DatabaseStorageGiB int
-	MaxTasks, BacklogPerTask              int
-	QueueAgeLimitSeconds                  int // how long a due job may wait; 0 means 900
-	// LatencyMethods are the API's methods that get an alarm on their latency: not the long polls.
+	// MaxTasks is the largest number of agents, BacklogPerTask the number of jobs that each is there for; at least 1.
+	MaxTasks, BacklogPerTask int
+	// QueueAgeLimitSeconds is how long a job that is due may wait before an alarm; 0 for 900.
+	QueueAgeLimitSeconds int
+	// LatencyMethods are the API's methods that get an alarm on their latency, which no long poll does; nil for none.
 	LatencyMethods []Method
 
-	MetricsNamespace string  // of the backend's own metrics
-	Metrics          Metrics // their names
+	// MetricsNamespace is the CloudWatch namespace of the backend's metrics.
+	MetricsNamespace string
+	// Metrics are the names of the backend's metrics.
+	Metrics Metrics
+	// MonthlyBudgetUSD is the budget of the stack, in US dollars a month; at least 1.
 	MonthlyBudgetUSD int
 
-	// The guards of the whole account: singletons, owned by one stack.
-	WAF, GuardDuty, Config, Inspector bool
-	LoadBalancerARN, APIStageARN      pulumi.StringInput // what the WAF stands in front of
-	// OwnAddresses are those of the stack's own agents on the internet, which the WAF's rate limit leaves alone.
+	// WAF puts a web ACL in front of the public load balancer and the API's stage.
+	WAF bool
+	// GuardDuty, Config and Inspector turn these services on for the whole account and region: one stack only may do it.
+	GuardDuty, Config, Inspector bool
+	// LoadBalancerARN and APIStageARN are what the WAF protects.
+	LoadBalancerARN, APIStageARN pulumi.StringInput
+	// OwnAddresses are the public addresses of the stack's own agents, to which the WAF's rate limit does not apply; needed with
+	// WAF.
 	OwnAddresses pulumi.StringArrayInput
 }
 
@@ -63,21 +83,21 @@ type Method struct {
 	Path   string // e.g. "/v1/agents/{agent_id}/heartbeats"
 }
 
-// Metrics are the names of the metrics that the backend emits, with the dimension `stack`.
+// Metrics are the names of the metrics that the backend writes, with the dimension metrics.DimensionStack.
 type Metrics struct {
 	Backlog   string // jobs queued and leased
 	OldestAge string // seconds that the oldest due job waits
 	Agents    string // agents seen
 	DeadJobs  string // jobs that became dead since the last report
 
-	// Of each route, with the dimension `route` besides; left out of the dashboard when empty.
+	// Of each route, with metrics.DimensionRoute besides; the dashboard leaves out those that are empty.
 	RequestLatency, RequestErrors, Requests string
 
-	// Of the instances, in percent; left out of the dashboard when empty.
+	// Of the instances, in percent; the dashboard leaves out those that are empty.
 	HostMemory, HostDisk string
 }
 
-// Monitoring is the tier.
+// Monitoring is the component.
 type Monitoring struct {
 	pulumi.ResourceState
 
@@ -85,58 +105,37 @@ type Monitoring struct {
 }
 
 func (a *Args) validate() error {
-	var problems []error
-	report := func(field, want string, got any) {
-		problems = append(problems, fmt.Errorf("monitoring.Args.%s: want %s, got %v", field, want, got))
+	if a == nil {
+		return errors.New("monitoring.Args: want a value, got nil")
 	}
-	for _, f := range []struct {
-		name  string
-		value pulumi.StringInput
-	}{
-		{"TopicARN", a.TopicARN}, {"LogsKeyARN", a.LogsKeyARN}, {"LoadBalancerARNSuffix", a.LoadBalancerARNSuffix},
-		{"TargetGroupARNSuffix", a.TargetGroupARNSuffix}, {"GatewayLoadBalancerARNSuffix", a.GatewayLoadBalancerARNSuffix},
-		{"GatewayTargetGroupARNSuffix", a.GatewayTargetGroupARNSuffix}, {"AutoScalingGroupName", a.AutoScalingGroupName},
-		{"DatabaseInstanceID", a.DatabaseInstanceID}, {"ClusterName", a.ClusterName}, {"ServiceName", a.ServiceName},
-		{"RestAPIName", a.RestAPIName}, {"APIStageName", a.APIStageName}, {"BucketName", a.BucketName},
-		{"BackendLogGroupName", a.BackendLogGroupName}, {"AgentLogGroupName", a.AgentLogGroupName},
-		{"LoadBalancerARN", a.LoadBalancerARN}, {"APIStageARN", a.APIStageARN},
-	} {
-		if f.value == nil {
-			report(f.name, "a value", "none")
-		}
-	}
+	check := component.NewCheck("monitoring.Args")
+	check.Inputs(*a, component.NeededWhen{
+		"DatabaseReplicaIDs": a.DatabaseReplicas > 0, "NATGatewayIDs": a.NATGateways > 0, "OwnAddresses": a.WAF,
+	})
 	for _, f := range []struct{ name, value string }{
 		{"BucketMetricsFilter", a.BucketMetricsFilter}, {"MetricsNamespace", a.MetricsNamespace}, {"Metrics.Backlog", a.Metrics.Backlog},
 		{"Metrics.OldestAge", a.Metrics.OldestAge}, {"Metrics.Agents", a.Metrics.Agents}, {"Metrics.DeadJobs", a.Metrics.DeadJobs},
 	} {
-		if f.value == "" {
-			report(f.name, "a name", `""`)
-		}
+		check.Named(f.name, f.value)
 	}
 	for _, f := range []struct {
-		name  string
-		value int
+		name         string
+		least, value int
 	}{
-		{"LogRetentionDays", a.LogRetentionDays}, {"DatabaseMemoryGiB", a.DatabaseMemoryGiB}, {"DatabaseStorageGiB", a.DatabaseStorageGiB},
-		{"MaxTasks", a.MaxTasks}, {"BacklogPerTask", a.BacklogPerTask}, {"MonthlyBudgetUSD", a.MonthlyBudgetUSD},
+		{"LogRetentionDays", 1, a.LogRetentionDays}, {"DatabaseMemoryGiB", 1, a.DatabaseMemoryGiB},
+		{"DatabaseStorageGiB", 1, a.DatabaseStorageGiB}, {"MaxTasks", 1, a.MaxTasks}, {"BacklogPerTask", 1, a.BacklogPerTask},
+		{"MonthlyBudgetUSD", 1, a.MonthlyBudgetUSD}, {"QueueAgeLimitSeconds", 0, a.QueueAgeLimitSeconds},
+		{"DatabaseReplicas", 0, a.DatabaseReplicas}, {"NATGateways", 0, a.NATGateways},
 	} {
-		if f.value < 1 {
-			report(f.name, "1 or more", f.value)
-		}
+		check.AtLeast(f.name, f.least, f.value)
 	}
-	if a.QueueAgeLimitSeconds < 0 {
-		report("QueueAgeLimitSeconds", "0 or more", a.QueueAgeLimitSeconds)
-	}
-	if a.DatabaseReplicas < 0 || (a.DatabaseReplicas > 0 && a.DatabaseReplicaIDs == nil) {
-		report("DatabaseReplicas", "the number of DatabaseReplicaIDs", a.DatabaseReplicas)
-	}
-	if a.WAF && a.OwnAddresses == nil {
-		report("OwnAddresses", "a value with WAF", "none")
-	}
-	if a.NATGateways < 0 || (a.NATGateways > 0 && a.NATGatewayIDs == nil) {
-		report("NATGateways", "the number of NATGatewayIDs", a.NATGateways)
-	}
-	return errors.Join(problems...)
+	return check.Err()
+}
+
+// builder creates the children of the component.
+type builder struct {
+	*component.Builder
+	args *Args
 }
 
 // New creates the tier.
@@ -145,57 +144,49 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	m := &Monitoring{}
-	if err := ctx.RegisterComponentResource(Token, name, m, opts...); err != nil {
-		return nil, fmt.Errorf("registering %s: %w", Token, err)
+	base, err := component.Register(ctx, Token, name, m, args.Stack, opts...)
+	if err != nil {
+		return nil, err
 	}
-	b := &builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(m)}
+	b := &builder{base, args}
 
-	releases, err := b.rolloutAlarms()
+	rollouts, err := b.newRolloutRules()
 	if err != nil {
 		return nil, err
 	}
-	table := slices.Concat(alarms(args), releases)
-	arns, err := b.alarms(table)
+	table := slices.Concat(alarms(args), rollouts)
+	arns, err := b.newAlarms(table)
 	if err != nil {
 		return nil, err
 	}
-	dashboard, err := b.dashboard(table, arns)
+	dashboard, err := b.newDashboard(table, arns)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.budget(); err != nil {
+	if err := b.newBudget(); err != nil {
 		return nil, err
 	}
-	for _, guard := range []struct {
+	for _, service := range []struct {
 		on     bool
 		create func() error
-	}{{args.WAF, b.waf}, {args.GuardDuty, b.guardDuty}, {args.Config, b.config}, {args.Inspector, b.inspector}} {
-		if !guard.on {
+	}{{args.WAF, b.newWAF}, {args.GuardDuty, b.newGuardDuty}, {args.Config, b.newConfig}, {args.Inspector, b.newInspector}} {
+		if !service.on {
 			continue
 		}
-		if err := guard.create(); err != nil {
+		if err := service.create(); err != nil {
 			return nil, err
 		}
 	}
 
 	m.DashboardName = dashboard.DashboardName
-	m.DashboardURL = dashboard.DashboardName.ApplyT(func(name string) string { return dashboardURL(args.Stack, name) }).(pulumi.StringOutput)
-	if err := ctx.RegisterResourceOutputs(m, pulumi.Map{
+	m.DashboardURL = dashboard.DashboardName.ApplyT(func(name string) string {
+		return dashboardURL(args.Stack, name)
+	}).(pulumi.StringOutput)
+	if err := b.RegisterOutputs(pulumi.Map{
 		"dashboardName": m.DashboardName,
 		"dashboardUrl":  m.DashboardURL,
 	}); err != nil {
-		return nil, fmt.Errorf("registering outputs of %s: %w", name, err)
+		return nil, err
 	}
 	return m, nil
 }
-
-type builder struct {
-	ctx    *pulumi.Context
-	name   string
-	args   *Args
-	parent pulumi.ResourceOption
-}
-
-func (b *builder) child(suffix string) string { return b.name + "-" + suffix }
-
-func (b *builder) tags(child string) pulumi.StringMap { return b.args.Stack.Tags("monitoring", child) }

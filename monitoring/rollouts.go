@@ -4,16 +4,18 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
-// rollout is a release that AWS gave up while `pulumi up` ended well, or was not waiting.
+// rollout is a deployment that AWS can give up after `pulumi up` has ended without an error.
 type rollout struct {
-	name, means string
-	section     section
-	pattern     pulumi.StringInput
+	suffix, description string
+	section             section
+	pattern             pulumi.StringInput // of the events that report the failure
 }
 
-// rollouts are known by events of AWS: "Amazon ECS service deployment state change events" (Amazon ECS Developer Guide) and
+// rollouts are recognised by events of AWS: "Amazon ECS service deployment state change events" (Amazon ECS Developer Guide) and
 // "Instance refresh example events and patterns" (Amazon EC2 Auto Scaling User Guide).
 func rollouts(a *Args) []rollout {
 	service := pulumi.All(a.ClusterName, a.ServiceName).ApplyT(func(names []any) (string, error) {
@@ -35,20 +37,22 @@ func rollouts(a *Args) []rollout {
 	}
 }
 
-// rolloutAlarms count the events. The rules have no target: EventBridge counts what they match all the same, an alarm says
-// when it is over, and the topic need not let EventBridge in, on which its policy can set no condition.
-func (b *builder) rolloutAlarms() ([]alarm, error) {
+// newRolloutRules creates the rules for the events and returns the alarms on their counts. The rules have no target: EventBridge
+// counts their matches without one, an alarm reports its end too, and the topic does not have to admit EventBridge, for which
+// its policy could set no condition.
+func (b *builder) newRolloutRules() ([]alarm, error) {
 	var table []alarm
 	for _, r := range rollouts(b.args) {
-		rule, err := b.eventRule(r.name, r.means, r.pattern)
+		rule, err := b.newEventRule(r.suffix, r.description, r.pattern)
 		if err != nil {
 			return nil, err
 		}
-		table = append(table, alarm{
-			name: r.name, section: r.section, means: r.means,
-			metric:    metric{"AWS/Events", "MatchedEvents", []dimension{{"RuleName", rule.Name}}},
-			statistic: "Sum", period: minutes, periods: 1, is: atLeast, threshold: 1, silence: silenceIsGood,
-		})
+		table = append(table, alarm{r.suffix, r.section, component.Alarm{
+			Description: r.description,
+			Metric:      metric{Namespace: "AWS/Events", Name: "MatchedEvents", Dimensions: []dimension{{Name: "RuleName", Value: rule.Name}}},
+			Statistic:   "Sum", Period: fiveMinutes, Periods: 1,
+			Comparison: component.AtLeast, Threshold: 1, NoData: component.NoDataIsOK,
+		}})
 	}
 	return table, nil
 }

@@ -3,9 +3,9 @@ package monitoring
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/naming"
 )
 
@@ -20,11 +20,10 @@ const (
 // that an office behind one address fits, and far below what it takes to wear the backend out.
 const rateLimit = 10_000
 
-// rateRule refuses addresses that send too much with 429, which clients answer by waiting. The stack's own agents share
+// newRateRule refuses addresses that send too much with 429, which clients answer by waiting. The stack's own agents share
 // the few addresses of its NAT, and the API's throttling bounds them.
-func (b *builder) rateRule() (pulumi.Map, error) {
-	child := b.child("own-addresses")
-	own, err := b.register(ipSetToken, child, pulumi.Map{
+func (b *builder) newRateRule() (pulumi.Map, error) {
+	own, err := b.newUntyped(ipSetToken, "own-addresses", pulumi.Map{
 		"description":      pulumi.String("Agents of this stack"),
 		"scope":            pulumi.String("REGIONAL"),
 		"ipAddressVersion": pulumi.String("IPV4"),
@@ -35,7 +34,7 @@ func (b *builder) rateRule() (pulumi.Map, error) {
 			}
 			return ranges
 		}).(pulumi.StringArrayOutput),
-		"tags": b.tags(child),
+		"tags": b.Tags("own-addresses"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating set of own addresses: %w", err)
@@ -107,10 +106,9 @@ func visibility(name string) pulumi.Map {
 	}
 }
 
-// waf puts one web ACL in front of the public load balancer and the API's stage, and logs what it sees.
-func (b *builder) waf() error {
-	child := b.child("web-acl")
-	rate, err := b.rateRule()
+// newWAF puts one web ACL in front of the public load balancer and the API's stage, and logs what it sees.
+func (b *builder) newWAF() error {
+	rate, err := b.newRateRule()
 	if err != nil {
 		return err
 	}
@@ -118,13 +116,13 @@ func (b *builder) waf() error {
 	for _, group := range ruleGroups {
 		rules = append(rules, group.rule(len(rules)))
 	}
-	acl, err := b.register(webACLToken, child, pulumi.Map{
+	acl, err := b.newUntyped(webACLToken, "web-acl", pulumi.Map{
 		"description":      pulumi.String("Public load balancer and API"),
 		"scope":            pulumi.String("REGIONAL"),
 		"defaultAction":    pulumi.Map{"allow": pulumi.Map{}},
 		"rules":            rules,
-		"visibilityConfig": visibility(naming.Cap(dashboardName(b.args.Stack), 128)),
-		"tags":             b.tags(child),
+		"visibilityConfig": visibility(naming.Cap(dashboardName(b.Stack), 128)),
+		"tags":             b.Tags("web-acl"),
 	})
 	if err != nil {
 		return fmt.Errorf("creating web ACL: %w", err)
@@ -133,27 +131,25 @@ func (b *builder) waf() error {
 		suffix string
 		arn    pulumi.StringInput
 	}{{"load-balancer", b.args.LoadBalancerARN}, {"api", b.args.APIStageARN}} {
-		if _, err := b.register(webACLLinkToken, b.child("web-acl-"+target.suffix), pulumi.Map{
+		if _, err := b.newUntyped(webACLLinkToken, "web-acl-"+target.suffix, pulumi.Map{
 			"webAclArn": acl.Arn, "resourceArn": target.arn,
 		}); err != nil {
 			return fmt.Errorf("associating web ACL with %s: %w", target.suffix, err)
 		}
 	}
-	child = b.child("web-acl-log")
-	group, err := cloudwatch.NewLogGroup(b.ctx, child, &cloudwatch.LogGroupArgs{
+	group, err := b.NewLogGroup("web-acl-log", component.LogGroup{
 		// WAF takes no log group whose name begins otherwise.
-		Name:            pulumi.String(naming.Cap("aws-waf-logs-"+dashboardName(b.args.Stack), 255)),
-		RetentionInDays: pulumi.Int(b.args.LogRetentionDays),
-		KmsKeyId:        b.args.LogsKeyARN,
-		Tags:            b.tags(child),
-	}, b.parent)
+		Name:          pulumi.String(naming.Cap("aws-waf-logs-"+dashboardName(b.Stack), 255)),
+		RetentionDays: b.args.LogRetentionDays,
+		KeyARN:        b.args.LogsKeyARN,
+	})
 	if err != nil {
-		return fmt.Errorf("creating log group of web ACL: %w", err)
+		return err
 	}
 	redacted := func(header string) pulumi.Map {
 		return pulumi.Map{"singleHeader": pulumi.Map{"name": pulumi.String(header)}}
 	}
-	if _, err := b.register(webACLLogToken, b.child("web-acl-logging"), pulumi.Map{
+	if _, err := b.newUntyped(webACLLogToken, "web-acl-logging", pulumi.Map{
 		"resourceArn":           acl.Arn,
 		"logDestinationConfigs": pulumi.StringArray{group.Arn},
 		"redactedFields":        pulumi.Array{redacted("authorization"), redacted("cookie"), redacted("x-amz-security-token")},

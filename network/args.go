@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -8,20 +9,21 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
-// NAT is how private subnets reach the internet.
+// NAT is how private subnets reach the internet: a choice between cost and availability.
 type NAT string
 
-// The strategies, from the cheapest to the most available.
+// The choices, from the cheapest to the most available.
 const (
 	NATByInstance NAT = "instance"   // one small instance, for development
-	NATSingle     NAT = "single"     // one gateway: its zone is everybody's
-	NATPerZone    NAT = "one-per-az" // a gateway per zone: no zone depends on another
+	NATSingle     NAT = "single"     // one gateway, in one zone, for all zones
+	NATPerZone    NAT = "one-per-az" // a gateway in each zone: no zone depends on another
 )
 
-// Gateways is how many NAT gateways the strategy makes.
+// Gateways is how many NAT gateways there are with this choice.
 func (n NAT) Gateways(zones int) int {
 	switch n {
 	case NATSingle:
@@ -33,24 +35,39 @@ func (n NAT) Gateways(zones int) int {
 	}
 }
 
-// Addresses is how many addresses the private subnets have on the internet.
+// Addresses is how many public addresses the private subnets share.
 func (n NAT) Addresses(zones int) int { return max(n.Gateways(zones), 1) }
 
-// Args decide the network.
+// Args are the inputs of the tier.
 type Args struct {
-	Stack              stack.Info
-	CIDR               string   // range of the VPC, see ValidateCIDR
-	Zones              []string // names of the availability zones, 2..4
-	NAT                NAT
-	InterfaceEndpoints []string // services such as "ecr.api"; S3 always has a gateway endpoint
-	FlowLogs           bool
-	LogRetentionDays   int                  // of the flow logs
-	LogsKeyARN         pulumi.StringInput   // encrypts the flow logs
-	AlarmTopicARN      pulumi.StringInput   // hears of a NAT instance that fails
-	AllowedCIDRs       []string             // who may reach the public load balancer
-	HTTPS              bool                 // the public load balancer has a certificate
-	PersistentStorage  bool                 // agents have a file system
-	BucketARNs         []pulumi.StringInput // the buckets that the VPC may reach, besides the ones AWS serves packages from
+	// Stack is where the tier is deployed.
+	Stack stack.Info
+	// CIDR is the IPv4 range of the VPC; ValidateCIDR says which ranges are accepted.
+	CIDR string
+	// Zones are the names of the availability zones, 2 to 4 of them, e.g. "eu-central-1a".
+	Zones []string
+	// NAT is how private subnets reach the internet.
+	NAT NAT
+	// InterfaceEndpoints are the AWS services that are reached through an interface endpoint, e.g. "ecr.api"; nil for none. S3 is
+	// not among them: it always has a gateway endpoint.
+	InterfaceEndpoints []string
+	// FlowLogs records the connections of the VPC in a log group.
+	FlowLogs bool
+	// LogRetentionDays is how long flow logs are kept; at least 1 with FlowLogs, without meaning otherwise.
+	LogRetentionDays int
+	// LogsKeyARN is the KMS key that encrypts flow logs; needed with FlowLogs.
+	LogsKeyARN pulumi.StringInput
+	// AlarmTopicARN is notified when the NAT instance fails; needed with NATByInstance.
+	AlarmTopicARN pulumi.StringInput
+	// AllowedCIDRs are the IPv4 ranges that may reach the public load balancer; nil for nobody.
+	AllowedCIDRs []string
+	// HTTPS tells that the public load balancer has a certificate. Without one, 0.0.0.0/0 is refused in AllowedCIDRs.
+	HTTPS bool
+	// PersistentStorage tells that the agents have a file system, which gets a security group.
+	PersistentStorage bool
+	// BucketARNs are the buckets of the system, at least one. Besides them the VPC reaches only the buckets from which AWS
+	// serves packages and image layers.
+	BucketARNs []pulumi.StringInput
 }
 
 var (
@@ -59,60 +76,38 @@ var (
 )
 
 func (a *Args) validate() error {
-	if err := ValidateCIDR(a.CIDR); err != nil {
-		return fmt.Errorf("network.Args.CIDR: %w", err)
+	if a == nil {
+		return errors.New("network.Args: want a value, got nil")
 	}
-	if n := len(a.Zones); n < 2 || n > maxZones {
-		return fmt.Errorf("network.Args.Zones: want 2..%d, got %d", maxZones, n)
-	}
-	if err := distinct("Zones", a.Zones, zoneName.MatchString, "an availability zone"); err != nil {
-		return err
-	}
-	switch a.NAT {
-	case NATByInstance, NATSingle, NATPerZone:
-	default:
-		return fmt.Errorf("network.Args.NAT: want %s, %s or %s, got %q", NATByInstance, NATSingle, NATPerZone, a.NAT)
-	}
+	check := component.NewCheck("network.Args")
+	check.Inputs(*a, component.NeededWhen{"LogsKeyARN": a.FlowLogs, "AlarmTopicARN": a.NAT == NATByInstance})
+	check.NoError("CIDR", ValidateCIDR(a.CIDR))
+	check.Between("Zones", 2, maxZones, len(a.Zones))
+	distinct(check, "Zones", a.Zones, zoneName.MatchString, "an availability zone")
+	check.That(slices.Contains([]NAT{NATByInstance, NATSingle, NATPerZone}, a.NAT),
+		"NAT", fmt.Sprintf("%s, %s or %s", NATByInstance, NATSingle, NATPerZone), string(a.NAT))
 	// S3 has its gateway endpoint, which costs nothing; an interface endpoint beside it would take its private name.
 	endpoint := func(s string) bool { return serviceName.MatchString(s) && s != "s3" }
-	if err := distinct("InterfaceEndpoints", a.InterfaceEndpoints, endpoint, "a service other than s3, such as ecr.api"); err != nil {
-		return err
-	}
-	if !a.HTTPS && slices.Contains(a.AllowedCIDRs, string(Anywhere)) {
-		return fmt.Errorf("network.Args.AllowedCIDRs: %s without HTTPS would send tokens over the internet in the clear", Anywhere)
-	}
+	distinct(check, "InterfaceEndpoints", a.InterfaceEndpoints, endpoint, "a service other than s3, such as ecr.api")
 	canonical := func(s string) bool {
 		p, err := netip.ParsePrefix(s)
 		return err == nil && p.Addr().Is4() && p.Masked() == p
 	}
-	if err := distinct("AllowedCIDRs", a.AllowedCIDRs, canonical, "an IPv4 range without host bits"); err != nil {
-		return err
+	distinct(check, "AllowedCIDRs", a.AllowedCIDRs, canonical, "an IPv4 range without host bits")
+	check.That(a.HTTPS || !slices.Contains(a.AllowedCIDRs, string(Anywhere)),
+		"AllowedCIDRs", "no "+string(Anywhere)+" without HTTPS: tokens would cross the internet unencrypted", a.AllowedCIDRs)
+	if a.FlowLogs {
+		check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
 	}
-	if a.FlowLogs && a.LogRetentionDays < 1 {
-		return fmt.Errorf("network.Args.LogRetentionDays: want at least 1 with FlowLogs, got %d", a.LogRetentionDays)
-	}
-	if a.FlowLogs && a.LogsKeyARN == nil {
-		return fmt.Errorf("network.Args.LogsKeyARN: want the ARN of a key with FlowLogs, got none")
-	}
-	if a.NAT == NATByInstance && a.AlarmTopicARN == nil {
-		return fmt.Errorf("network.Args.AlarmTopicARN: want the ARN of a topic with NAT %s, got none", a.NAT)
-	}
-	if len(a.BucketARNs) == 0 {
-		return fmt.Errorf("network.Args.BucketARNs: want at least one: the S3 endpoint would let nothing through")
-	}
-	return nil
+	check.AtLeast("BucketARNs", 1, len(a.BucketARNs)) // without any, the S3 endpoint would let nothing through
+	return check.Err()
 }
 
-func distinct(field string, values []string, valid func(string) bool, want string) error {
-	seen := map[string]bool{}
+// distinct reports every value of a field that is not valid, and every one that is there twice.
+func distinct(check *component.Check, field string, values []string, valid func(string) bool, want string) {
 	for i, v := range values {
-		if !valid(v) {
-			return fmt.Errorf("network.Args.%s[%d]: want %s, got %q", field, i, want, v)
-		}
-		if seen[v] {
-			return fmt.Errorf("network.Args.%s[%d]: %q is there twice", field, i, v)
-		}
-		seen[v] = true
+		element := fmt.Sprintf("%s[%d]", field, i)
+		check.That(valid(v), element, want, v)
+		check.That(!slices.Contains(values[:i], v), element, "each value once", v)
 	}
-	return nil
 }

@@ -12,31 +12,31 @@ import (
 	"scalable-backend/internal/stack"
 )
 
-// makeS3Endpoint routes S3 past the NAT, from every private subnet. It is free, and it carries the bulk of the traffic.
-func (b *builder) makeS3Endpoint(private ...*tier) (pulumi.IDOutput, error) {
+// newS3Endpoint routes S3 past the NAT, from every private subnet. It is free, and it carries most of the traffic.
+func (b *builder) newS3Endpoint(private ...*layer) (pulumi.IDOutput, error) {
 	var tables pulumi.StringArray
-	for _, t := range private {
-		for _, table := range t.tables {
+	for _, l := range private {
+		for _, table := range l.tables {
 			tables = append(tables, table.ID())
 		}
 	}
-	endpoint, err := ec2.NewVpcEndpoint(b.ctx, b.child("s3"), &ec2.VpcEndpointArgs{
+	endpoint, err := ec2.NewVpcEndpoint(b.Ctx, b.Name("s3"), &ec2.VpcEndpointArgs{
 		VpcId:           b.vpc.ID(),
-		ServiceName:     pulumi.String(b.service("s3")),
+		ServiceName:     pulumi.String(b.serviceName("s3")),
 		VpcEndpointType: pulumi.String("Gateway"),
 		RouteTableIds:   tables,
-		Policy:          s3EndpointPolicy(b.args.Stack, b.args.BucketARNs),
-		Tags:            b.tags("s3"),
-	}, b.opts()...)
+		Policy:          s3EndpointPolicy(b.Stack, b.args.BucketARNs),
+		Tags:            b.Tags("s3"),
+	}, b.Options()...)
 	if err != nil {
 		return pulumi.IDOutput{}, fmt.Errorf("creating S3 gateway endpoint: %w", err)
 	}
 	return endpoint.ID(), nil
 }
 
-// s3EndpointPolicy lets the VPC reach the system's buckets and the ones that AWS serves packages and image layers from. The
-// endpoint carries all S3 traffic of the region, so everything else in S3 is out of reach: stolen credentials cannot be used
-// to copy data into a foreign bucket.
+// s3EndpointPolicy lets the VPC reach the system's buckets, and those from which AWS serves packages and image layers. The
+// endpoint carries all S3 traffic of the region, so no other bucket can be reached: stolen credentials cannot be used to copy
+// data into somebody else's bucket.
 func s3EndpointPolicy(stack stack.Info, buckets []pulumi.StringInput) pulumi.StringOutput {
 	var own []pulumi.StringInput
 	for _, arn := range buckets {
@@ -58,23 +58,23 @@ func s3EndpointPolicy(stack stack.Info, buckets []pulumi.StringInput) pulumi.Str
 		policy.Statement{
 			Sid:        "OwnBuckets",
 			Effect:     policy.Allow,
-			Principals: []policy.Principal{policy.Everyone()}, // presigned requests included; an endpoint policy grants nothing
-			Actions:    []string{"s3:*"},                      // what may be done is for the roles to say, where to is said here
+			Principals: []policy.Principal{policy.Everyone()}, // with presigned requests; an endpoint policy grants nothing
+			Actions:    []string{"s3:*"},                      // the roles' policies decide what may be done; this one, with which buckets
 			Resources:  own,
 		},
 		policy.Statement{
 			Sid:        "PackagesAndImageLayers",
 			Effect:     policy.Allow,
-			Principals: []policy.Principal{policy.Everyone()}, // dnf is anonymous, layers are presigned by accounts of ECR
+			Principals: []policy.Principal{policy.Everyone()}, // dnf is anonymous; layers are presigned by accounts of ECR
 			Actions:    []string{"s3:GetObject"},
 			Resources:  aws,
 		},
 	)
 }
 
-// makeInterfaceEndpoints puts one interface per service and zone into the clients tier: an endpoint takes one subnet of a
-// zone, and its private name answers in the whole VPC.
-func (b *builder) makeInterfaceEndpoints(clients *tier) error {
+// newInterfaceEndpoints creates one endpoint for each service, with an interface in each subnet of the clients layer: an
+// endpoint takes one subnet of a zone, and its private name resolves in the whole VPC.
+func (b *builder) newInterfaceEndpoints(clients *layer) error {
 	for _, service := range b.args.InterfaceEndpoints {
 		suffix := "endpoint-" + strings.ReplaceAll(service, ".", "-")
 		var subnets pulumi.StringArray
@@ -83,17 +83,17 @@ func (b *builder) makeInterfaceEndpoints(clients *tier) error {
 		}
 		args := &ec2.VpcEndpointArgs{
 			VpcId:             b.vpc.ID(),
-			ServiceName:       pulumi.String(b.service(service)),
+			ServiceName:       pulumi.String(b.serviceName(service)),
 			VpcEndpointType:   pulumi.String("Interface"),
 			PrivateDnsEnabled: pulumi.Bool(true),
 			SubnetIds:         subnets,
-			SecurityGroupIds:  pulumi.StringArray{b.groupID(Endpoints)},
-			Tags:              b.tags(suffix),
+			SecurityGroupIds:  pulumi.StringArray{b.securityGroupID(Endpoints)},
+			Tags:              b.Tags(suffix),
 		}
 		if !slices.Contains(withoutPolicy, service) {
-			args.Policy = interfaceEndpointPolicy(b.args.Stack)
+			args.Policy = interfaceEndpointPolicy(b.Stack)
 		}
-		if _, err := ec2.NewVpcEndpoint(b.ctx, b.child(suffix), args, b.opts()...); err != nil {
+		if _, err := ec2.NewVpcEndpoint(b.Ctx, b.Name(suffix), args, b.Options()...); err != nil {
 			return fmt.Errorf("creating interface endpoint %s: %w", service, err)
 		}
 	}
@@ -103,19 +103,20 @@ func (b *builder) makeInterfaceEndpoints(clients *tier) error {
 // withoutPolicy are the services whose endpoints take no policy: AWS refuses to create one with it.
 var withoutPolicy = []string{"ecs", "ecs-agent", "ecs-telemetry"}
 
-// interfaceEndpointPolicy lets identities of the stack's own account through and nobody else: credentials of another account
-// that somebody brings along cannot carry data out by the endpoint.
+// interfaceEndpointPolicy admits identities of the stack's own account only: with credentials of another account nobody can
+// move data out through the endpoint.
 func interfaceEndpointPolicy(stack stack.Info) pulumi.StringOutput {
 	return policy.JSON(policy.Statement{
 		Sid:        "OwnAccount",
 		Effect:     policy.Allow,
-		Principals: []policy.Principal{policy.Everyone()}, // of the account, says the condition; an endpoint policy grants nothing
-		Actions:    []string{"*"},                         // what may be done is for the roles to say
+		Principals: []policy.Principal{policy.Everyone()}, // of the account, by the condition; an endpoint policy grants nothing
+		Actions:    []string{"*"},                         // the roles' policies decide what may be done
 		Resources:  policy.Strings("*"),
 		Conditions: []policy.Condition{{Test: "StringEquals", Key: "aws:PrincipalAccount", Values: policy.Strings(stack.AccountID)}},
 	})
 }
 
-func (b *builder) service(name string) string {
-	return "com.amazonaws." + b.args.Stack.Region + "." + name
+// serviceName is the name of an AWS service in an endpoint.
+func (b *builder) serviceName(name string) string {
+	return "com.amazonaws." + b.Stack.Region + "." + name
 }

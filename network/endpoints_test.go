@@ -32,7 +32,7 @@ func TestEndpoints(t *testing.T) {
 	subnets, _ := registry.Get("subnetIds")
 	assert.Equal(t, []any{"subnet-network-clients-a", "subnet-network-clients-b", "subnet-network-clients-c"}, subnets)
 	groups, _ := registry.Get("securityGroupIds")
-	assert.Equal(t, []any{graph.Outputs(t, component)["SecurityGroups.Endpoints"]}, groups)
+	assert.Equal(t, []any{graph.Outputs(t, componentKey)["SecurityGroups.Endpoints"]}, groups)
 }
 
 // Interface endpoints let the stack's own account through, where their service takes a policy.
@@ -72,5 +72,5 @@ func TestFlowLogs(t *testing.T) {
 	for _, token := range []string{typeFlowLog, typeLogGroup, typeRole, typePolicy, typeAttachment} {
 		graph.RequireNone(t, token)
 	}
-	assert.Equal(t, "", graph.Outputs(t, component)["FlowLogGroupName"])
+	assert.Equal(t, "", graph.Outputs(t, componentKey)["FlowLogGroupName"])
 }

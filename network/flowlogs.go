@@ -5,87 +5,74 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/policy"
 	"scalable-backend/internal/role"
 )
 
-// makeFlowLogs records accepted and rejected connections of the VPC, and returns the log group's name, "" without them.
-func (b *builder) makeFlowLogs() (pulumi.StringOutput, error) {
+// newFlowLogs records accepted and rejected connections of the VPC, and returns the log group's name; "" without FlowLogs.
+func (b *builder) newFlowLogs() (pulumi.StringOutput, error) {
 	none := pulumi.String("").ToStringOutput()
 	if !b.args.FlowLogs {
 		return none, nil
 	}
 	const suffix = "flow-logs"
-	group, err := cloudwatch.NewLogGroup(b.ctx, b.child(suffix), &cloudwatch.LogGroupArgs{
-		RetentionInDays: pulumi.Int(b.args.LogRetentionDays),
-		KmsKeyId:        b.args.LogsKeyARN.ToStringOutput(),
-		Tags:            b.tags(suffix),
-	}, b.opts()...)
-	if err != nil {
-		return none, fmt.Errorf("creating log group of flow logs: %w", err)
-	}
-	role, err := b.makeFlowLogRole(suffix, group)
+	group, err := b.NewLogGroup(suffix, component.LogGroup{RetentionDays: b.args.LogRetentionDays, KeyARN: b.args.LogsKeyARN})
 	if err != nil {
 		return none, err
 	}
-	_, err = ec2.NewFlowLog(b.ctx, b.child(suffix), &ec2.FlowLogArgs{
+	role, err := b.newFlowLogRole(suffix, group)
+	if err != nil {
+		return none, err
+	}
+	_, err = ec2.NewFlowLog(b.Ctx, b.Name(suffix), &ec2.FlowLogArgs{
 		VpcId:              b.vpc.ID(),
 		TrafficType:        pulumi.String("ALL"),
 		LogDestinationType: pulumi.String("cloud-watch-logs"),
 		LogDestination:     group.Arn,
 		IamRoleArn:         role,
-		Tags:               b.tags(suffix),
-	}, b.opts()...)
+		Tags:               b.Tags(suffix),
+	}, b.Options()...)
 	if err != nil {
 		return none, fmt.Errorf("creating flow log: %w", err)
 	}
 	return group.Name, nil
 }
 
-// makeFlowLogRole returns the ARN of the role that writes the logs, known when its policy is attached. The role cannot create
+// newFlowLogRole returns the ARN of the role that writes the logs, known when its policy is attached. The role cannot create
 // log groups, so records that arrive during a destroy do not bring the group back.
-func (b *builder) makeFlowLogRole(suffix string, group *cloudwatch.LogGroup) (pulumi.StringOutput, error) {
+func (b *builder) newFlowLogRole(suffix string, group *cloudwatch.LogGroup) (pulumi.StringOutput, error) {
 	var none pulumi.StringOutput
-	stack := b.args.Stack
-	writer, err := role.New(b.ctx, b.child(suffix), role.Args{
-		Stack: stack, Tier: "network", Service: "vpc-flow-logs.amazonaws.com", Description: "Writes VPC flow logs",
-		Trust: []policy.Condition{policy.SourceAccount(stack.AccountID), {
-			Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(stack.ARN("ec2", "vpc-flow-log/*")), // the id is not known before the log
+	writer, err := role.Create(b.Builder, suffix, role.Args{
+		Service: "vpc-flow-logs.amazonaws.com", Description: "Writes VPC flow logs",
+		Trust: []policy.Condition{policy.SourceAccount(b.Stack.AccountID), {
+			// The id is not known before the flow log.
+			Test: "ArnLike", Key: "aws:SourceArn", Values: policy.Strings(b.Stack.ARN("ec2", "vpc-flow-log/*")),
 		}},
-	}, b.opts()...)
+	})
 	if err != nil {
 		return none, err
 	}
-	document, err := iam.NewPolicy(b.ctx, b.child(suffix), &iam.PolicyArgs{
-		Description: pulumi.String("Writing VPC flow logs to their log group"),
-		Policy: policy.JSON(
-			policy.Statement{
-				Effect:    policy.Allow,
-				Actions:   []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
-				Resources: []pulumi.StringInput{group.Arn, pulumi.Sprintf("%s:*", group.Arn)}, // one stream per network interface
-			},
-			policy.Statement{
-				Effect:    policy.Allow,
-				Actions:   []string{"logs:DescribeLogGroups"},
-				Resources: policy.Strings(stack.ARN("logs", "log-group:*")), // the action lists groups and takes no single one
-			},
-		),
-		Tags: b.tags(suffix),
-	}, b.opts()...)
+	document, err := role.NewPolicy(b.Builder, suffix, "Writing VPC flow logs to their log group", policy.JSON(
+		policy.Statement{
+			Effect:    policy.Allow,
+			Actions:   []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
+			Resources: []pulumi.StringInput{group.Arn, pulumi.Sprintf("%s:*", group.Arn)}, // one stream per network interface
+		},
+		policy.Statement{
+			Effect:    policy.Allow,
+			Actions:   []string{"logs:DescribeLogGroups"},
+			Resources: policy.Strings(b.Stack.ARN("logs", "log-group:*")), // the action lists groups and takes no single one
+		},
+	))
 	if err != nil {
-		return none, fmt.Errorf("creating policy of flow logs: %w", err)
+		return none, err
 	}
-	attachment, err := iam.NewRolePolicyAttachment(b.ctx, b.child(suffix), &iam.RolePolicyAttachmentArgs{
-		Role:      writer.Name,
-		PolicyArn: document.Arn,
-	}, b.opts()...)
+	attachment, err := role.NewAttachment(b.Builder, suffix, writer, document.Arn)
 	if err != nil {
-		return none, fmt.Errorf("attaching policy of flow logs: %w", err)
+		return none, err
 	}
-	return pulumi.All(writer.Arn, attachment.ID()).ApplyT(func(values []any) string {
-		return values[0].(string)
-	}).(pulumi.StringOutput), nil
+	return component.After(writer.Arn, attachment.ID()), nil
 }

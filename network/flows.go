@@ -3,6 +3,8 @@ package network
 import (
 	"slices"
 	"strings"
+
+	backend "scalable-backend/services/backend/config"
 )
 
 // Peer is one end of a flow: a security group of this package, or a range of addresses such as "10.20.64.0/18".
@@ -38,21 +40,21 @@ func (p Peer) slug() string {
 // To, what a group sends an egress rule of From; a flow between two groups becomes both.
 type Flow struct {
 	From, To Peer
-	Protocol string
-	Port     int
+	Protocol string // e.g. "tcp"
+	Port     int    // of To
 	Why      string // the description of the rules
 }
 
-// Options are the decisions that add or remove flows.
+// Options decide which flows there are.
 type Options struct {
-	AllowedCIDRs      []string // who may reach the public load balancer
-	HTTPS             bool     // it has a certificate
-	PersistentStorage bool     // agents keep their files on a file system
-	Endpoints         bool     // AWS APIs are reached through interface endpoints
+	AllowedCIDRs      []string // IPv4 ranges that may reach the public load balancer
+	HTTPS             bool     // the public load balancer has a certificate
+	PersistentStorage bool     // agents have a file system
+	Endpoints         bool     // there are interface endpoints
 	NATRanges         []string // ranges that reach the internet through a NAT instance; empty without one
 }
 
-// Flows is the one table of allowed traffic: what is not in it cannot pass a security group.
+// Flows is the one table of allowed traffic: what is not in it does not pass a security group.
 func Flows(o Options) []Flow {
 	allowed, private := ranges(o.AllowedCIDRs), ranges(o.NATRanges)
 	instance := len(private) > 0
@@ -69,10 +71,13 @@ func Flows(o Options) []Flow {
 	}{
 		{allowed, LoadBalancer, 443, "users to the HTTPS listener", o.HTTPS},
 		{allowed, LoadBalancer, 80, web, true},
-		{[]Peer{LoadBalancer}, Backend, 8080, "public load balancer to the backend, requests and health checks", true},
-		{[]Peer{GatewayLoadBalancer}, Backend, 8081, "API Gateway through its load balancer to the backend, requests and health checks", true},
+		{[]Peer{LoadBalancer}, Backend, backend.PublicPort, "public load balancer to the backend, requests and health checks", true},
+		{
+			[]Peer{GatewayLoadBalancer}, Backend, backend.GatewayPort,
+			"API Gateway through its load balancer to the backend, requests and health checks", true,
+		},
 		{[]Peer{Backend}, Database, 5432, "backend to PostgreSQL", true},
-		// The API, the registry and the AWS APIs have public addresses that change; names cannot stand in a rule.
+		// The API, the registry and the AWS APIs have public addresses that change, and a rule cannot hold a name.
 		{[]Peer{Backend, Agents}, Anywhere, 443, "AWS APIs, image registry and S3 over TLS", true},
 		{[]Peer{Agents}, FileSystem, 2049, "agents to their NFS file system", o.PersistentStorage},
 		{[]Peer{Backend, Agents}, Endpoints, 443, "AWS APIs through interface endpoints", o.Endpoints},

@@ -57,8 +57,15 @@ func TestFlowsWithoutCertificateOpenNoHTTPS(t *testing.T) {
 	assert.Equal(t, LoadBalancer, flows[1].From)
 }
 
+// largest are the options with every kind of flow.
+func largest(https bool) Options {
+	return Options{
+		AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: https, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.20.64.0/18"},
+	}
+}
+
 func TestOnlyTheLoadBalancerIsOpenToUsers(t *testing.T) {
-	flows := Flows(Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.20.64.0/18"}})
+	flows := Flows(largest(true))
 	for _, f := range flows {
 		if f.From == Anywhere {
 			assert.Equal(t, LoadBalancer, f.To)
@@ -77,7 +84,7 @@ func TestOnlyTheLoadBalancerIsOpenToUsers(t *testing.T) {
 func TestDescriptionsAreAcceptable(t *testing.T) {
 	acceptable := regexp.MustCompile(`^[a-zA-Z0-9. _:/()#,@\[\]+=&;{}!$*-]{1,255}$`)
 	for _, https := range []bool{false, true} {
-		for _, f := range Flows(Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: https, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.0.0.0/18"}}) {
+		for _, f := range Flows(largest(https)) {
 			require.Regexp(t, acceptable, f.Why)
 		}
 	}

@@ -6,9 +6,11 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
-// options reads the flow table's decisions from the arguments.
+// options are the options of the flow table with these Args.
 func (b *builder) options() Options {
 	options := Options{
 		AllowedCIDRs:      b.args.AllowedCIDRs,
@@ -22,13 +24,13 @@ func (b *builder) options() Options {
 	return options
 }
 
-// makeGroups makes the groups that something will use, and the rules of the flow table. A description cannot be changed
-// later without replacing the group.
-func (b *builder) makeGroups() error {
+// newSecurityGroups creates the groups that something will use, and the rules of the flow table. Another description would
+// replace a group.
+func (b *builder) newSecurityGroups() error {
 	options := b.options()
 	b.groups, b.rules = map[Peer]*ec2.SecurityGroup{}, map[Peer][]any{}
 	for _, g := range []struct {
-		role        Peer
+		peer        Peer
 		description string
 		when        bool
 	}{
@@ -44,39 +46,38 @@ func (b *builder) makeGroups() error {
 		if !g.when {
 			continue
 		}
-		// Neither Ingress nor Egress here: rules inside a group and rules beside it undo each other.
-		group, err := ec2.NewSecurityGroup(b.ctx, b.child(string(g.role)), &ec2.SecurityGroupArgs{
+		// Neither Ingress nor Egress: rules inside a group and rules that are resources of their own undo each other.
+		group, err := ec2.NewSecurityGroup(b.Ctx, b.Name(string(g.peer)), &ec2.SecurityGroupArgs{
 			VpcId:       b.vpc.ID(),
 			Description: pulumi.String(g.description),
-			Tags:        b.tags(string(g.role)),
-		}, b.opts()...)
+			Tags:        b.Tags(string(g.peer)),
+		}, b.Options()...)
 		if err != nil {
-			return fmt.Errorf("creating security group %s: %w", g.role, err)
+			return fmt.Errorf("creating security group %s: %w", g.peer, err)
 		}
-		b.groups[g.role] = group
+		b.groups[g.peer] = group
 	}
 	for _, flow := range Flows(options) {
-		if err := b.makeRules(flow); err != nil {
+		if err := b.newRules(flow); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// groupID is the id of a group, known when its rules exist: what starts in the group may connect at once. The users' way in
-// is left out; who may come changes often, and the load balancer does not depend on it. A role without a group has no id.
-func (b *builder) groupID(role Peer) pulumi.StringOutput {
-	group, ok := b.groups[role]
+// securityGroupID is the id of a group, known when its rules exist: what starts in the group may connect at once. The rules
+// for users are left out: AllowedCIDRs changes often, and the load balancer starts without them. A peer without a group has
+// the id "".
+func (b *builder) securityGroupID(peer Peer) pulumi.StringOutput {
+	group, ok := b.groups[peer]
 	if !ok {
 		return pulumi.String("").ToStringOutput()
 	}
-	return pulumi.All(append([]any{group.ID()}, b.rules[role]...)...).ApplyT(func(values []any) string {
-		return string(values[0].(pulumi.ID))
-	}).(pulumi.StringOutput)
+	return component.After(group.ID(), b.rules[peer]...)
 }
 
-// makeRules makes the rules of one flow, at each of its ends that is a group.
-func (b *builder) makeRules(flow Flow) error {
+// newRules creates the rules of one flow: one at each of its ends that is a group.
+func (b *builder) newRules(flow Flow) error {
 	suffix := fmt.Sprintf("%s-to-%s-%d", flow.From.slug(), flow.To.slug(), flow.Port)
 	for _, peer := range []Peer{flow.From, flow.To} {
 		if _, ok := b.groups[peer]; !ok && !peer.IsRange() {
@@ -90,14 +91,14 @@ func (b *builder) makeRules(flow Flow) error {
 			FromPort:        pulumi.Int(flow.Port),
 			ToPort:          pulumi.Int(flow.Port),
 			Description:     pulumi.String(flow.Why),
-			Tags:            b.tags(suffix + "-in"),
+			Tags:            b.Tags(suffix + "-in"),
 		}
 		if from, ok := b.groups[flow.From]; ok {
 			args.ReferencedSecurityGroupId = from.ID()
 		} else {
 			args.CidrIpv4 = pulumi.String(string(flow.From))
 		}
-		rule, err := vpc.NewSecurityGroupIngressRule(b.ctx, b.child(suffix+"-in"), args, b.opts()...)
+		rule, err := vpc.NewSecurityGroupIngressRule(b.Ctx, b.Name(suffix+"-in"), args, b.Options()...)
 		if err != nil {
 			return fmt.Errorf("creating ingress rule %s: %w", suffix, err)
 		}
@@ -112,14 +113,14 @@ func (b *builder) makeRules(flow Flow) error {
 			FromPort:        pulumi.Int(flow.Port),
 			ToPort:          pulumi.Int(flow.Port),
 			Description:     pulumi.String(flow.Why),
-			Tags:            b.tags(suffix + "-out"),
+			Tags:            b.Tags(suffix + "-out"),
 		}
 		if to, ok := b.groups[flow.To]; ok {
 			args.ReferencedSecurityGroupId = to.ID()
 		} else {
 			args.CidrIpv4 = pulumi.String(string(flow.To))
 		}
-		rule, err := vpc.NewSecurityGroupEgressRule(b.ctx, b.child(suffix+"-out"), args, b.opts()...)
+		rule, err := vpc.NewSecurityGroupEgressRule(b.Ctx, b.Name(suffix+"-out"), args, b.Options()...)
 		if err != nil {
 			return fmt.Errorf("creating egress rule %s: %w", suffix, err)
 		}

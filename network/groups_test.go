@@ -19,6 +19,22 @@ type rule struct {
 	fromPort int
 }
 
+// optionsOf are the options that these Args mean.
+func optionsOf(args *Args) Options {
+	options := Options{
+		AllowedCIDRs: args.AllowedCIDRs, HTTPS: args.HTTPS,
+		PersistentStorage: args.PersistentStorage, Endpoints: len(args.InterfaceEndpoints) > 0,
+	}
+	if args.NAT == NATByInstance {
+		plan, err := Plan(args.CIDR, len(args.Zones))
+		if err != nil {
+			panic(err)
+		}
+		options.NATRanges = []string{plan.BackendRange.String(), plan.ClientsRange.String()}
+	}
+	return options
+}
+
 // requireRulesEqualFlows reads every rule back and compares them with the table: the same ends, ports and reasons, in both
 // directions, and nothing else.
 func requireRulesEqualFlows(t *testing.T, graph *infratest.Graph, args *Args) {
@@ -39,7 +55,10 @@ func requireRulesEqualFlows(t *testing.T, graph *infratest.Graph, args *Args) {
 	for _, r := range slices.Concat(graph.OfType(typeIngress), graph.OfType(typeEgress)) {
 		own := r.String(t, "securityGroupId")
 		require.Contains(t, roles, any(own), r.Name)
-		flow := Flow{From: peer(r), To: roles[own], Protocol: r.String(t, "ipProtocol"), Port: int(r.Number(t, "toPort")), Why: r.String(t, "description")}
+		flow := Flow{
+			From: peer(r), To: roles[own],
+			Protocol: r.String(t, "ipProtocol"), Port: int(r.Number(t, "toPort")), Why: r.String(t, "description"),
+		}
 		ingress := r.Type == typeIngress
 		if !ingress {
 			flow.From, flow.To = flow.To, flow.From
@@ -48,15 +67,7 @@ func requireRulesEqualFlows(t *testing.T, graph *infratest.Graph, args *Args) {
 		require.NotContains(t, r.Inputs, "prefixListId", r.Name)
 		got = append(got, rule{ingress, flow, int(r.Number(t, "fromPort"))})
 	}
-	options := Options{
-		AllowedCIDRs: args.AllowedCIDRs, HTTPS: args.HTTPS, PersistentStorage: args.PersistentStorage, Endpoints: len(args.InterfaceEndpoints) > 0,
-	}
-	if args.NAT == NATByInstance {
-		plan, err := Plan(args.CIDR, len(args.Zones))
-		require.NoError(t, err)
-		options.NATRanges = []string{plan.BackendRange.String(), plan.ClientsRange.String()}
-	}
-	for _, flow := range Flows(options) {
+	for _, flow := range Flows(optionsOf(args)) {
 		if !flow.To.IsRange() {
 			want = append(want, rule{true, flow, flow.Port})
 		}
@@ -86,12 +97,12 @@ func TestEveryOptionYieldsItsRules(t *testing.T) {
 		"network-backend-to-database-5432-out", "network-agents-to-file-system-2049-out",
 		"network-backend-to-endpoints-443-out", "network-agents-to-endpoints-443-out",
 		"network-backend-to-anywhere-443-out", "network-agents-to-anywhere-443-out", "network-nat-instance-to-anywhere-443-out")
-	outputs := graph.Outputs(t, component)
+	outputs := graph.Outputs(t, componentKey)
 	assert.Equal(t, "sg-network-file-system", outputs["SecurityGroups.FileSystem"])
 	assert.Equal(t, "sg-network-backend", outputs["SecurityGroups.Backend"])
 }
 
-// An id that a tier gets must not be known before the rules of its group exist.
+// A group's id must not be known before its rules exist.
 func TestGroupIDsCarryTheirRules(t *testing.T) {
 	const probe = "aws:ec2/networkInterface:NetworkInterface"
 	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
@@ -114,5 +125,5 @@ func TestGroupIDsCarryTheirRules(t *testing.T) {
 	}, graph.Find(t, probe, "backend").DependsOn)
 	assert.ElementsMatch(t, []string{
 		typeGroup + "::network-load-balancer", typeEgress + "::network-load-balancer-to-backend-8080-out",
-	}, graph.Find(t, probe, "load-balancer").DependsOn, "who may come changes nothing for the load balancer")
+	}, graph.Find(t, probe, "load-balancer").DependsOn, "AllowedCIDRs change nothing for the load balancer")
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
-// The smallest burstable instance: bulk data goes through the S3 endpoint, not through it.
+// natInstanceType is the smallest burstable one: files go through the S3 endpoint, not through the NAT instance.
 const natInstanceType = "t4g.nano"
 
 //go:embed nat-instance.sh.tmpl
@@ -33,7 +34,7 @@ func natUserData(vpc string, ranges []netip.Prefix) (string, error) {
 	return text.String(), nil
 }
 
-// natRanges are the ranges whose traffic the NAT instance forwards, all zones that they may grow into included.
+// natRanges are the ranges whose traffic the NAT instance forwards, with room for zones that are added; nil without one.
 func (b *builder) natRanges() []netip.Prefix {
 	if b.args.NAT != NATByInstance {
 		return nil
@@ -41,12 +42,12 @@ func (b *builder) natRanges() []netip.Prefix {
 	return []netip.Prefix{b.plan.BackendRange, b.plan.ClientsRange}
 }
 
-func (b *builder) makeNATInstance(subnetID pulumi.StringOutput) (*ways, error) {
+func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 	userData, err := natUserData(b.args.CIDR, b.natRanges())
 	if err != nil {
 		return nil, err
 	}
-	image, err := ec2.LookupAmi(b.ctx, &ec2.LookupAmiArgs{
+	image, err := ec2.LookupAmi(b.Ctx, &ec2.LookupAmiArgs{
 		MostRecent: pulumi.BoolRef(true),
 		Owners:     []string{"amazon"},
 		Filters: []ec2.GetAmiFilter{
@@ -54,18 +55,18 @@ func (b *builder) makeNATInstance(subnetID pulumi.StringOutput) (*ways, error) {
 			{Name: "architecture", Values: []string{"arm64"}},
 			{Name: "virtualization-type", Values: []string{"hvm"}},
 		},
-	}, pulumi.Parent(b.parent))
+	}, b.Parent())
 	if err != nil {
 		return nil, fmt.Errorf("looking up image of NAT instance: %w", err)
 	}
-	instance, err := ec2.NewInstance(b.ctx, b.child("nat"), &ec2.InstanceArgs{
+	instance, err := ec2.NewInstance(b.Ctx, b.Name("nat"), &ec2.InstanceArgs{
 		Ami:                 pulumi.String(image.Id),
 		InstanceType:        pulumi.String(natInstanceType),
 		SubnetId:            subnetID,
-		VpcSecurityGroupIds: pulumi.StringArray{b.groupID(NATInstance)},
+		VpcSecurityGroupIds: pulumi.StringArray{b.securityGroupID(NATInstance)},
 		// AssociatePublicIpAddress stays unset: the subnet gives none, and "false" would read back as "true" once the elastic
 		// address is attached, which replaces the instance in every update.
-		SourceDestCheck: pulumi.Bool(false), // it forwards packets that are not addressed to it
+		SourceDestCheck: pulumi.Bool(false), // it forwards packets that are not for itself
 		UserData:        pulumi.String(userData),
 		// The script runs at first boot only, so a new script needs a new instance.
 		UserDataReplaceOnChange: pulumi.Bool(true),
@@ -80,54 +81,45 @@ func (b *builder) makeNATInstance(subnetID pulumi.StringOutput) (*ways, error) {
 			VolumeType:          pulumi.String("gp3"),
 			VolumeSize:          pulumi.Int(8),
 			DeleteOnTermination: pulumi.Bool(true),
-			Tags:                b.tags("nat"),
+			Tags:                b.Tags("nat"),
 		},
-		CreditSpecification: &ec2.InstanceCreditSpecificationArgs{CpuCredits: pulumi.String("standard")}, // slow rather than dear
+		// Slower once its credits are used up, but never billed for more.
+		CreditSpecification: &ec2.InstanceCreditSpecificationArgs{CpuCredits: pulumi.String("standard")},
 		MaintenanceOptions:  &ec2.InstanceMaintenanceOptionsArgs{AutoRecovery: pulumi.String("default")},
 		EbsOptimized:        pulumi.Bool(true),
-		Tags:                b.tags("nat"),
-	}, b.opts(pulumi.IgnoreChanges([]string{"ami"}))...) // a new image must not take the way out down by itself
+		Tags:                b.Tags("nat"),
+	}, b.Options(pulumi.IgnoreChanges([]string{"ami"}))...) // a new image must not interrupt the way to the internet
 	if err != nil {
 		return nil, fmt.Errorf("creating NAT instance: %w", err)
 	}
-	address, err := b.makeAddress("nat", instance)
+	address, err := b.newAddress("nat", instance)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.makeNATReboot(instance); err != nil {
+	if err := b.newNATReboot(instance); err != nil {
 		return nil, err
 	}
-	target := pulumi.All(instance.PrimaryNetworkInterfaceId, address.ID()).ApplyT(func(values []any) string {
-		return values[0].(string)
-	}).(pulumi.StringOutput)
-	return &ways{
-		exits:     []exit{func(route *ec2.RouteArgs) { route.NetworkInterfaceId = target }},
+	target := component.After(instance.PrimaryNetworkInterfaceId, address.ID())
+	return &nat{
+		targets:   []routeTarget{func(route *ec2.RouteArgs) { route.NetworkInterfaceId = target }},
 		addresses: []pulumi.StringOutput{address.PublicIp},
 	}, nil
 }
 
-// makeNATReboot restarts an instance that hangs. A failing host is left to the instance's own recovery.
-func (b *builder) makeNATReboot(instance *ec2.Instance) error {
-	stack := b.args.Stack
-	_, err := cloudwatch.NewMetricAlarm(b.ctx, b.child("nat-reboot"), &cloudwatch.MetricAlarmArgs{
-		AlarmDescription:   pulumi.String("The NAT instance fails its status check and is restarted. Runbook: docs/runbook.md#nat-instance"),
-		Namespace:          pulumi.String("AWS/EC2"),
-		MetricName:         pulumi.String("StatusCheckFailed_Instance"),
-		Dimensions:         pulumi.StringMap{"InstanceId": instance.ID()},
-		Statistic:          pulumi.String("Maximum"),
-		Period:             pulumi.Int(60),
-		EvaluationPeriods:  pulumi.Int(3),
-		Threshold:          pulumi.Float64(1),
-		ComparisonOperator: pulumi.String("GreaterThanOrEqualToThreshold"),
-		TreatMissingData:   pulumi.String("missing"), // a stopped instance has no checks and is not to be restarted
-		AlarmActions: pulumi.Array{
-			pulumi.String("arn:" + stack.Partition + ":automate:" + stack.Region + ":ec2:reboot"), b.args.AlarmTopicARN,
+// newNATReboot restarts an instance that no longer answers. When the host fails, EC2 recovers the instance by itself.
+func (b *builder) newNATReboot(instance *ec2.Instance) error {
+	_, err := b.NewAlarm("nat-reboot", component.Alarm{
+		Description: "The NAT instance fails its status check and is restarted.",
+		Runbook:     "nat-instance",
+		Metric: component.Metric{
+			Namespace: "AWS/EC2", Name: "StatusCheckFailed_Instance",
+			Dimensions: []component.Dimension{{Name: "InstanceId", Value: instance.ID().ToStringOutput()}},
 		},
-		OkActions: pulumi.Array{b.args.AlarmTopicARN},
-		Tags:      b.tags("nat-reboot"),
-	}, b.opts()...)
-	if err != nil {
-		return fmt.Errorf("creating alarm of NAT instance: %w", err)
-	}
-	return nil
+		Statistic: "Maximum", Period: 60, Periods: 3,
+		Comparison: component.AtLeast, Threshold: 1,
+		NoData:  component.NoDataIsUnknown, // a stopped instance has no checks and is not to be restarted
+		Actions: []string{"arn:" + b.Stack.Partition + ":automate:" + b.Stack.Region + ":ec2:reboot"},
+		Topic:   b.args.AlarmTopicARN,
+	})
+	return err
 }

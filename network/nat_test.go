@@ -14,11 +14,7 @@ func TestDevelopmentWithANATInstance(t *testing.T) {
 	args := development()
 	args.NAT = NATByInstance
 	graph := deploy(t, args)
-	want := baseCounts()
-	delete(want, typeGateway)
-	want[typeInstance], want[typeAlarm] = 1, 1
-	want[typeGroup], want[typeIngress], want[typeEgress] = 6, 5, 6
-	graph.RequireCounts(t, want)
+	graph.RequireCounts(t, counts(args))
 
 	instance := graph.Only(t, typeInstance)
 	assert.Equal(t, "network-nat", instance.Name)
@@ -41,8 +37,8 @@ func TestDevelopmentWithANATInstance(t *testing.T) {
 	address := graph.Only(t, typeAddress)
 	assert.Equal(t, "network-nat-address", address.Name)
 	assert.Contains(t, address.DependsOn, instance.Key())
-	for _, tier := range []string{"backend", "clients"} {
-		route := graph.Find(t, typeRoute, "network-"+tier+"-routes-default")
+	for _, layer := range []string{"backend", "clients"} {
+		route := graph.Find(t, typeRoute, "network-"+layer+"-routes-default")
 		assert.Equal(t, "eni-network-nat", route.String(t, "networkInterfaceId"))
 		assert.Contains(t, route.DependsOn, address.Key())
 	}
@@ -51,10 +47,10 @@ func TestDevelopmentWithANATInstance(t *testing.T) {
 	assert.Equal(t, "StatusCheckFailed_Instance", alarm.String(t, "metricName"))
 	assert.Equal(t, "arn:aws:sns:eu-central-1:123456789012:alerts", alarm.String(t, "alarmActions", 1))
 	assert.Equal(t, []any{"arn:aws:sns:eu-central-1:123456789012:alerts"}, alarm.Inputs["okActions"])
-	assert.Len(t, graph.Outputs(t, component)["NATAddresses"], NATByInstance.Addresses(2))
+	assert.Len(t, graph.Outputs(t, componentKey)["NATAddresses"], NATByInstance.Addresses(2))
 	args.AlarmTopicARN = nil
 	assert.ErrorContains(t, args.validate(), "network.Args.AlarmTopicARN")
-	assert.Empty(t, graph.Outputs(t, component)["NATGatewayIDs"])
+	assert.Empty(t, graph.Outputs(t, componentKey)["NATGatewayIDs"])
 }
 
 func TestUserDataOfTheNATInstance(t *testing.T) {

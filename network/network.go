@@ -1,16 +1,18 @@
-// Package network makes the VPC: four tiers of subnets per zone, the ways out of it, the endpoints, and every security
-// group with the rules of the one table in flows.go.
+// Package network is the tier of the VPC: four layers of subnets in each zone, the ways to the internet, the endpoints of AWS
+// services, and every security group with the rules of the one table in flows.go.
 package network
 
 import (
-	"fmt"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
-const componentType = "scalable-backend:network:Network"
+// Token is the component's type.
+const Token = "scalable-backend:network:Network"
 
-// SecurityGroups are the ids of the groups, known when their rules exist. FileSystem and Endpoints are empty strings where nothing would use them.
+// SecurityGroups are the ids of the groups, known when their rules exist. FileSystem is "" without Args.PersistentStorage, and
+// Endpoints without Args.InterfaceEndpoints.
 type SecurityGroups struct {
 	LoadBalancer, GatewayLoadBalancer, Backend, Database, Agents, FileSystem, Endpoints pulumi.StringOutput
 }
@@ -28,11 +30,11 @@ type Network struct {
 	DatabaseSubnetIDs pulumi.StringArrayOutput
 	SecurityGroups    SecurityGroups
 	NATGatewayIDs     pulumi.StringArrayOutput // NAT.Gateways of them
-	NATAddresses      pulumi.StringArrayOutput // NAT.Addresses of them: the private subnets on the internet
+	NATAddresses      pulumi.StringArrayOutput // NAT.Addresses of them: where traffic of the private subnets comes from
 	FlowLogGroupName  pulumi.StringOutput      // empty without flow logs
 }
 
-// New makes the network.
+// New creates the tier.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Network, error) {
 	if err := args.validate(); err != nil {
 		return nil, err
@@ -42,14 +44,16 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		return nil, err
 	}
 	n := &Network{}
-	if err := ctx.RegisterComponentResource(componentType, name, n, opts...); err != nil {
-		return nil, fmt.Errorf("registering network: %w", err)
-	}
-	b := &builder{ctx: ctx, name: name, args: args, plan: plan, parent: n}
-	if err := b.build(n); err != nil {
+	base, err := component.Register(ctx, Token, name, n, args.Stack, opts...)
+	if err != nil {
 		return nil, err
 	}
-	err = ctx.RegisterResourceOutputs(n, pulumi.Map{
+	b := &builder{Builder: base, args: args, plan: plan}
+
+	if err := b.newNetwork(n); err != nil {
+		return nil, err
+	}
+	if err := b.RegisterOutputs(pulumi.Map{
 		"vpcId":             n.VPCID,
 		"cidr":              n.CIDR,
 		"publicSubnetIds":   n.PublicSubnetIDs,
@@ -58,74 +62,69 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"databaseSubnetIds": n.DatabaseSubnetIDs,
 		"natGatewayIds":     n.NATGatewayIDs,
 		"natAddresses":      n.NATAddresses,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("registering outputs of network: %w", err)
+	}); err != nil {
+		return nil, err
 	}
 	return n, nil
 }
 
-func (b *builder) build(n *Network) error {
-	if err := b.makeVPC(); err != nil {
+func (b *builder) newNetwork(n *Network) error {
+	if err := b.newVPC(); err != nil {
 		return err
 	}
-	if err := b.makeGroups(); err != nil {
+	if err := b.newSecurityGroups(); err != nil {
 		return err
 	}
-	public, err := b.makeTier("public", b.plan.Public, []exit{b.toInternet})
+	public, err := b.newLayer("public", b.plan.Public, []routeTarget{b.toInternetGateway})
 	if err != nil {
 		return err
 	}
 	publicIDs := public.ids()
-	nat, err := b.makeNAT(publicIDs)
+	nat, err := b.newNAT(publicIDs)
 	if err != nil {
 		return err
 	}
-	backend, err := b.makeTier("backend", b.plan.Backend, nat.exits)
+	backend, err := b.newLayer("backend", b.plan.Backend, nat.targets)
 	if err != nil {
 		return err
 	}
-	clients, err := b.makeTier("clients", b.plan.Clients, nat.exits)
+	clients, err := b.newLayer("clients", b.plan.Clients, nat.targets)
 	if err != nil {
 		return err
 	}
-	// Nothing in the database tier starts a connection: its table has the VPC's own route and no other.
-	database, err := b.makeTier("database", b.plan.Database, []exit{nil})
+	// Nothing in the database layer starts a connection: its route table has the VPC's own route and no other.
+	database, err := b.newLayer("database", b.plan.Database, []routeTarget{nil})
 	if err != nil {
 		return err
 	}
-	s3, err := b.makeS3Endpoint(backend, clients, database)
+	s3, err := b.newS3Endpoint(backend, clients, database)
 	if err != nil {
 		return err
 	}
-	if err := b.makeInterfaceEndpoints(clients); err != nil {
+	if err := b.newInterfaceEndpoints(clients); err != nil {
 		return err
 	}
-	flowLogGroup, err := b.makeFlowLogs()
+	flowLogGroup, err := b.newFlowLogs()
 	if err != nil {
 		return err
 	}
 
 	n.VPCID = b.vpc.ID().ToStringOutput()
 	n.CIDR = b.vpc.CidrBlock
-	n.PublicSubnetIDs = array(publicIDs)
-	n.BackendSubnetIDs = array(backend.ids(s3))
-	n.ClientSubnetIDs = array(clients.ids(s3))
-	n.DatabaseSubnetIDs = array(database.ids())
+	n.PublicSubnetIDs = pulumi.ToStringArrayOutput(publicIDs)
+	n.BackendSubnetIDs = pulumi.ToStringArrayOutput(backend.ids(s3))
+	n.ClientSubnetIDs = pulumi.ToStringArrayOutput(clients.ids(s3))
+	n.DatabaseSubnetIDs = pulumi.ToStringArrayOutput(database.ids())
 	n.SecurityGroups = SecurityGroups{
-		LoadBalancer:        b.groupID(LoadBalancer),
-		GatewayLoadBalancer: b.groupID(GatewayLoadBalancer),
-		Backend:             b.groupID(Backend),
-		Database:            b.groupID(Database),
-		Agents:              b.groupID(Agents),
-		FileSystem:          b.groupID(FileSystem),
-		Endpoints:           b.groupID(Endpoints),
+		LoadBalancer:        b.securityGroupID(LoadBalancer),
+		GatewayLoadBalancer: b.securityGroupID(GatewayLoadBalancer),
+		Backend:             b.securityGroupID(Backend),
+		Database:            b.securityGroupID(Database),
+		Agents:              b.securityGroupID(Agents),
+		FileSystem:          b.securityGroupID(FileSystem),
+		Endpoints:           b.securityGroupID(Endpoints),
 	}
-	n.NATGatewayIDs, n.NATAddresses = array(nat.gateways), array(nat.addresses)
+	n.NATGatewayIDs, n.NATAddresses = pulumi.ToStringArrayOutput(nat.gateways), pulumi.ToStringArrayOutput(nat.addresses)
 	n.FlowLogGroupName = flowLogGroup
 	return nil
-}
-
-func array(ids []pulumi.StringOutput) pulumi.StringArrayOutput {
-	return pulumi.ToStringArrayOutput(ids)
 }

@@ -10,7 +10,7 @@ import (
 	"scalable-backend/internal/infratest"
 )
 
-const component = componentType + "::network"
+const componentKey = Token + "::network"
 
 const (
 	typeVPC          = "aws:ec2/vpc:Vpc"
@@ -63,7 +63,7 @@ func deploy(t *testing.T, args *Args) *infratest.Graph {
 		_, err := New(ctx, "network", args)
 		return err
 	})
-	graph.RequireDescend(t, component)
+	graph.RequireDescend(t, componentKey)
 	requireInvariants(t, graph, args)
 	return graph
 }
@@ -83,12 +83,13 @@ func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 	assert.NotContains(t, closed.Inputs, "ingress")
 	assert.NotContains(t, closed.Inputs, "egress")
 	for _, route := range graph.OfType(typeRoute) {
-		assert.NotContains(t, route.Name, "database", "the database tier has no way out")
+		assert.NotContains(t, route.Name, "database", "the database layer has no way to the internet")
 	}
 	for _, r := range graph.Resources {
 		if tags, ok := r.Get("tags"); ok {
 			assert.Equal(t, map[string]any{
-				"Name": tags.(map[string]any)["Name"], "project": infratest.Project, "stack": infratest.StackID, "tier": "network", "managed-by": "pulumi",
+				"Name": tags.(map[string]any)["Name"], "project": infratest.Project, "stack": infratest.StackID,
+				"tier": "network", "managed-by": "pulumi",
 			}, tags, r.Key())
 		}
 		stands := r.Type == typeVPC || r.Type == typeSubnet
@@ -97,17 +98,39 @@ func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 	requireRulesEqualFlows(t, graph, args)
 }
 
-func baseCounts() map[string]int {
-	return map[string]int{
-		typeVPC: 1, typeInternet: 1, typeDefaultGroup: 1, typeSubnet: 8, typeAssociation: 8, typeTable: 4, typeRoute: 3,
-		typeGateway: 1, typeAddress: 1, typeEndpoint: 1, typeGroup: 5, typeIngress: 3, typeEgress: 5,
+// counts are how many resources of each type these Args ask for.
+func counts(args *Args) map[string]int {
+	zones, gateways := len(args.Zones), args.NAT.Gateways(len(args.Zones))
+	targets := args.NAT.Addresses(zones) // of the default routes of backend and clients
+	want := map[string]int{
+		typeVPC: 1, typeInternet: 1, typeDefaultGroup: 1, typeSubnet: layers * zones, typeAssociation: layers * zones,
+		typeTable: 2 + 2*targets, typeRoute: 1 + 2*targets, typeAddress: targets, typeEndpoint: 1 + len(args.InterfaceEndpoints),
 		typeFlowLog: 1, typeLogGroup: 1, typeRole: 1, typePolicy: 1, typeAttachment: 1,
 	}
+	if gateways > 0 {
+		want[typeGateway] = gateways
+	} else {
+		want[typeInstance], want[typeAlarm] = 1, 1
+	}
+	groups := map[Peer]bool{}
+	for _, flow := range Flows(optionsOf(args)) {
+		if !flow.To.IsRange() {
+			groups[flow.To] = true
+			want[typeIngress]++
+		}
+		if !flow.From.IsRange() {
+			groups[flow.From] = true
+			want[typeEgress]++
+		}
+	}
+	want[typeGroup] = len(groups)
+	return want
 }
 
 func TestDevelopmentWithOneGateway(t *testing.T) {
-	graph := deploy(t, development())
-	graph.RequireCounts(t, baseCounts())
+	args := development()
+	graph := deploy(t, args)
+	graph.RequireCounts(t, counts(args))
 	graph.RequireNames(t, typeSubnet, "network-public-a", "network-public-b", "network-backend-a", "network-backend-b",
 		"network-clients-a", "network-clients-b", "network-database-a", "network-database-b")
 	graph.RequireNames(t, typeTable, "network-public-routes", "network-backend-routes", "network-clients-routes", "network-database-routes")
@@ -133,7 +156,7 @@ func TestDevelopmentWithOneGateway(t *testing.T) {
 	assert.Contains(t, graph.Only(t, typeAddress).DependsOn, typeInternet+"::network-internet")
 	assert.Equal(t, "vpc", graph.Only(t, typeAddress).String(t, "domain"))
 
-	outputs := graph.Outputs(t, component)
+	outputs := graph.Outputs(t, componentKey)
 	assert.Equal(t, "", outputs["SecurityGroups.FileSystem"])
 	assert.Equal(t, "", outputs["SecurityGroups.Endpoints"])
 	assert.Equal(t, "10.20.0.0/16", outputs["CIDR"])
@@ -145,19 +168,13 @@ func TestDevelopmentWithOneGateway(t *testing.T) {
 func TestProduction(t *testing.T) {
 	args := production()
 	graph := deploy(t, args)
-	graph.RequireCounts(t, map[string]int{
-		typeVPC: 1, typeInternet: 1, typeDefaultGroup: 1, typeSubnet: 12, typeAssociation: 12, typeTable: 8, typeRoute: 7,
-		typeGateway: 3, typeAddress: 3, typeEndpoint: 5, typeGroup: 6, typeIngress: 7, typeEgress: 7,
-		typeFlowLog: 1, typeLogGroup: 1, typeRole: 1, typePolicy: 1, typeAttachment: 1,
-	})
-	graph.RequireNone(t, typeInstance)
-	graph.RequireNone(t, typeAlarm)
+	graph.RequireCounts(t, counts(args))
 	graph.RequireNames(t, typeGateway, "network-nat-a", "network-nat-b", "network-nat-c")
-	for _, tier := range []string{"backend", "clients"} {
+	for _, layer := range []string{"backend", "clients"} {
 		for _, zone := range []string{"a", "b", "c"} {
-			route := graph.Find(t, typeRoute, fmt.Sprintf("network-%s-routes-%s-default", tier, zone))
+			route := graph.Find(t, typeRoute, fmt.Sprintf("network-%s-routes-%s-default", layer, zone))
 			assert.Contains(t, route.DependsOn, typeGateway+"::network-nat-"+zone, "a zone leaves through its own gateway")
-			association := graph.Find(t, typeAssociation, fmt.Sprintf("network-%s-%s-routes", tier, zone))
+			association := graph.Find(t, typeAssociation, fmt.Sprintf("network-%s-%s-routes", layer, zone))
 			assert.Contains(t, association.DependsOn, route.Key(), "no subnet moves to a table that leads nowhere")
 		}
 	}
@@ -167,7 +184,7 @@ func TestProduction(t *testing.T) {
 	}
 }
 
-// An id that a tier gets must not be known before the subnet can be used.
+// A subnet's id must not be known before the subnet can be used.
 func TestSubnetIDsCarryTheirReadiness(t *testing.T) {
 	const probe = "aws:ec2/networkInterface:NetworkInterface"
 	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
@@ -175,24 +192,24 @@ func TestSubnetIDsCarryTheirReadiness(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for tier, ids := range map[string]pulumi.StringArrayOutput{
+		for layer, ids := range map[string]pulumi.StringArrayOutput{
 			"public": n.PublicSubnetIDs, "backend": n.BackendSubnetIDs, "clients": n.ClientSubnetIDs, "database": n.DatabaseSubnetIDs,
 		} {
 			var state pulumi.CustomResourceState
-			if err := ctx.RegisterResource(probe, tier, pulumi.Map{"subnetId": ids.Index(pulumi.Int(1))}, &state); err != nil {
+			if err := ctx.RegisterResource(probe, layer, pulumi.Map{"subnetId": ids.Index(pulumi.Int(1))}, &state); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	for _, tier := range []string{"public", "backend", "clients", "database"} {
-		needs := graph.Find(t, probe, tier)
-		assert.Equal(t, "subnet-network-"+tier+"-b", needs.String(t, "subnetId"))
-		assert.Contains(t, needs.DependsOn, typeAssociation+"::network-"+tier+"-b-routes")
-		if tier != "database" {
-			assert.Contains(t, needs.DependsOn, typeRoute+"::network-"+tier+"-routes-default")
+	for _, layer := range []string{"public", "backend", "clients", "database"} {
+		needs := graph.Find(t, probe, layer)
+		assert.Equal(t, "subnet-network-"+layer+"-b", needs.String(t, "subnetId"))
+		assert.Contains(t, needs.DependsOn, typeAssociation+"::network-"+layer+"-b-routes")
+		if layer != "database" {
+			assert.Contains(t, needs.DependsOn, typeRoute+"::network-"+layer+"-routes-default")
 		}
-		if tier == "backend" || tier == "clients" {
+		if layer == "backend" || layer == "clients" {
 			assert.Contains(t, needs.DependsOn, typeEndpoint+"::network-s3")
 		}
 	}

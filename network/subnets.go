@@ -7,24 +7,25 @@ import (
 )
 
 const (
-	// maxZones is how many zones every tier has room for, used or not: a third zone must not move the first two.
+	// maxZones is how many zones every layer has room for, used or not: a third zone must not move the first two.
 	maxZones = 4
-	tiers    = 4
-	// Halving a range into four tiers of four zones takes four bits.
+	// layers are public, backend, clients and database.
+	layers = 4
+	// reservedBits is how much longer a subnet's prefix is than the VPC's: two bits for the layer and two for the zone.
 	reservedBits = 4
 	// A VPC has at most /16; a load balancer wants subnets of at least /27.
 	largestVPC, smallestVPC = 16, 23
 )
 
-// Subnets is the plan of a VPC: one prefix per tier and zone. The slices are as long as the zones in use; the ranges are
-// what each tier owns, unused zones included.
+// Subnets is the plan of a VPC: one prefix for each layer and zone. The slices have one prefix for each zone in use; the ranges
+// are all that a layer owns, with the zones that are not in use.
 type Subnets struct {
 	Public, Backend, Clients, Database []netip.Prefix
 	BackendRange, ClientsRange         netip.Prefix
 }
 
-// Plan divides the range into four tiers of four zones and returns the first zones of each. It is pure: the subnets of a
-// zone depend on the range and the zone's position, never on how many zones are in use.
+// Plan divides the range into four layers of four zones and returns the first zones of each. The subnets of a zone depend on
+// the range and the zone's position, never on how many zones are in use.
 func Plan(cidr string, zones int) (Subnets, error) {
 	if err := ValidateCIDR(cidr); err != nil {
 		return Subnets{}, err
@@ -33,21 +34,21 @@ func Plan(cidr string, zones int) (Subnets, error) {
 		return Subnets{}, fmt.Errorf("subnets of %s: want 1..%d zones, got %d", cidr, maxZones, zones)
 	}
 	vpc := netip.MustParsePrefix(cidr)
-	tier := func(index int) netip.Prefix { return quarter(vpc, index) }
-	split := func(tier netip.Prefix) []netip.Prefix {
+	layer := func(index int) netip.Prefix { return quarter(vpc, index) }
+	split := func(layer netip.Prefix) []netip.Prefix {
 		subnets := make([]netip.Prefix, zones)
 		for zone := range subnets {
-			subnets[zone] = quarter(tier, zone)
+			subnets[zone] = quarter(layer, zone)
 		}
 		return subnets
 	}
 	return Subnets{
-		Public:       split(tier(0)),
-		Backend:      split(tier(1)),
-		Clients:      split(tier(2)),
-		Database:     split(tier(3)),
-		BackendRange: tier(1),
-		ClientsRange: tier(2),
+		Public:       split(layer(0)),
+		Backend:      split(layer(1)),
+		Clients:      split(layer(2)),
+		Database:     split(layer(3)),
+		BackendRange: layer(1),
+		ClientsRange: layer(2),
 	}, nil
 }
 

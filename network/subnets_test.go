@@ -28,9 +28,9 @@ func TestMoreZonesMoveNoSubnet(t *testing.T) {
 		cidr := validCIDR().Draw(t, "cidr")
 		zones := rapid.IntRange(1, maxZones-1).Draw(t, "zones")
 		before, after := mustPlan(t, cidr, zones), mustPlan(t, cidr, zones+1)
-		for i, tier := range all(after) {
-			require.Len(t, tier, zones+1)
-			require.Equal(t, all(before)[i], tier[:zones])
+		for i, layer := range all(after) {
+			require.Len(t, layer, zones+1)
+			require.Equal(t, all(before)[i], layer[:zones])
 		}
 		require.Equal(t, before.BackendRange, after.BackendRange)
 		require.Equal(t, before.ClientsRange, after.ClientsRange)
@@ -43,10 +43,10 @@ func TestSubnetsFillTheRangeWithoutOverlap(t *testing.T) {
 		zones := rapid.IntRange(1, maxZones).Draw(t, "zones")
 		vpc, plan := netip.MustParsePrefix(cidr), mustPlan(t, cidr, zones)
 		var subnets []netip.Prefix
-		for _, tier := range all(plan) {
-			subnets = append(subnets, tier...)
+		for _, layer := range all(plan) {
+			subnets = append(subnets, layer...)
 		}
-		require.Len(t, subnets, tiers*zones)
+		require.Len(t, subnets, layers*zones)
 		for i, a := range subnets {
 			require.Equal(t, a.Masked(), a, "host bits in %s", a)
 			require.Equal(t, vpc.Bits()+reservedBits, a.Bits())
@@ -123,7 +123,9 @@ func TestPlanRefusesTooManyZones(t *testing.T) {
 // validCIDR draws ranges that ValidateCIDR accepts.
 func validCIDR() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
-		private := rapid.SampledFrom([]string{"10.0.0.0/8", "172.18.0.0/15", "172.24.0.0/13", "192.168.0.0/16", "100.64.0.0/10"}).Draw(t, "private")
+		private := rapid.SampledFrom([]string{
+			"10.0.0.0/8", "172.18.0.0/15", "172.24.0.0/13", "192.168.0.0/16", "100.64.0.0/10",
+		}).Draw(t, "private")
 		outer := netip.MustParsePrefix(private)
 		bits := rapid.IntRange(largestVPC, smallestVPC).Draw(t, "bits")
 		offset := rapid.Uint32Range(0, 1<<(bits-outer.Bits())-1).Draw(t, "offset") << (32 - bits)

@@ -3,143 +3,128 @@ package network
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
-// builder carries what every step of making a network needs.
+// builder creates the children of the component.
 type builder struct {
-	ctx    *pulumi.Context
-	name   string
-	args   *Args
-	plan   Subnets
-	parent pulumi.Resource
+	*component.Builder
+	args *Args
+	plan Subnets
 
-	vpc      *ec2.Vpc
-	internet *ec2.InternetGateway
-	groups   map[Peer]*ec2.SecurityGroup
-	rules    map[Peer][]any // ids of each group's rules that who starts in it needs
+	vpc             *ec2.Vpc
+	internetGateway *ec2.InternetGateway
+	groups          map[Peer]*ec2.SecurityGroup
+	rules           map[Peer][]any // by group: ids of the rules that have to exist before something in it starts
 }
 
-func (b *builder) child(suffix string) string { return b.name + "-" + suffix }
-
-func (b *builder) tags(suffix string) pulumi.StringMap {
-	return b.args.Stack.Tags("network", b.child(suffix))
-}
-
-func (b *builder) opts(more ...pulumi.ResourceOption) []pulumi.ResourceOption {
-	return append([]pulumi.ResourceOption{pulumi.Parent(b.parent)}, more...)
-}
-
-// zone is the short name of a zone, "a" of "eu-central-1a": resources of a zone keep their names when zones are added.
+// zone is the short name of a zone, "a" for "eu-central-1a": resources of a zone keep their names when zones are added.
 func (b *builder) zone(index int) string {
-	return strings.TrimPrefix(strings.TrimPrefix(b.args.Zones[index], b.args.Stack.Region), "-")
+	return strings.TrimPrefix(strings.TrimPrefix(b.args.Zones[index], b.Stack.Region), "-")
 }
 
-// fixed protects what everything else stands in. Nothing can move to another VPC or leave a subnet while Pulumi takes it
+// permanent are the options of the VPC and its subnets. Nothing can move to another VPC or leave a subnet while Pulumi takes it
 // away (https://github.com/hashicorp/terraform-provider-aws/issues/27459), so an update that wants to would end halfway.
-func (b *builder) fixed() []pulumi.ResourceOption {
-	return b.opts(pulumi.Protect(!b.args.Stack.Disposable))
-}
+func (b *builder) permanent() []pulumi.ResourceOption { return b.Options(b.Protect()) }
 
-func (b *builder) makeVPC() error {
-	vpc, err := ec2.NewVpc(b.ctx, b.child("vpc"), &ec2.VpcArgs{
+func (b *builder) newVPC() error {
+	vpc, err := ec2.NewVpc(b.Ctx, b.Name("vpc"), &ec2.VpcArgs{
 		CidrBlock:          pulumi.String(b.args.CIDR),
 		EnableDnsSupport:   pulumi.Bool(true),
 		EnableDnsHostnames: pulumi.Bool(true), // private names of interface endpoints need both
-		Tags:               b.tags("vpc"),
-	}, b.fixed()...)
+		Tags:               b.Tags("vpc"),
+	}, b.permanent()...)
 	if err != nil {
 		return fmt.Errorf("creating VPC: %w", err)
 	}
-	// The default group lets its members talk to each other and to everyone; adopting it without rules empties it.
-	_, err = ec2.NewDefaultSecurityGroup(b.ctx, b.child("default"), &ec2.DefaultSecurityGroupArgs{
+	// The default group of a VPC allows traffic between its members and to everyone; managed here without rules, it has none.
+	_, err = ec2.NewDefaultSecurityGroup(b.Ctx, b.Name("default"), &ec2.DefaultSecurityGroupArgs{
 		VpcId: vpc.ID(),
-		Tags:  b.tags("default"),
-	}, b.opts()...)
+		Tags:  b.Tags("default"),
+	}, b.Options()...)
 	if err != nil {
-		return fmt.Errorf("emptying default security group: %w", err)
+		return fmt.Errorf("taking the rules from the default security group: %w", err)
 	}
-	internet, err := ec2.NewInternetGateway(b.ctx, b.child("internet"), &ec2.InternetGatewayArgs{
+	gateway, err := ec2.NewInternetGateway(b.Ctx, b.Name("internet"), &ec2.InternetGatewayArgs{
 		VpcId: vpc.ID(),
-		Tags:  b.tags("internet"),
-	}, b.opts()...)
+		Tags:  b.Tags("internet"),
+	}, b.Options()...)
 	if err != nil {
 		return fmt.Errorf("creating internet gateway: %w", err)
 	}
-	b.vpc, b.internet = vpc, internet
+	b.vpc, b.internetGateway = vpc, gateway
 	return nil
 }
 
-// exit sets the target of a default route.
-type exit func(*ec2.RouteArgs)
+// routeTarget sets where a default route leads.
+type routeTarget func(*ec2.RouteArgs)
 
-func (b *builder) toInternet(route *ec2.RouteArgs) { route.GatewayId = b.internet.ID() }
+func (b *builder) toInternetGateway(route *ec2.RouteArgs) { route.GatewayId = b.internetGateway.ID() }
 
-// tier is one kind of subnet in all zones, with its route tables: one per exit.
-type tier struct {
+// layer is the subnets of one purpose, one in each zone, with their route tables: one for each target of a default route.
+type layer struct {
 	tables  []*ec2.RouteTable
 	subnets []*ec2.Subnet
-	ready   [][]any // by zone, ids of what must exist before the subnet can be used
+	ready   [][]any // by zone: ids of what has to exist before the subnet can be used
 }
 
 // ids are the ids of the subnets, each known when everything that the subnet needs exists.
-func (t *tier) ids(alsoReady ...pulumi.IDOutput) []pulumi.StringOutput {
-	ids := make([]pulumi.StringOutput, len(t.subnets))
-	for i, subnet := range t.subnets {
-		wait := append([]any{subnet.ID()}, t.ready[i]...)
+func (l *layer) ids(alsoReady ...pulumi.IDOutput) []pulumi.StringOutput {
+	ids := make([]pulumi.StringOutput, len(l.subnets))
+	for i, subnet := range l.subnets {
+		ready := slices.Clone(l.ready[i])
 		for _, id := range alsoReady {
-			wait = append(wait, id)
+			ready = append(ready, id)
 		}
-		ids[i] = pulumi.All(wait...).ApplyT(func(values []any) string {
-			return string(values[0].(pulumi.ID))
-		}).(pulumi.StringOutput)
+		ids[i] = component.After(subnet.ID(), ready...)
 	}
 	return ids
 }
 
-// makeTier makes the subnets of a tier and one route table per exit. With one exit all zones share its table, with one per
-// zone each has its own. A nil exit is a table without a default route.
-func (b *builder) makeTier(name string, prefixes []netip.Prefix, exits []exit) (*tier, error) {
-	t := &tier{}
-	// The id of a table is passed on with its default route: a subnet must not move to a table that leads nowhere yet.
+// newLayer creates the subnets of a layer, and a route table for each target. With one target all zones share its table, with
+// one for each zone every zone has a table of its own. A nil target is a table without a default route.
+func (b *builder) newLayer(name string, prefixes []netip.Prefix, targets []routeTarget) (*layer, error) {
+	l := &layer{}
+	// A table's id is known when its default route exists: a subnet must not move to a table that leads nowhere yet.
 	var tableIDs []pulumi.StringOutput
 	var routes []*ec2.Route
-	for i, exit := range exits {
+	for i, target := range targets {
 		suffix := name + "-routes"
-		if len(exits) > 1 {
+		if len(targets) > 1 {
 			suffix += "-" + b.zone(i)
 		}
-		table, route, err := b.makeTable(suffix, exit)
+		table, route, err := b.newRouteTable(suffix, target)
 		if err != nil {
 			return nil, err
 		}
 		id := table.ID().ToStringOutput()
 		if route != nil {
-			id = pulumi.All(table.ID(), route.ID()).ApplyT(func(values []any) string {
-				return string(values[0].(pulumi.ID))
-			}).(pulumi.StringOutput)
+			id = component.After(table.ID(), route.ID())
 		}
-		t.tables, tableIDs, routes = append(t.tables, table), append(tableIDs, id), append(routes, route)
+		l.tables, tableIDs, routes = append(l.tables, table), append(tableIDs, id), append(routes, route)
 	}
 	for i, prefix := range prefixes {
 		suffix := name + "-" + b.zone(i)
-		subnet, err := ec2.NewSubnet(b.ctx, b.child(suffix), &ec2.SubnetArgs{
+		subnet, err := ec2.NewSubnet(b.Ctx, b.Name(suffix), &ec2.SubnetArgs{
 			VpcId:               b.vpc.ID(),
 			AvailabilityZone:    pulumi.String(b.args.Zones[i]),
 			CidrBlock:           pulumi.String(prefix.String()),
 			MapPublicIpOnLaunch: pulumi.Bool(false), // load balancers and NAT bring their own addresses
-			Tags:                b.tags(suffix),
-		}, b.fixed()...)
+			Tags:                b.Tags(suffix),
+		}, b.permanent()...)
 		if err != nil {
 			return nil, fmt.Errorf("creating subnet %s: %w", suffix, err)
 		}
-		association, err := ec2.NewRouteTableAssociation(b.ctx, b.child(suffix+"-routes"), &ec2.RouteTableAssociationArgs{
+		association, err := ec2.NewRouteTableAssociation(b.Ctx, b.Name(suffix+"-routes"), &ec2.RouteTableAssociationArgs{
 			SubnetId:     subnet.ID(),
 			RouteTableId: tableIDs[i%len(tableIDs)],
-		}, b.opts()...)
+		}, b.Options()...)
 		if err != nil {
 			return nil, fmt.Errorf("associating subnet %s with its route table: %w", suffix, err)
 		}
@@ -147,25 +132,26 @@ func (b *builder) makeTier(name string, prefixes []netip.Prefix, exits []exit) (
 		if route := routes[i%len(routes)]; route != nil {
 			ready = append(ready, route.ID())
 		}
-		t.subnets, t.ready = append(t.subnets, subnet), append(t.ready, ready)
+		l.subnets, l.ready = append(l.subnets, subnet), append(l.ready, ready)
 	}
-	return t, nil
+	return l, nil
 }
 
-func (b *builder) makeTable(suffix string, exit exit) (*ec2.RouteTable, *ec2.Route, error) {
-	table, err := ec2.NewRouteTable(b.ctx, b.child(suffix), &ec2.RouteTableArgs{
+// newRouteTable creates a route table and, unless target is nil, its default route.
+func (b *builder) newRouteTable(suffix string, target routeTarget) (*ec2.RouteTable, *ec2.Route, error) {
+	table, err := ec2.NewRouteTable(b.Ctx, b.Name(suffix), &ec2.RouteTableArgs{
 		VpcId: b.vpc.ID(),
-		Tags:  b.tags(suffix),
-	}, b.opts()...)
+		Tags:  b.Tags(suffix),
+	}, b.Options()...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating route table %s: %w", suffix, err)
 	}
-	if exit == nil {
+	if target == nil {
 		return table, nil, nil
 	}
 	args := &ec2.RouteArgs{RouteTableId: table.ID(), DestinationCidrBlock: pulumi.String(string(Anywhere))}
-	exit(args)
-	route, err := ec2.NewRoute(b.ctx, b.child(suffix+"-default"), args, b.opts()...)
+	target(args)
+	route, err := ec2.NewRoute(b.Ctx, b.Name(suffix+"-default"), args, b.Options()...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating default route of %s: %w", suffix, err)
 	}

@@ -9,13 +9,15 @@ import (
 	"scalable-backend/internal/policy"
 )
 
+// s3LogPrefix is where S3 writes access logs in the log bucket.
 const s3LogPrefix = "s3"
 
-// fitLogBucket completes the bucket that receives access logs and returns its name, known when logs can be delivered. Load
-// balancers deliver only to buckets encrypted with keys of S3. The bucket's own accesses are not logged: that would not end.
-func (b *builder) fitLogBucket(bucket *s3.BucketV2, dataARN pulumi.StringOutput) (pulumi.StringOutput, error) {
-	account := b.args.Stack.AccountID
-	name, versioning, err := b.fit("logs", bucket, fitting{Statements: []policy.Statement{
+// newLogBucketSettings completes the bucket that receives access logs and returns its name, known when logs can be delivered.
+// Load balancers write only to buckets that are encrypted with keys of S3. Accesses to this bucket are not logged: every log
+// that is written would be an access to log.
+func (b *builder) newLogBucketSettings(bucket *s3.BucketV2, dataARN pulumi.StringOutput) (pulumi.StringOutput, error) {
+	account := b.Stack.AccountID
+	name, versioning, err := b.newBucketSettings("logs", bucket, bucketSettings{Statements: []policy.Statement{
 		{
 			Sid:        "S3AccessLogs",
 			Effect:     policy.Allow,
@@ -39,7 +41,7 @@ func (b *builder) fitLogBucket(bucket *s3.BucketV2, dataARN pulumi.StringOutput)
 	if err != nil {
 		return name, err
 	}
-	_, err = s3.NewBucketLifecycleConfigurationV2(b.ctx, b.child("logs"), &s3.BucketLifecycleConfigurationV2Args{
+	_, err = s3.NewBucketLifecycleConfigurationV2(b.Ctx, b.Name("logs"), &s3.BucketLifecycleConfigurationV2Args{
 		Bucket: bucket.ID(),
 		Rules: s3.BucketLifecycleConfigurationV2RuleArray{
 			&s3.BucketLifecycleConfigurationV2RuleArgs{
@@ -54,7 +56,7 @@ func (b *builder) fitLogBucket(bucket *s3.BucketV2, dataARN pulumi.StringOutput)
 				AbortIncompleteMultipartUpload: abortUploads(),
 			},
 		},
-	}, b.opts(pulumi.DependsOn([]pulumi.Resource{versioning}))...)
+	}, b.Options(pulumi.DependsOn([]pulumi.Resource{versioning}))...)
 	if err != nil {
 		return name, fmt.Errorf("setting lifecycle of bucket logs: %w", err)
 	}

@@ -1,15 +1,18 @@
-// Package storage makes the data bucket, the bucket that receives access logs, and the KMS keys of the stack's data and logs.
+// Package storage is the tier of what the system keeps outside of the database: the bucket of the files, the bucket that
+// receives access logs, and the KMS keys of the stack's data and logs.
 package storage
 
 import (
-	"fmt"
+	"errors"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
-const componentType = "scalable-backend:storage:Storage"
+// Token is the component's type.
+const Token = "scalable-backend:storage:Storage"
 
 const (
 	// RequestMetrics is the id of the data bucket's request metrics: the FilterId dimension of its CloudWatch metrics.
@@ -18,91 +21,81 @@ const (
 	LoadBalancerLogPrefix = "alb"
 )
 
-// Args decide the storage.
+// Args are the inputs of the tier.
 type Args struct {
-	Stack            stack.Info
-	LogRetentionDays int // of the access logs
-}
-
-// Storage is the component. The names of the buckets resolve when the buckets can be used: access blocked, encrypted,
-// versioned, and their policies in force.
-type Storage struct {
-	pulumi.ResourceState
-
-	BucketName    pulumi.StringOutput
-	BucketARN     pulumi.StringOutput
-	LogBucketName pulumi.StringOutput
-	LogBucketARN  pulumi.StringOutput
-	DataKeyARN    pulumi.StringOutput
-	LogsKeyARN    pulumi.StringOutput
+	// Stack is where the tier is deployed.
+	Stack stack.Info
+	// LogRetentionDays is how long access logs are kept in the log bucket; at least 1.
+	LogRetentionDays int
 }
 
 func (a *Args) validate() error {
-	if a.LogRetentionDays < 1 {
-		return fmt.Errorf("storage.Args.LogRetentionDays: want at least 1, got %d", a.LogRetentionDays)
+	if a == nil {
+		return errors.New("storage.Args: want a value, got nil")
 	}
-	return nil
+	check := component.NewCheck("storage.Args")
+	check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
+	return check.Err()
 }
 
-// builder carries what every step of making the storage needs.
+// Storage is the component. The names of the buckets are known when the buckets can be used: when their access is blocked, they
+// are encrypted and versioned, and their policies are in force.
+type Storage struct {
+	pulumi.ResourceState
+
+	BucketName    pulumi.StringOutput // of the files
+	BucketARN     pulumi.StringOutput
+	LogBucketName pulumi.StringOutput // of the access logs
+	LogBucketARN  pulumi.StringOutput
+	DataKeyARN    pulumi.StringOutput // encrypts files, database, secrets and images
+	LogsKeyARN    pulumi.StringOutput // encrypts log groups
+}
+
+// builder creates the children of the component.
 type builder struct {
-	ctx    *pulumi.Context
-	name   string
-	args   *Args
-	parent pulumi.Resource
+	*component.Builder
+	args *Args
 }
 
-func (b *builder) child(suffix string) string { return b.name + "-" + suffix }
-
-func (b *builder) tags(suffix string) pulumi.StringMap {
-	return b.args.Stack.Tags("storage", b.child(suffix))
-}
-
-func (b *builder) opts(more ...pulumi.ResourceOption) []pulumi.ResourceOption {
-	return append([]pulumi.ResourceOption{pulumi.Parent(b.parent)}, more...)
-}
-
-// protect keeps what cannot be made again, except in a stack that is to leave nothing behind.
-func (b *builder) protect() pulumi.ResourceOption { return pulumi.Protect(!b.args.Stack.Disposable) }
-
-// New makes the storage.
+// New creates the tier.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Storage, error) {
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
 	s := &Storage{}
-	if err := ctx.RegisterComponentResource(componentType, name, s, opts...); err != nil {
-		return nil, fmt.Errorf("registering storage: %w", err)
-	}
-	b := &builder{ctx: ctx, name: name, args: args, parent: s}
-	if err := b.makeKeys(s); err != nil {
-		return nil, err
-	}
-	data, err := b.makeBucket("data", b.protect())
+	base, err := component.Register(ctx, Token, name, s, args.Stack, opts...)
 	if err != nil {
 		return nil, err
 	}
-	logs, err := b.makeBucket("logs")
+	b := &builder{base, args}
+
+	if err := b.newKeys(s); err != nil {
+		return nil, err
+	}
+	data, err := b.newBucket("data", b.Protect())
+	if err != nil {
+		return nil, err
+	}
+	logs, err := b.newBucket("logs")
 	if err != nil {
 		return nil, err
 	}
 	s.BucketARN, s.LogBucketARN = data.Arn, logs.Arn
-	if s.LogBucketName, err = b.fitLogBucket(logs, data.Arn); err != nil {
+	if s.LogBucketName, err = b.newLogBucketSettings(logs, data.Arn); err != nil {
 		return nil, err
 	}
-	if s.BucketName, err = b.fitDataBucket(data, s.DataKeyARN, s.LogBucketName); err != nil {
+	if s.BucketName, err = b.newDataBucketSettings(data, s.DataKeyARN, s.LogBucketName); err != nil {
 		return nil, err
 	}
-	err = ctx.RegisterResourceOutputs(s, pulumi.Map{
+	if err := b.RegisterOutputs(pulumi.Map{
 		"bucketName":    s.BucketName,
 		"bucketArn":     s.BucketARN,
 		"logBucketName": s.LogBucketName,
 		"logBucketArn":  s.LogBucketARN,
 		"dataKeyArn":    s.DataKeyARN,
 		"logsKeyArn":    s.LogsKeyARN,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("registering outputs of storage: %w", err)
+	}); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

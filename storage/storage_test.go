@@ -10,7 +10,7 @@ import (
 	"scalable-backend/internal/infratest"
 )
 
-const component = componentType + "::storage"
+const componentKey = Token + "::storage"
 
 const (
 	typeBucket     = "aws:s3/bucketV2:BucketV2"
@@ -34,7 +34,7 @@ func deploy(t *testing.T, disposable bool) *infratest.Graph {
 		_, err := New(ctx, "storage", &Args{Stack: stack, LogRetentionDays: 14})
 		return err
 	})
-	graph.RequireDescend(t, component)
+	graph.RequireDescend(t, componentKey)
 	return graph
 }
 
@@ -130,7 +130,7 @@ func TestDataBucket(t *testing.T) {
 	graph := deploy(t, false)
 	encryption := graph.Find(t, typeEncryption, "storage-data")
 	rules, _ := encryption.Get("rules")
-	keyARN := graph.Outputs(t, component)["DataKeyARN"]
+	keyARN := graph.Outputs(t, componentKey)["DataKeyARN"]
 	assert.Equal(t, []any{map[string]any{
 		"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "aws:kms", "kmsMasterKeyId": keyARN},
 		"bucketKeyEnabled":                   true,
@@ -178,7 +178,7 @@ func TestLogBucket(t *testing.T) {
 		 "Condition": {"ArnEquals": {"aws:SourceArn": ["arn:aws:s3:::storage-data"]},
 		               "StringEquals": {"aws:SourceAccount": ["123456789012"]}}},
 		{"Sid": "LoadBalancerLogs", "Effect": "Allow", "Principal": {"Service": ["logdelivery.elasticloadbalancing.amazonaws.com"]},
-		 "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::storage-logs/alb/AWSLogs/123456789012/*"]}]}`,
+		 "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::storage-logs/`+LoadBalancerLogPrefix+`/AWSLogs/123456789012/*"]}]}`,
 		graph.Find(t, typePolicy, "storage-logs").String(t, "policy"))
 	rules, _ = graph.Find(t, typeLifecycle, "storage-logs").Get("rules")
 	assert.Equal(t, []any{map[string]any{

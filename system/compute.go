@@ -5,6 +5,7 @@ import (
 
 	"scalable-backend/compute"
 	"scalable-backend/services/backend/metrics"
+	"scalable-backend/storage"
 )
 
 // addCompute makes both doors and the group of instances behind them.
@@ -39,6 +40,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		BucketARN:                          s.storage.BucketARN,
 		DataKeyARN:                         s.storage.DataKeyARN,
 		LogBucketName:                      s.storage.LogBucketName,
+		AccessLogPrefix:                    storage.LoadBalancerLogPrefix,
 		LogsKeyARN:                         s.storage.LogsKeyARN,
 		DatabaseSecretARN:                  s.database.SecretARN,
 		AlarmTopicARN:                      s.alerts.TopicARN,

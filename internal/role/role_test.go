@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/infratest"
 	"scalable-backend/internal/policy"
 )
@@ -22,11 +23,18 @@ func made(t *testing.T, boundary string) infratest.Resource {
 	info := infratest.Stack()
 	info.PermissionsBoundaryARN = boundary
 	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
-		_, err := New(ctx, "network-logs", Args{
-			Stack: info, Tier: "network", Service: "vpc-flow-logs.amazonaws.com", Description: "Writes",
+		b, err := component.Register(ctx, "scalable-backend:network:Network", "network", &pulumi.ResourceState{}, info)
+		if err != nil {
+			return err
+		}
+		_, err = Create(b, "logs", Args{
+			Service: "vpc-flow-logs.amazonaws.com", Description: "Writes",
 			Trust: []policy.Condition{policy.SourceAccount(info.AccountID)},
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return b.RegisterOutputs(pulumi.Map{})
 	})
 	return graph.Only(t, "aws:iam/role:Role")
 }

@@ -20,11 +20,12 @@ const (
 	bucketPolicy   = "aws:s3/bucketPolicy:BucketPolicy"
 )
 
-// base are the resources without any guard.
-func base(more map[string]int) map[string]int {
-	counts := map[string]int{alarmType: 22, ruleType: 2, dashboardType: 1, budgetType: 1}
+// counts are how many resources of each type these Args ask for without the security services, and more.
+func counts(args *Args, more map[string]int) map[string]int {
+	failures := len(rollouts(args))
+	counts := map[string]int{alarmType: len(alarms(args)) + failures, ruleType: failures, dashboardType: 1, budgetType: 1}
 	for token, n := range more {
-		counts[token] = n
+		counts[token] += n
 	}
 	return counts
 }
@@ -33,7 +34,7 @@ func TestWAF(t *testing.T) {
 	args := testArgs()
 	args.WAF = true
 	g := record(t, args)
-	g.RequireCounts(t, base(map[string]int{webACLToken: 1, ipSetToken: 1, webACLLinkToken: 2, webACLLogToken: 1, logGroupType: 1}))
+	g.RequireCounts(t, counts(args, map[string]int{webACLToken: 1, ipSetToken: 1, webACLLinkToken: 2, webACLLogToken: 1, logGroupType: 1}))
 	acl := g.Find(t, webACLToken, "monitoring-web-acl")
 	assert.Equal(t, "REGIONAL", acl.String(t, "scope"))
 	assert.Equal(t, map[string]any{"allow": map[string]any{}}, acl.Inputs["defaultAction"])
@@ -93,7 +94,7 @@ func TestGuardDuty(t *testing.T) {
 	args := testArgs()
 	args.GuardDuty = true
 	g := record(t, args)
-	g.RequireCounts(t, base(map[string]int{detectorToken: 1, featureToken: 2, ruleType: 3, targetType: 1}))
+	g.RequireCounts(t, counts(args, map[string]int{detectorToken: 1, featureToken: len(protections), ruleType: 1, targetType: 1}))
 	assert.True(t, g.Only(t, detectorToken).Bool(t, "enable"))
 	assert.JSONEq(t, `{"source":["aws.guardduty"],"detail-type":["GuardDuty Finding"],"detail":{"severity":[{"numeric":[">=",4]}]}}`,
 		g.Find(t, ruleType, "monitoring-findings").String(t, "eventPattern"))
@@ -108,7 +109,7 @@ func TestConfig(t *testing.T) {
 	args := testArgs()
 	args.Config = true
 	g := record(t, args)
-	g.RequireCounts(t, base(map[string]int{
+	g.RequireCounts(t, counts(args, map[string]int{
 		recorderToken: 1, channelToken: 1, statusToken: 1, roleType: 1, attachmentType: 1, bucketType: 1, bucketPolicy: 1,
 		"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":                                     1,
 		"aws:s3/bucketOwnershipControls:BucketOwnershipControls":                                     1,
@@ -135,7 +136,7 @@ func TestInspector(t *testing.T) {
 	args := testArgs()
 	args.Inspector = true
 	g := record(t, args)
-	g.RequireCounts(t, base(map[string]int{enablerToken: 1}))
+	g.RequireCounts(t, counts(args, map[string]int{enablerToken: 1}))
 	assert.Equal(t, []any{"123456789012"}, g.Only(t, enablerToken).Inputs["accountIds"])
 	assert.Equal(t, []any{"EC2", "ECR"}, g.Only(t, enablerToken).Inputs["resourceTypes"])
 }

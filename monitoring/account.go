@@ -17,19 +17,18 @@ const (
 // out: it adds endpoints and a security group to the VPC that this program does not own and cannot destroy.
 var protections = []struct{ suffix, name string }{{"s3", "S3_DATA_EVENTS"}, {"rds", "RDS_LOGIN_EVENTS"}}
 
-// guardDuty switches the detector of account and region on and sends its findings to the topic.
-func (b *builder) guardDuty() error {
-	child := b.child("detector")
-	detector, err := b.register(detectorToken, child, pulumi.Map{
+// newGuardDuty switches the detector of account and region on and sends its findings to the topic.
+func (b *builder) newGuardDuty() error {
+	detector, err := b.newUntyped(detectorToken, "detector", pulumi.Map{
 		"enable":                     pulumi.Bool(true),
 		"findingPublishingFrequency": pulumi.String("FIFTEEN_MINUTES"),
-		"tags":                       b.tags(child),
+		"tags":                       b.Tags("detector"),
 	})
 	if err != nil {
 		return fmt.Errorf("creating GuardDuty detector: %w", err)
 	}
 	for _, p := range protections {
-		if _, err := b.register(featureToken, b.child("detector-"+p.suffix), pulumi.Map{
+		if _, err := b.newUntyped(featureToken, "detector-"+p.suffix, pulumi.Map{
 			"detectorId": detector.ID(), "name": pulumi.String(p.name), "status": pulumi.String("ENABLED"),
 		}); err != nil {
 			return fmt.Errorf("enabling GuardDuty %s: %w", p.name, err)
@@ -42,22 +41,22 @@ func (b *builder) guardDuty() error {
 	if err != nil {
 		return fmt.Errorf("encoding pattern of findings: %w", err)
 	}
-	rule, err := b.eventRule("findings", "GuardDuty findings of medium severity and above.", pulumi.String(pattern))
+	rule, err := b.newEventRule("findings", "GuardDuty findings of medium severity and above.", pulumi.String(pattern))
 	if err != nil {
 		return err
 	}
-	if _, err := cloudwatch.NewEventTarget(b.ctx, b.child("findings-topic"), &cloudwatch.EventTargetArgs{
+	if _, err := cloudwatch.NewEventTarget(b.Ctx, b.Name("findings-topic"), &cloudwatch.EventTargetArgs{
 		Rule: rule.Name, Arn: b.args.TopicARN,
-	}, b.parent); err != nil {
+	}, b.Options()...); err != nil {
 		return fmt.Errorf("sending findings to the topic: %w", err)
 	}
 	return nil
 }
 
-// inspector scans the account's instances and images.
-func (b *builder) inspector() error {
-	if _, err := b.register(enablerToken, b.child("inspector"), pulumi.Map{
-		"accountIds":    pulumi.ToStringArray([]string{b.args.Stack.AccountID}),
+// newInspector lets Amazon Inspector scan the account's instances and images.
+func (b *builder) newInspector() error {
+	if _, err := b.newUntyped(enablerToken, "inspector", pulumi.Map{
+		"accountIds":    pulumi.ToStringArray([]string{b.Stack.AccountID}),
 		"resourceTypes": pulumi.ToStringArray([]string{"EC2", "ECR"}),
 	}); err != nil {
 		return fmt.Errorf("enabling Inspector: %w", err)
