@@ -1,6 +1,6 @@
 module scalable-backend/services
 
-go 1.26.0
+go 1.26.6
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.7
