@@ -21,10 +21,10 @@ type Config struct {
 	Monitoring Monitoring
 	Governance Governance
 
-	// Production holds for stacks named prod or production, alone or as a part of the name: they may not do without what
-	// protects data and people.
+	// Production holds for stacks named prod or production, or with that word as a part of their name (eu-prod): Parse requires of
+	// them what protects data and alerts people.
 	Production bool
-	// Disposable stacks leave nothing behind when they are destroyed. It is the other face of database.deletionProtection.
+	// Disposable stacks keep no data when they are destroyed: database.deletionProtection is false.
 	Disposable bool
 }
 
@@ -87,7 +87,7 @@ type Monitoring struct {
 	WAF, GuardDuty, AWSConfig, Inspector bool
 }
 
-// Governance is the object under "stack": what an organisation demands of everything in it.
+// Governance is the object under "stack": an organization's rules for all resources.
 type Governance struct {
 	PermissionsBoundaryARN string
 	Tags                   map[string]string

@@ -46,7 +46,8 @@ func schema(c *Config) []*setting {
 		text("network.cidr", &n.CIDR, "10.20.0.0/16", "a private IPv4 range from /16 to /23", network.ValidateCIDR),
 		integer("network.azCount", &n.AZCount, 2, 2, 4),
 		choice("network.nat", &n.NAT, "single", "instance", "single", "one-per-az"),
-		list("network.interfaceEndpoints", &n.InterfaceEndpoints, "a list of "+strings.Join(endpointServices, ", "), "secretsmanager", validEndpoint),
+		list("network.interfaceEndpoints", &n.InterfaceEndpoints, "a list of "+strings.Join(endpointServices, ", "), "secretsmanager",
+			validEndpoint),
 		boolean("network.flowLogs", &n.FlowLogs, true),
 
 		text("database.instanceClass", &db.InstanceClass, "db.t4g.micro", "an instance class of RDS for PostgreSQL", validClass),
