@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images check fmt vet lint tidy generate plan golden preview up bench build clean
+.PHONY: help setup demo test test-infra test-services test-images check fmt lint tidy generate plan golden preview up build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,25 +31,22 @@ test-images: setup $(BIN)/versitygw ## Build both images, look at every file in 
 	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= -json > .cache/images/plan.json
 	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json $(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
 
-check: fmt vet lint tidy test ## Everything that a change must pass: format, vet, lint, tidy modules, tests
+check: fmt lint tidy test ## Everything that a change must pass: format, lint, tidy modules, tests
 
-fmt: ## Fail if a Go file is not formatted
-	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
+fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
+	@files=$$(gofmt -l *.go */) && [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
 
-vet: ## go vet, both modules
-	$(GO) vet ./...
-	cd services && $(GO) vet -tags images ./...
-
-# staticcheck derives facts from the source of every dependency; for pulumi-aws that takes more memory than most machines
-# have, so the root module is left to go vet.
-lint: ## staticcheck, services
-	cd services && $(GO) tool -modfile=../tools/go.mod staticcheck -tags images ./...
+# The modules below tools/ hold no Go files. go vet is part of golangci-lint (govet), so there is no target for it.
+lint: $(BIN)/golangci-lint ## Lint all Go files, go vet included (.golangci.yml)
+	$(BIN)/golangci-lint run ./...
+	cd services && ../$(BIN)/golangci-lint run --build-tags images ./...
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
 	cd services && $(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 	cd tools/buildkit && $(GO) mod tidy -diff
+	cd tools/lint && $(GO) mod tidy -diff
 
 generate: ## Generate the Go types of services/api/openapi.yaml again
 	cd services && $(GO) generate ./api
@@ -73,9 +70,6 @@ up: pulumi-cli ## pulumi up (STACK=dev)
 pulumi-cli:
 	@command -v pulumi >/dev/null || { echo 'the Pulumi CLI is missing: https://www.pulumi.com/docs/install/' >&2; exit 1; }
 
-bench: ## Compare with other download tools and queues (not there yet)
-	@echo 'bench: still missing: the comparison of the agent with curl, aria2 and rclone, and of the queue with River and pgbench.' >&2; exit 1
-
 $(BIN):
 	@mkdir -p $@
 
@@ -89,6 +83,10 @@ $(BIN)/versitygw: tools/go.sum
 
 $(BIN)/toxiproxy: tools/go.sum
 	$(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
+	@touch $@
+
+$(BIN)/golangci-lint: tools/lint/go.sum
+	$(GO) build -C tools/lint -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
 clean: ## Remove what was built here

@@ -66,7 +66,7 @@ func addresses(subnets []netip.Prefix, others int) (n int) {
 // checkCapacity refuses what has no room even at its least.
 func checkCapacity(c *Config, r *report) {
 	for _, l := range c.limits() {
-		if l.least > l.room && r.fine(l.leastKey, "network.cidr", "database.instanceClass") {
+		if l.least > l.room && r.clean(l.leastKey, "network.cidr", "database.instanceClass") {
 			r.add(l.leastKey, l.least, fmt.Sprintf("want room for at most %d %s", l.room, l.of), strconv.Itoa(max(1, l.room)))
 		}
 	}

@@ -11,8 +11,7 @@ import (
 	"scalable-backend/images"
 )
 
-// check finds what no key shows alone: values that contradict each other or the stack that they are for. It skips what
-// already has a problem.
+// check reports values that contradict each other or do not fit the stack. It skips keys that already have a problem.
 func check(c *Config, r *report) {
 	checkProduction(c, r)
 	checkSources(c, r)
@@ -20,27 +19,28 @@ func check(c *Config, r *report) {
 	checkImages(c, r)
 	checkBoundary(c, r)
 	co, f := &c.Compute, &c.Fargate
-	checkOrder(r, [3]string{"compute.minSize", "compute.desiredCapacity", "compute.maxSize"}, [3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
+	checkOrder(r, [3]string{"compute.minSize", "compute.desiredCapacity", "compute.maxSize"},
+		[3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
 	checkTaskSize(f, r)
 	checkCapacity(c, r)
 
 	db := &c.Database
 	if limit := db.MaxAllocatedStorage; limit != 0 && limit < database.MinStorageLimit(db.AllocatedStorage) &&
-		r.fine("database.allocatedStorage", "database.maxAllocatedStorage") {
+		r.clean("database.allocatedStorage", "database.maxAllocatedStorage") {
 		r.add("database.maxAllocatedStorage", limit, fmt.Sprintf(
 			"want at least 10 %% above database.allocatedStorage, which is %d, or 0 for storage that does not grow", db.AllocatedStorage),
 			fmt.Sprint(min(2*db.AllocatedStorage, database.MaxStorage)))
 	}
-	if r.fine("compute.instanceType") {
+	if r.clean("compute.instanceType") {
 		co.Architecture, _ = compute.Architecture(co.InstanceType)
 	}
 }
 
-// checkOrder blames the one of three numbers that is out of order, where it is one.
+// checkOrder reports which of three numbers is out of order.
 func checkOrder(r *report, keys [3]string, n [3]int) {
 	low, desired, high := n[0], n[1], n[2]
-	if (low <= desired && desired <= high) || !r.fine(keys[:]...) {
+	if (low <= desired && desired <= high) || !r.clean(keys[:]...) {
 		return
 	}
 	blame := func(i, example int) {
@@ -75,7 +75,7 @@ var taskMemory = map[int][3]int{
 }
 
 func checkTaskSize(f *Fargate, r *report) {
-	if !r.fine("fargate.cpu", "fargate.memory") {
+	if !r.clean("fargate.cpu", "fargate.memory") {
 		return
 	}
 	if f.CPU == 256 {
@@ -95,7 +95,7 @@ func checkTaskSize(f *Fargate, r *report) {
 // checkSources looks at who may reach the load balancer.
 func checkSources(c *Config, r *report) {
 	const key = "compute.allowedCidrs"
-	if !r.fine(key) {
+	if !r.clean(key) {
 		return
 	}
 	var sources []netip.Prefix
@@ -108,16 +108,17 @@ func checkSources(c *Config, r *report) {
 			}
 		}
 		sources = append(sources, source)
-		if vpc, err := netip.ParsePrefix(c.Network.CIDR); err == nil && r.fine("network.cidr") &&
+		if vpc, err := netip.ParsePrefix(c.Network.CIDR); err == nil && r.clean("network.cidr") &&
 			vpc.Overlaps(source) && source.Bits() >= vpc.Bits() {
-			r.add(place, cidr, fmt.Sprintf("want a range outside network.cidr, %s: the load balancer sees public addresses only", vpc), "203.0.113.0/24")
+			r.add(place, cidr, fmt.Sprintf("want a range outside network.cidr, %s: the load balancer sees public addresses only", vpc),
+				"203.0.113.0/24")
 		}
 	}
-	if c.HTTPS() || !r.fine("compute.certificateArn") {
+	if c.HTTPS() || !r.clean("compute.certificateArn") {
 		return
 	}
 	for _, source := range sources {
-		// Broader than any one network is the internet, in whatever pieces it is written.
+		// Nobody owns a range broader than /8: it is a part of the internet, which may be listed in pieces.
 		if source.Bits() < 8 {
 			r.add("compute.certificateArn", "", fmt.Sprintf(
 				"required, as compute.allowedCidrs opens the load balancer to %s: over plain HTTP tokens would travel in the clear", source),
@@ -135,7 +136,7 @@ func exampleCertificate(region string) string {
 func checkCertificate(c *Config, r *report) {
 	const key = "compute.certificateArn"
 	parts := certificate.FindStringSubmatch(c.Compute.CertificateARN)
-	if parts == nil || parts[3] == documentationAccount || !r.fine(key, regionKey, accountsKey) {
+	if parts == nil || parts[3] == documentationAccount || !r.clean(key, regionKey, accountsKey) {
 		return
 	}
 	if parts[2] != c.Region || parts[1] != c.Partition() {
@@ -152,17 +153,19 @@ func checkCertificate(c *Config, r *report) {
 func checkBoundary(c *Config, r *report) {
 	const key = "stack.permissionsBoundaryArn"
 	parts := policyARN.FindStringSubmatch(c.Governance.PermissionsBoundaryARN)
-	if parts == nil || parts[2] == documentationAccount || !r.fine(key, regionKey, accountsKey) {
+	if parts == nil || parts[2] == documentationAccount || !r.clean(key, regionKey, accountsKey) {
 		return
 	}
 	accounts := c.accounts()
 	example := "arn:" + c.Partition() + ":iam::" + append(accounts, documentationAccount)[0] + ":policy/boundary"
 	if parts[1] != c.Partition() {
-		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of the partition "+c.Partition()+", which "+c.Region+" belongs to", example)
+		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of the partition "+c.Partition()+", which "+c.Region+" belongs to",
+			example)
 		return
 	}
 	if len(accounts) > 0 && parts[2] != "aws" && !slices.Contains(accounts, parts[2]) {
-		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of an account in "+accountsKey+", "+strings.Join(accounts, " or "), example)
+		r.add(key, c.Governance.PermissionsBoundaryARN, "want a policy of an account in "+accountsKey+", "+strings.Join(accounts, " or "),
+			example)
 	}
 }
 
@@ -170,7 +173,7 @@ func checkImages(c *Config, r *report) {
 	for _, image := range []struct{ key, service, uri string }{
 		{"images.backend", images.Backend, c.Images.Backend}, {"images.agent", images.Agent, c.Images.Agent},
 	} {
-		if image.uri == "" || !r.fine(image.key, regionKey, accountsKey) {
+		if image.uri == "" || !r.clean(image.key, regionKey, accountsKey) {
 			continue
 		}
 		repository := images.RepositoryName(c.Project, c.Stack, image.service)
@@ -185,7 +188,7 @@ func checkImages(c *Config, r *report) {
 	}
 }
 
-// checkProduction holds production to what keeps its data and reaches its people.
+// checkProduction requires what protects production's data and alerts people.
 func checkProduction(c *Config, r *report) {
 	if !c.Production {
 		return
@@ -207,7 +210,7 @@ func checkProduction(c *Config, r *report) {
 		{"compute.certificateArn", c.HTTPS(), "", "required", exampleCertificate(c.Region)},
 		{"monitoring.alertEmails", len(c.Monitoring.AlertEmails) > 0, []string{}, "want at least one address", "ops@example.com"},
 	} {
-		if rule.ok || !r.fine(rule.key) {
+		if rule.ok || !r.clean(rule.key) {
 			continue
 		}
 		path := rule.key
@@ -216,7 +219,7 @@ func checkProduction(c *Config, r *report) {
 		}
 		r.addCommand(rule.key, rule.value, rule.want+suffix, r.set(path, rule.example))
 	}
-	if len(c.AllowedAccountIDs) == 0 && r.fine(accountsKey) {
+	if len(c.AllowedAccountIDs) == 0 && r.clean(accountsKey) {
 		r.addCommand(accountsKey, missing{}, "required"+suffix+": the account that the stack may change", r.account(accountsKey+"[0]"))
 	}
 }

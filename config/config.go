@@ -19,8 +19,8 @@ type Config struct {
 	Monitoring Monitoring
 	Governance Governance
 
-	// Production holds for stacks named prod or production, alone or as a part of the name: they may not do without what
-	// protects data and people.
+	// Production holds for stacks named prod or production, or with that word as a part of their name (eu-prod): Parse requires of
+	// them what protects data and alerts people.
 	Production bool
 	// Disposable stacks leave nothing behind when they are destroyed: those without database.deletionProtection.
 	Disposable bool

@@ -8,7 +8,7 @@ import (
 )
 
 // decoder reads the raw configuration into the settings. Pulumi's own accessors ignore keys that no field claims, match
-// field names whatever their case, and turn what they cannot read into zero values: nothing of that is wanted here.
+// field names in any case, and turn what they cannot read into zero values; here all of that is an error.
 type decoder struct {
 	report   *report
 	project  string
@@ -37,11 +37,11 @@ func (d *decoder) tiers(values map[string]string) {
 	}
 }
 
-// blinded is what stands for a secret where it cannot be decrypted.
+// blinded is the text in place of a secret that cannot be decrypted.
 const blinded = "[secret]"
 
 // secret reports a tier that holds a secret. The engine says which tier, not which of its keys; where secrets are blinded
-// their places show.
+// the keys can be found.
 func (d *decoder) secret(tier, value string) {
 	const want = "want a plain value: no setting of this program is a secret"
 	found := false

@@ -63,7 +63,8 @@ func TestStacksAreAsShipped(t *testing.T) {
 	}
 }
 
-var ownersMark = regexp.MustCompile(`(?m)^( +[\w.-]+:(network|database|compute|fargate|images|api|monitoring|stack):|encryptionsalt:|encryptedkey:|secretsprovider:)`)
+var ownersMark = regexp.MustCompile(
+	`(?m)^( +[\w.-]+:(network|database|compute|fargate|images|api|monitoring|stack):|encryptionsalt:|encryptedkey:|secretsprovider:)`)
 
 func TestShippedStacks(t *testing.T) {
 	dev, prod := shipped(t, "dev"), shipped(t, "prod")

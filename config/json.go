@@ -19,7 +19,7 @@ func readObject(text string) ([]member, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, errors.New("this is none")
+		return nil, errors.New("this is not an object")
 	}
 	var members []member
 	for decoder.More() {
@@ -37,7 +37,7 @@ func readObject(text string) ([]member, error) {
 		return nil, errors.New("this is not JSON")
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("something follows it")
+		return nil, errors.New("something follows the JSON value")
 	}
 	return members, nil
 }
@@ -50,7 +50,7 @@ func readJSON(text string) (any, error) {
 		return nil, err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("something follows it")
+		return nil, errors.New("something follows the JSON value")
 	}
 	return value, nil
 }

@@ -10,8 +10,8 @@ import (
 	"scalable-backend/internal/stack"
 )
 
-// Load reads the configuration that the Pulumi engine hands to the program. The SDK's own accessors answer for keys
-// that are asked for; finding the ones that nobody asks for takes the whole map.
+// Load reads the configuration that the Pulumi engine hands to the program. The SDK returns values of given keys only; the
+// whole map is needed to find unknown keys.
 func Load(ctx *pulumi.Context) (Config, error) {
 	values := map[string]string{}
 	if text := os.Getenv(pulumi.EnvConfig); text != "" {

@@ -11,7 +11,8 @@ import (
 // TestAnyInput: whatever the values, parse answers, and what it accepts keeps its promises.
 func TestAnyInput(t *testing.T) {
 	settings := schema(&Config{})
-	texts := []string{"", "true", "20", "[secret]", "10.0.0.0/16", "0.0.0.0/0", "a@b.io", "single", "ecr.api", "t4g.small", "db.t4g.micro", "ami-01234567"}
+	texts := []string{"", "true", "20", "[secret]", "10.0.0.0/16", "0.0.0.0/0", "a@b.io", "single", "ecr.api", "t4g.small", "db.t4g.micro",
+		"ami-01234567"}
 	scalar := rapid.OneOf(
 		rapid.Map(rapid.IntRange(-2, 20000), func(n int) any { return n }),
 		rapid.Map(rapid.SampledFrom([]int{1, 2, 3, 5, 14, 256, 512, 1024, 2048, 4096, 8192}), func(n int) any { return n }),

@@ -33,14 +33,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// report collects problems, one for each key: the first that is found names the cause, a later one would be its
-// consequence.
+// report collects problems, the first of each key: later ones are usually its consequences.
 type report struct {
 	stack    string
 	problems []problem
 	given    map[string]bool // keys that the stack sets
 	hidden   map[string]bool // top-level keys that hold a secret: their values must not be printed
-	meant    map[string]bool // keys that a misspelt one stands for: that they are missing is no second problem
+	meant    map[string]bool // keys that were probably meant by a misspelt one: that they are missing is no second problem
 }
 
 func newReport(stack string) *report {
@@ -61,7 +60,7 @@ func (r *report) add(key string, value any, want, example string) {
 }
 
 func (r *report) addCommand(key string, value any, want, command string) {
-	if !r.fine(key) {
+	if !r.clean(key) {
 		return
 	}
 	shown := show(value)
@@ -77,9 +76,9 @@ func (r *report) addCommand(key string, value any, want, command string) {
 // element is the last part of a key that names an element of a list or of a map.
 var element = regexp.MustCompile(`\[([0-9]+|"([^"\\]|\\.)*")\]$`)
 
-// fine tells whether none of the keys, their elements and the objects that they belong to has a problem so far, nor stands
-// in the stack under a wrong name.
-func (r *report) fine(keys ...string) bool {
+// clean tells whether none of the keys, their elements and the objects that they belong to has a problem so far, and none is
+// misspelt in the stack.
+func (r *report) clean(keys ...string) bool {
 	for _, key := range keys {
 		tier, _, _ := strings.Cut(key, ".")
 		if (r.meant[key] && !r.given[key]) || (r.meant[tier] && !r.given[tier]) {

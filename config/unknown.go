@@ -57,7 +57,8 @@ func (d *decoder) unknownKey(tier, key string, m member) {
 		return
 	}
 	d.report.meant[s.key] = true
-	d.report.addCommand(key, m.value, "unknown key; did you mean "+s.key+"?", rm+" && "+d.report.set(s.key+s.element, d.usable(s, tier, m.value)))
+	d.report.addCommand(key, m.value, "unknown key; did you mean "+s.key+"?",
+		rm+" && "+d.report.set(s.key+s.element, d.usable(s, tier, m.value)))
 }
 
 func (d *decoder) setting(key string) *setting {

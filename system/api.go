@@ -6,7 +6,7 @@ import (
 	apitier "scalable-backend/api"
 )
 
-// addAPI makes the REST API in front of the gateway door.
+// addAPI makes the REST API in front of the internal load balancer.
 func (s *system) addAPI(ctx *pulumi.Context) (err error) {
 	s.api, err = apitier.New(ctx, "api", &apitier.Args{
 		Stack:                s.at,

@@ -8,7 +8,7 @@ import (
 	"scalable-backend/storage"
 )
 
-// addCompute makes both doors and the group of instances behind them.
+// addCompute makes both load balancers and the group of instances behind them.
 func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 	s.compute, err = compute.New(ctx, "compute", &compute.Args{
 		Stack:                              s.at,

@@ -1,5 +1,5 @@
-// Package system is the program: configuration in, one component for each tier, outputs out. It alone knows every tier, and
-// hands to each what the ones before it made.
+// Package system composes the stack: it reads the configuration, creates one component for each tier and exports the outputs. It is
+// the only package that imports every tier; each gets the outputs of the ones before it.
 package system
 
 import (
@@ -21,7 +21,7 @@ import (
 	"scalable-backend/storage"
 )
 
-// Facts that tiers share and no stack changes.
+// Values that tiers share and that are the same in every stack.
 const (
 	stageName   = "live" // of the REST API; agents and backend know it as the first segment of the path
 	gatewayPort = 8081   // where the backend serves API Gateway
@@ -57,7 +57,7 @@ func refusePlaceholders(ctx *pulumi.Context, cfg config.Config) error {
 	return errors.New(text)
 }
 
-// system is a stack in the making: its configuration, where it is, and the tiers that are there already.
+// system holds what deploy has so far: the configuration, the stack's location, and the tiers that exist already.
 type system struct {
 	cfg      config.Config
 	at       stack.Info
@@ -75,7 +75,7 @@ type system struct {
 	monitoring *monitoring.Monitoring
 }
 
-// deploy composes the tiers, in this order: each gets what the ones before it made.
+// deploy creates the tiers in this order: each gets the outputs of the ones before it.
 func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	at, zones, err := locate(ctx, cfg)
 	if err != nil {

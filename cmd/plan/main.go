@@ -22,19 +22,19 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 0 for a plan, 1 when there is none, 2 for a wrong command line. Standard output holds the
-// plan or nothing.
+// run returns the exit status: 0 when it has printed a plan, 1 on an error, 2 on a wrong command line. On an error it prints
+// nothing to stdout.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("plan", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	set := settings{}
 	stack := flags.String("stack", "", "the stack to plan; its file is Pulumi.<stack>.yaml")
 	asJSON := flags.Bool("json", false, "print the graph, or the changes, as one JSON object")
-	unknown := flags.Bool("unknown", false, "leave unknown what only an update would tell, as the first preview does")
+	unknown := flags.Bool("unknown", false, "leave the outputs that AWS decides unknown, as the preview of a new stack does")
 	dir := flags.String("dir", ".", "the directory of Pulumi.yaml")
-	diff := flags.String("diff", "", "print what an update would change that finds the graph in this `file`, or - for standard input")
-	save := flags.String("save", "", "write the graph to this `file`, policies and scripts opened up, and print nothing")
-	flags.Var(set, "set", "plan with `key=value` in the configuration, as pulumi config set --path sets it; repeat it for more")
+	diff := flags.String("diff", "", "compare with the graph in this `file` (- for standard input) and print what an update would change")
+	save := flags.String("save", "", "write the graph to this `file`, policies as JSON and scripts as lines, and print nothing")
+	flags.Var(set, "set", "set `key=value` in the configuration as pulumi config set --path does; may be given more than once")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 2
 	}
 	options := plan.Options{Dir: *dir, Stack: *stack, Unknown: *unknown, ConfigOverrides: set}
-	text, warnings, err := answer(ctx, options, *diff, *asJSON, *save != "", stdin)
+	text, warnings, err := output(ctx, options, *diff, *asJSON, *save != "", stdin)
 	if err == nil && *save != "" {
 		err = os.WriteFile(*save, text, 0o644)
 		text, warnings = nil, nil
@@ -66,8 +66,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return 0
 }
 
-// answer plans, and writes what is asked for.
-func answer(ctx context.Context, o plan.Options, diff string, asJSON, readable bool, stdin io.Reader) ([]byte, []string, error) {
+// output plans the stack and returns its text, in the form that the flags ask for, and the warnings.
+func output(ctx context.Context, o plan.Options, diff string, asJSON, readable bool, stdin io.Reader) ([]byte, []string, error) {
 	var text bytes.Buffer
 	if diff != "" {
 		before, err := read(diff, stdin)

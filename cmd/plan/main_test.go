@@ -71,14 +71,16 @@ func TestPlanFails(t *testing.T) {
 		status int
 		want   []string
 	}{
-		"on a stack without a file":     {[]string{"-dir", program, "-stack", "none"}, 1, []string{`stack "none" has no file`}},
-		"without a stack":               {[]string{"-dir", program}, 1, []string{"no stack: name one of bad, dev"}},
-		"with every problem of a stack": {[]string{"-dir", program, "-stack", "bad", "-json"}, 1, []string{"a is wrong", "b is wrong", "c is wrong"}},
-		"on an unknown flag":            {[]string{"-nope"}, 2, []string{"flag provided but not defined: -nope"}},
-		"on two ways to print":          {[]string{"-stack", "dev", "-save", "x", "-json"}, 2, []string{"-save prints nothing"}},
-		"on half a setting":             {[]string{"-stack", "dev", "-set", "x"}, 2, []string{"want key=value"}},
-		"on a graph that is not there":  {[]string{"-dir", program, "-stack", "dev", "-diff", "none.json"}, 1, []string{"none.json"}},
-		"on a file that is no graph":    {[]string{"-dir", program, "-stack", "dev", "-diff", "main.go"}, 1, []string{"main.go: reading a graph"}},
+		"on a stack without a file": {[]string{"-dir", program, "-stack", "none"}, 1, []string{`stack "none" has no file`}},
+		"without a stack":           {[]string{"-dir", program}, 1, []string{"no stack: name one of bad, dev"}},
+		"with every problem of a stack": {[]string{"-dir", program, "-stack", "bad", "-json"}, 1,
+			[]string{"a is wrong", "b is wrong", "c is wrong"}},
+		"on an unknown flag":           {[]string{"-nope"}, 2, []string{"flag provided but not defined: -nope"}},
+		"on two ways to print":         {[]string{"-stack", "dev", "-save", "x", "-json"}, 2, []string{"-save prints nothing"}},
+		"on half a setting":            {[]string{"-stack", "dev", "-set", "x"}, 2, []string{"want key=value"}},
+		"on a graph that is not there": {[]string{"-dir", program, "-stack", "dev", "-diff", "none.json"}, 1, []string{"none.json"}},
+		"on a file that is no graph": {[]string{"-dir", program, "-stack", "dev", "-diff", "main.go"}, 1,
+			[]string{"main.go: reading a graph"}},
 		"on an argument without a flag": {[]string{"-stack", "dev", "extra"}, 2, []string{`unexpected argument "extra"`}},
 	}
 	for name, c := range cases {

@@ -12,7 +12,7 @@ import (
 )
 
 // Resource is one registration. Inputs are plain JSON values (numbers are float64) in which a secret is
-// {"secret": true}; Secret and Revealed read what is below the marker.
+// {"secret": true}; Secret and Revealed return its value.
 type Resource struct {
 	Type, Name, Parent      string // Parent is the parent's type::name, "" for the stack
 	Custom, Remote, Read    bool
@@ -48,16 +48,16 @@ func (r Resource) String(t testing.TB, path ...any) string {
 	return input[string](t, r, path)
 }
 
-// Number returns a number.
+// Number returns a numeric input.
 func (r Resource) Number(t testing.TB, path ...any) float64 {
 	t.Helper()
 	return input[float64](t, r, path)
 }
 
-// Bool returns a boolean.
+// Bool returns a boolean input.
 func (r Resource) Bool(t testing.TB, path ...any) bool { t.Helper(); return input[bool](t, r, path) }
 
-// Secret returns the text below a secret marker; it fails the test when the input is not secret.
+// Secret returns the text of a secret input; it fails the test when the input is not secret.
 func (r Resource) Secret(t testing.TB, path ...any) string {
 	t.Helper()
 	if !r.IsSecret(path...) {

@@ -1,7 +1,7 @@
-// Package infratest runs a tier's constructor against Pulumi's mocks and records what it registers. It makes up for what
-// mocks leave to the test: every output has a value that tells what it belongs to, secret outputs are secret, and a run
-// fails when a type::name is registered twice, when an ARN is empty, when a component leaves an output unassigned or does
-// not register its outputs. Unknown values and warnings do not pass through mocks: internal/plan is for those.
+// Package infratest runs a tier's constructor against Pulumi's mocks and records what it registers. It adds what
+// mocks leave out: every output has a value that shows which resource it belongs to, secret outputs are secret, and a run fails
+// when a type::name is registered twice, when an ARN is empty, when a component leaves an output unassigned or does not register
+// its outputs. Mocks have no unknown values and no warnings: use internal/plan for those.
 package infratest
 
 import (
@@ -21,13 +21,13 @@ const (
 	Region  = "eu-central-1"
 )
 
-// Stack is the deployment that tests hand to a tier.
+// Stack is the stack that tests pass to a tier.
 func Stack() stack.Info {
 	return stack.Info{Project: Project, Stack: StackID, Region: Region, AccountID: "123456789012", Partition: "aws"}
 }
 
-// Run runs the program and returns what it registered. The test fails on an error and on everything that the package's
-// comment lists.
+// Run runs the program and returns what it registered. The test fails on an error of the program and on every fault that the
+// package's comment lists.
 func Run(t testing.TB, program func(*pulumi.Context) error) *Graph {
 	t.Helper()
 	graph, problems, err := run(program)
@@ -53,15 +53,15 @@ func RunError(t testing.TB, program func(*pulumi.Context) error) error {
 // run runs the program on a fresh recorder and returns the graph, what is wrong with it, and the program's own error.
 func run(program func(*pulumi.Context) error) (*Graph, []string, error) {
 	r := &recorder{
-		env:     shape.NewEnv(Project, StackID, Region),
-		objects: map[string]pulumi.Resource{},
-		made:    map[string]bool{},
-		graph:   &Graph{outputs: map[string]map[string]any{}},
-		seen:    map[string]bool{},
+		env:      shape.NewEnv(Project, StackID, Region),
+		objects:  map[string]pulumi.Resource{},
+		standIns: map[string]bool{},
+		graph:    &Graph{outputs: map[string]map[string]any{}},
+		seen:     map[string]bool{},
 	}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		r.ctx = ctx
-		if err := ctx.RegisterStackTransformation(r.observe); err != nil {
+		if err := ctx.RegisterStackTransformation(r.remember); err != nil {
 			return err
 		}
 		if err := program(ctx); err != nil {

@@ -6,14 +6,14 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// StackFile is the file of a stack as the project ships it; root is the module's directory. Pulumi.<stack>.yaml in the root
-// itself is its owner's to change, so tests are about these.
+// StackFile is the file of a stack as the project ships it; root is the module's directory. The files in the root belong to the
+// owner, who may change them, so tests read these.
 func StackFile(root, stack string) string {
 	return filepath.Join(root, "testdata", "Pulumi."+stack+".yaml")
 }
 
-// FromPlan offers a planned graph to the assertions of this package. Outputs of components are by the key under which they
-// are registered.
+// FromPlan turns a planned graph into one with this package's assertions. Outputs of a component have the keys under which it
+// registers them.
 func FromPlan(g *plan.Graph) *Graph {
 	graph := &Graph{outputs: map[string]map[string]any{}}
 	for _, r := range g.Resources {

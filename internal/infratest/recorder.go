@@ -15,7 +15,7 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// recorder is the mock monitor. Resources register concurrently, so everything below mu needs it.
+// recorder implements Pulumi's mocks. Resources register concurrently: mu guards everything below it.
 type recorder struct {
 	env shape.Env
 	ctx *pulumi.Context
@@ -25,7 +25,7 @@ type recorder struct {
 	problems []string
 	seen     map[string]bool            // type::name of what was registered
 	objects  map[string]pulumi.Resource // the program's own objects, by type::name
-	made     map[string]bool            // children that stand in for those of a remote component
+	standIns map[string]bool            // children of remote components, by type::name
 	outputs  int                        // how often outputs were registered
 	watched  []watched
 }
@@ -36,19 +36,19 @@ type watched struct {
 	done chan struct{}
 }
 
-// observe is a stack transformation that changes nothing: it is how the recorder gets at the program's component objects.
-func (r *recorder) observe(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
+// remember is a stack transformation that changes nothing: it gives the recorder the program's component objects.
+func (r *recorder) remember(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.objects[args.Type+"::"+args.Name] = args.Resource
 	return nil
 }
 
-// NewResource records a registration and answers it with made-up outputs.
+// NewResource records a registration and returns made-up outputs.
 func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	key := args.TypeToken + "::" + args.Name
 	r.mu.Lock()
-	standIn := r.made[key]
+	standIn := r.standIns[key]
 	r.mu.Unlock()
 	if !standIn {
 		r.record(key, args)
@@ -94,8 +94,8 @@ func (r *recorder) record(key string, args pulumi.MockResourceArgs) {
 	r.problems = append(r.problems, emptyARNs(key, res.revealed)...)
 }
 
-// remote answers for a component that another process implements. Its outputs may refer to children, which therefore have
-// to be known to the mocks; they are no part of the graph, because the program did not register them.
+// remote returns the outputs of a component that another process implements. They may refer to its children, so those are
+// registered with the mocks; they are not in the graph, because the program did not register them.
 func (r *recorder) remote(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	children, outputs := shape.Remote(r.env, args.TypeToken, args.Name, args.Inputs)
 	if outputs == nil {
@@ -116,7 +116,7 @@ func (r *recorder) remote(args pulumi.MockResourceArgs) (string, resource.Proper
 
 func (r *recorder) standIn(child shape.Child) (resource.PropertyValue, error) {
 	r.mu.Lock()
-	r.made[child.Type+"::"+child.Name] = true
+	r.standIns[child.Type+"::"+child.Name] = true
 	r.mu.Unlock()
 	inputs, err := plainInputs(child.Inputs)
 	if err != nil {
@@ -148,7 +148,7 @@ func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) 
 	return shape.Invoke(r.env, args.Token, args.Args)
 }
 
-// RegisterResourceOutputs is called by the mocks without saying for which component; the number is checked at the end.
+// RegisterResourceOutputs counts calls: the mocks do not say for which component. The number is checked at the end.
 func (r *recorder) RegisterResourceOutputs() (*emptypb.Empty, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -205,10 +205,9 @@ func (r *recorder) watch(key, path string, v reflect.Value) {
 	}
 }
 
-// settle waits for the outputs that are watched. The run itself waits for those alone that come from a resource, not for one
-// that was a constant from the start.
-func (r *recorder) settle() {
-	late := time.After(patience)
+// awaitOutputs waits for the watched outputs. Pulumi's run waits only for outputs that come from a resource, not for constants.
+func (r *recorder) awaitOutputs() {
+	late := time.After(outputTimeout)
 	for _, w := range r.watched {
 		select {
 		case <-w.done:
@@ -221,7 +220,7 @@ func (r *recorder) settle() {
 
 // check returns what is wrong with the whole run.
 func (r *recorder) check() []string {
-	r.settle()
+	r.awaitOutputs()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.SortFunc(r.graph.Resources, func(a, b Resource) int { return strings.Compare(a.Key(), b.Key()) })
@@ -240,8 +239,8 @@ func (r *recorder) check() []string {
 	return r.problems
 }
 
-// patience bounds the wait for an output.
-const patience = 10 * time.Second
+// outputTimeout limits the wait for an output.
+const outputTimeout = 10 * time.Second
 
 // await waits for an output. An output that never resolves is a mistake of the program, so it gives up.
 func await(output pulumi.Output) (any, error) {
@@ -253,7 +252,7 @@ func await(output pulumi.Output) (any, error) {
 	select {
 	case v := <-values:
 		return v, nil
-	case <-time.After(patience):
+	case <-time.After(outputTimeout):
 		return nil, fmt.Errorf("the output did not resolve in time: its resource failed, or it waits for itself")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// built holds what this process knows of the programs that it has run.
+// built holds the executable of each program, so that a process builds it once.
 var built sync.Map // directory to *buildOnce
 
 type buildOnce struct {
@@ -40,8 +40,8 @@ func build(ctx context.Context, dir string) (program string, err error) {
 	return program, nil
 }
 
-// executable lets `go run` compile and link, and say where it has put the result: in Go's build cache, where it stays as it
-// is and is found again ("Go 1.24 Release Notes", Go command). Just linked it is elsewhere, and gone; asked again, go finds it.
+// executable builds with `go run` and returns the path of the executable in Go's build cache, which keeps it ("Go 1.24 Release
+// Notes", Go command). The run that links prints a temporary path that is gone afterwards; the next one prints the cached one.
 func executable(ctx context.Context, dir string) (string, error) {
 	for range 2 {
 		var path, messages bytes.Buffer
@@ -58,8 +58,8 @@ func executable(ctx context.Context, dir string) (string, error) {
 	return "", fmt.Errorf("building the program: go run keeps no executable of %s: want Go 1.24 or later", dir)
 }
 
-// watch looks at every source of the program, for the sake of `go test`: it answers from its cache as long as nothing has
-// changed that a test has looked at, and does not know what the compiler, another process, reads.
+// watch stats every source file of the program. `go test` caches a result until a file changes that the test itself has opened or
+// stat'ed; what the compiler, another process, reads does not count.
 func watch(ctx context.Context, dir string) error {
 	const sources = `{{if not .Standard}}{{$dir := .Dir}}{{$dir}}
 {{range .GoFiles}}{{$dir}}/{{.}}
@@ -73,9 +73,9 @@ func watch(ctx context.Context, dir string) error {
 		return fmt.Errorf("listing the sources of the program: %w", err)
 	}
 	for path := range strings.Lines(string(output)) {
-		// What is outside the module, `go test` leaves out itself. A directory tells of files that are new.
+		// `go test` ignores files outside the module. A directory changes when a file is added to it.
 		if _, err := os.Stat(strings.TrimSpace(path)); err != nil && strings.TrimSpace(path) != "" {
-			return fmt.Errorf("looking at the sources of the program: %w", err)
+			return fmt.Errorf("reading the sources of the program: %w", err)
 		}
 	}
 	return nil

@@ -9,9 +9,9 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// Compare plans the program and says what an update does that finds the graph before: NewDiff, and what follows from it. A
-// replaced resource has a new id, an updated launch template a new version, and so on; the program is planned again with
-// those until nothing more changes. A preview shows more: to it, all that a replacement could change is unknown.
+// Compare plans the program and returns its graph and what an update from the graph before to it changes, directly (NewDiff) and
+// indirectly: a replaced resource has a new id, an updated launch template a new version; so the program is planned again with
+// those values until nothing more changes. A preview shows more, because everything that uses a replaced resource is unknown there.
 func Compare(ctx context.Context, before *Graph, o Options) (*Graph, *Diff, error) {
 	o.Changed = nil
 	first, err := Run(ctx, o)
@@ -25,15 +25,15 @@ func Compare(ctx context.Context, before *Graph, o Options) (*Graph, *Diff, erro
 		o.Changed = next
 		graph, err := Run(ctx, o)
 		if err != nil {
-			return nil, nil, fmt.Errorf("planning what follows: %w", err)
+			return nil, nil, fmt.Errorf("planning indirect changes: %w", err)
 		}
-		// What follows is the difference to the first graph, which knows its secrets; one that was read from a file does not.
+		// Indirect changes are found against the first graph: it knows the values of secrets, one that was read from a file does not.
 		diff = direct.with(NewDiff(first, graph), before, graph)
 	}
 	return first, diff, nil
 }
 
-// changes adds to the known changes those of a diff whose outputs come out anew.
+// changes adds to the known changes the resources of a diff whose outputs get new values.
 func changes(known map[string]shape.Change, d *Diff) map[string]shape.Change {
 	all := map[string]shape.Change{}
 	for _, c := range d.Resources {
@@ -52,7 +52,7 @@ func changes(known map[string]shape.Change, d *Diff) map[string]shape.Change {
 	return all
 }
 
-// with adds what follows. Both graphs are those between which the update takes place.
+// with adds indirect changes. The graphs are those before and after the update.
 func (d *Diff) with(following *Diff, before, after *Graph) *Diff {
 	old, now := byKey(before), byKey(after)
 	merged := map[string]Change{}
@@ -63,7 +63,7 @@ func (d *Diff) with(following *Diff, before, after *Graph) *Diff {
 	for _, f := range following.Resources {
 		key := f.Key()
 		if !has(old, key) {
-			continue // it is created, with whatever values there are by then
+			continue // it is created, so it has no value that could change
 		}
 		c, ok := merged[key]
 		if !ok {
@@ -87,7 +87,7 @@ func (d *Diff) with(following *Diff, before, after *Graph) *Diff {
 	return out
 }
 
-// union adds the properties that follow; where a path changes for both reasons, it goes from the first value to the last.
+// union adds properties that change indirectly; one that changes directly too goes from its first value to its last.
 func union(direct, following []Property) []Property {
 	for _, f := range following {
 		i := slices.IndexFunc(direct, func(p Property) bool { return p.Path == f.Path && p.Option == f.Option })

@@ -67,7 +67,7 @@ func load(dir string, o Options) (*settings, error) {
 	if text := strings.TrimSpace(warnings.String()); text != "" {
 		s.warnings = []string{text}
 	}
-	// Secrets cannot be read without the stack's key: a stand-in text takes their place.
+	// Secrets cannot be read without the stack's key: a fixed text takes their place.
 	values, err := stack.Config.Decrypt(config.NewBlindingDecrypter())
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
@@ -87,7 +87,7 @@ func (s *settings) account() string {
 	var allowed []string
 	text := s.values["aws:allowedAccountIds"]
 	if json.Unmarshal([]byte(text), &allowed) != nil || len(allowed) == 0 || len(allowed[0]) != 12 {
-		return "" // whatever is wrong with it is the program's to say
+		return "" // the program reports what is wrong with it
 	}
 	return allowed[0]
 }

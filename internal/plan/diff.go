@@ -11,7 +11,7 @@ import (
 // Action is what an update does to a resource.
 type Action string
 
-// Keep is for a resource of which only the options or ignored inputs differ: the update leaves the thing alone.
+// Keep is for a resource of which only options or ignored inputs differ: the update changes nothing in AWS.
 const (
 	Create  Action = "create"
 	Delete  Action = "delete"
@@ -20,7 +20,7 @@ const (
 	Keep    Action = "keep"
 )
 
-// Diff is what an update does that finds one graph and wants another.
+// Diff lists what an update from one graph to another does.
 type Diff struct {
 	Resources []Change   `json:"resources"` // by type, then name
 	Outputs   []Property `json:"outputs"`   // the stack's
@@ -34,11 +34,11 @@ type Change struct {
 	Properties []Property `json:"properties,omitempty"`
 	// Protected holds for resources that the state protects: an update that deletes or replaces one is refused.
 	Protected bool `json:"protected,omitempty"`
-	// DeletedFirst holds for a replacement that leaves a gap: the old one goes before the new one comes.
+	// DeletedFirst holds where the old resource is deleted before its replacement is created: for a time there is none.
 	DeletedFirst bool `json:"deletedFirst,omitempty"`
-	// Retained holds where the deleted or replaced thing stays, unmanaged.
+	// Retained holds where the deleted or replaced resource stays in AWS, no longer managed.
 	Retained bool `json:"retained,omitempty"`
-	// Unreviewed holds for types of which nobody has listed the inputs that replace them.
+	// Unreviewed holds for types without a row in replaces.go: it is not known which inputs replace them.
 	Unreviewed bool `json:"unreviewed,omitempty"`
 }
 
@@ -56,14 +56,14 @@ type Property struct {
 	Replaces bool   `json:"replaces,omitempty"`
 	Ignored  bool   `json:"ignored,omitempty"` // by ignoreChanges
 	Option   bool   `json:"option,omitempty"`  // not an input: protect, dependsOn, ...
-	// Follows holds for what changes only because another change gives a resource new outputs.
+	// Follows holds for an indirect change: another resource has new outputs.
 	Follows bool `json:"follows,omitempty"`
 }
 
 // Empty tells whether the graphs are the same.
 func (d *Diff) Empty() bool { return len(d.Resources)+len(d.Outputs) == 0 }
 
-// Keys are the type::name of the resources to which something happens that is one of the actions.
+// Keys returns the type::name of the resources that have one of the actions.
 func (d *Diff) Keys(actions ...Action) []string {
 	var keys []string
 	for _, c := range d.Resources {
@@ -74,8 +74,7 @@ func (d *Diff) Keys(actions ...Action) []string {
 	return keys
 }
 
-// NewDiff compares two graphs. It sees what the graphs say and no more: that a replacement gives other resources new
-// values to work with is Compare's to find.
+// NewDiff compares two graphs as they are. Compare also finds what a replacement changes in other resources.
 func NewDiff(before, after *Graph) *Diff {
 	d := &Diff{Resources: []Change{}, Outputs: []Property{}}
 	old, now := byKey(before), byKey(after)
@@ -115,7 +114,7 @@ func has(resources map[string]Resource, key string) bool {
 	return ok
 }
 
-// changeOf compares two versions of one resource; a change without properties is none.
+// changeOf compares two versions of one resource. Without properties in the result they are the same.
 func changeOf(before, after Resource, old, now map[string]Resource) Change {
 	c := Change{
 		Type: after.Type, Name: after.Name, Action: Keep, Protected: before.Protect, Retained: after.RetainOnDelete,
@@ -142,14 +141,14 @@ func changeOf(before, after Resource, old, now map[string]Resource) Change {
 	return c
 }
 
-// settle sets what is only said of a replacement.
+// settle sets the fields that depend on the action.
 func (c *Change) settle(before, after Resource) {
 	c.DeletedFirst = c.Action == Replace && deletedFirst(before, after)
 	c.Retained = c.Action == Replace && after.RetainOnDelete
 }
 
-// optionsDiff compares what is not an input. Only another type among the ancestors has an effect: it makes another URN,
-// which is another resource to the engine.
+// optionsDiff compares the options. Only a different type among the ancestors changes something in AWS: the URN differs, so the
+// engine sees another resource.
 func optionsDiff(before, after Resource, old, now map[string]Resource) []Property {
 	var found []Property
 	add := func(path string, a, b any) {
@@ -188,7 +187,7 @@ func ancestry(r Resource, resources map[string]Resource) string {
 	for key := r.Parent; key != ""; key = resources[key].Parent {
 		typ, _, _ := strings.Cut(key, "::")
 		if types = append(types, typ); len(types) > 99 {
-			panic(fmt.Sprintf("plan: the ancestors of %s run in a circle", r.Key()))
+			panic(fmt.Sprintf("plan: %s is its own ancestor", r.Key()))
 		}
 	}
 	return strings.Join(types, "$")

@@ -113,7 +113,8 @@ func TestDiffOfOneResource(t *testing.T) {
 		},
 		"another strategy of a service, deployed": {
 			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"a"}, "forceNewDeployment": true}},
-			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}, "forceNewDeployment": true}}, "update capacityProviderStrategies",
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}, "forceNewDeployment": true}},
+			"update capacityProviderStrategies",
 		},
 		"another strategy of a service, not deployed": {
 			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"a"}}},
@@ -121,7 +122,8 @@ func TestDiffOfOneResource(t *testing.T) {
 		},
 		"the first strategy of a service, deployed": {
 			Resource{Type: service, Inputs: object{"forceNewDeployment": true}},
-			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}, "forceNewDeployment": true}}, "replace capacityProviderStrategies!",
+			Resource{Type: service, Inputs: object{"capacityProviderStrategies": []any{"b"}, "forceNewDeployment": true}},
+			"replace capacityProviderStrategies!",
 		},
 		"another range of a security-group rule": {
 			Resource{Type: ingress, Inputs: object{"cidrIpv4": "10.0.0.0/16"}},

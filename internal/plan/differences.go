@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// secret stands for a value that must not be shown. Text is what it hides, if that is known.
+// secret stands for a value that must not be shown. Its text is compared, if it is known.
 type secret struct {
 	text  string
 	known bool
 }
 
-// masked puts a secret in the place of every secret marker in value, with what revealed holds in that place.
+// masked replaces every secret marker in value by a secret with the text at the same place in revealed.
 func masked(value, revealed any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -45,7 +45,7 @@ func at(list []any, i int) any {
 	return nil
 }
 
-// shown is a value without what secrets hide.
+// shown turns secrets back into markers.
 func shown(value any) any {
 	switch v := value.(type) {
 	case secret:
@@ -66,7 +66,7 @@ func shown(value any) any {
 	return value
 }
 
-// same compares masked values. A secret that one side does not know is taken for the same.
+// same compares masked values. A secret whose text is not known on one side counts as the same.
 func same(a, b any) bool {
 	switch a := a.(type) {
 	case secret:
@@ -82,8 +82,8 @@ func same(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// differences lists the paths at which two masked values differ: as deep as both have the same form, but a list of plain
-// values as a whole, since its order seldom means anything to a reader.
+// differences lists the paths at which two masked values differ, down to single values. A list of plain values is one difference
+// as a whole: a reader wants to see what was added to it and removed, not which index changed.
 func differences(path string, a, b any) []Property {
 	if same(a, b) {
 		return nil
@@ -135,7 +135,7 @@ func ofLists(path string, before, after []any) []Property {
 	return found
 }
 
-// join adds a key to a path; the keys that only open a text up are left out of it.
+// join adds a key to a path, except for the keys of readable.go that stand for a text in another form.
 func join(path, key string) string {
 	switch {
 	case key == openJSON || key == openLines || key == openBase64:

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// order is how the actions are listed: what a reader must not miss comes first.
+// order is the order in which actions are listed: the dangerous ones first.
 var order = []Action{Delete, Replace, Create, Update, Keep}
 
 var signs = map[Action]string{Delete: "-", Replace: "-/+", Create: "+", Update: "~", Keep: "="}
@@ -55,19 +55,19 @@ func (d *Diff) WriteText(w io.Writer) error {
 func remarks(c Change) string {
 	remarks := []string{string(c.Action)}
 	if c.Action == Keep {
-		remarks[0] = "an update leaves it alone"
+		remarks[0] = "nothing changes in AWS"
 	}
 	if c.Refused() {
 		remarks = append(remarks, "REFUSED: it is protected")
 	}
 	if c.DeletedFirst {
-		remarks = append(remarks, "the old one goes first")
+		remarks = append(remarks, "the old one is deleted before the new one is created")
 	}
 	if c.Retained && (c.Action == Delete || c.Action == Replace) {
-		remarks = append(remarks, "the old one stays, unmanaged")
+		remarks = append(remarks, "the old one stays in AWS, unmanaged")
 	}
 	if c.Unreviewed && c.Action != Create && c.Action != Delete {
-		remarks = append(remarks, "nobody has listed what replaces this type")
+		remarks = append(remarks, "not reviewed: it may be replaced")
 	}
 	return " (" + strings.Join(remarks, "; ") + ")"
 }
@@ -112,7 +112,7 @@ func writeProperties(b *strings.Builder, properties []Property) {
 	}
 }
 
-// change is a property's two values; of two lists of plain values only what is in one of them.
+// change returns a property's two values as text; of two lists of plain values only the items that are in one of them.
 func change(p Property) string {
 	before, isList := p.Before.([]any)
 	after, alsoList := p.After.([]any)
@@ -148,7 +148,7 @@ func change(p Property) string {
 	return strings.Join(parts, "  ")
 }
 
-// apart cuts what two long texts begin with alike, but for a few characters, so that the difference is within sight.
+// apart cuts the common beginning of two long texts, up to a few characters before the difference, so that it is visible.
 func apart(a, b string) (string, string) {
 	const context = 24
 	x, y := []rune(a), []rune(b)
@@ -199,7 +199,7 @@ func (d *Diff) WriteJSON(w io.Writer) error {
 	return nil
 }
 
-// missing tells whether some of the items are not among the others.
+// missing tells whether one of the items is not among the others.
 func missing(items, others []any) bool {
 	return slices.ContainsFunc(items, func(item any) bool {
 		return !slices.ContainsFunc(others, func(other any) bool { return reflect.DeepEqual(item, other) })

@@ -17,8 +17,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// info is what the CLI tells a program.
-func info(dir, address string, o Options, s *settings) pulumi.RunInfo {
+// runInfo is what the CLI passes to a program.
+func runInfo(dir, address string, o Options, s *settings) pulumi.RunInfo {
 	return pulumi.RunInfo{
 		Project: s.project, Stack: o.Stack, Organization: "organization", RootDirectory: dir,
 		Config: s.values, ConfigSecretKeys: s.secrets, DryRun: !o.Update, Parallel: 16, MonitorAddr: address, EngineAddr: address,
@@ -26,17 +26,17 @@ func info(dir, address string, o Options, s *settings) pulumi.RunInfo {
 }
 
 // execute runs the program to its end.
-func execute(ctx context.Context, o Options, s *settings, told pulumi.RunInfo, m *monitor) error {
+func execute(ctx context.Context, o Options, s *settings, run pulumi.RunInfo, m *monitor) error {
 	var stderr bytes.Buffer
 	var err error
 	if o.Program != nil {
-		err = inline(ctx, o.Program, told)
+		err = inline(ctx, o.Program, run)
 	} else {
-		program, failed := build(ctx, filepath.Join(told.RootDirectory, s.main))
+		program, failed := build(ctx, filepath.Join(run.RootDirectory, s.main))
 		if failed != nil {
 			return failed
 		}
-		err = start(ctx, program, told, o.Stderr, &stderr)
+		err = start(ctx, program, run, o.Stderr, &stderr)
 	}
 	if errs := m.errors(); err != nil || len(errs) > 0 {
 		return failure(ctx, err, errs, stderr.String())
@@ -45,8 +45,8 @@ func execute(ctx context.Context, o Options, s *settings, told pulumi.RunInfo, m
 }
 
 // start starts the program and waits for its end.
-func start(ctx context.Context, program string, told pulumi.RunInfo, out io.Writer, stderr *bytes.Buffer) error {
-	environment, err := environment(told)
+func start(ctx context.Context, program string, run pulumi.RunInfo, out io.Writer, stderr *bytes.Buffer) error {
+	environment, err := environment(run)
 	if err != nil {
 		return err
 	}
@@ -54,45 +54,45 @@ func start(ctx context.Context, program string, told pulumi.RunInfo, out io.Writ
 		out = io.Discard
 	}
 	command := exec.CommandContext(ctx, program)
-	command.Dir, command.Env = told.RootDirectory, environment
+	command.Dir, command.Env = run.RootDirectory, environment
 	command.Stdout, command.Stderr = out, io.MultiWriter(stderr, out)
 	return command.Run()
 }
 
-// environment is the process's own without what could make a plan differ from one machine to the next, and with what the
-// CLI hands a program.
-func environment(told pulumi.RunInfo) ([]string, error) {
-	values, err := json.Marshal(told.Config)
+// environment is this process's environment without the variables that could change a plan, and with those that the CLI sets for
+// a program.
+func environment(run pulumi.RunInfo) ([]string, error) {
+	values, err := json.Marshal(run.Config)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
 	}
-	secrets, err := json.Marshal(told.ConfigSecretKeys)
+	secrets, err := json.Marshal(run.ConfigSecretKeys)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
 	}
-	// The program runs for a fraction of a second and is gone: collecting its garbage takes longer than the rest. Whoever sets
-	// GOGC has it their way, as the last of two entries counts.
-	env := append([]string{"GOGC=off"}, slices.DeleteFunc(os.Environ(), ofTheMachine)...)
+	// The program runs for a fraction of a second: without garbage collection it is faster. A GOGC in this process's environment
+	// wins, as the last of two entries counts.
+	env := append([]string{"GOGC=off"}, slices.DeleteFunc(os.Environ(), changesPlan)...)
 	return append(env,
-		pulumi.EnvProject+"="+told.Project,
-		pulumi.EnvStack+"="+told.Stack,
-		pulumi.EnvOrganization+"="+told.Organization,
-		pulumi.EnvPulumiRootDirectory+"="+told.RootDirectory,
+		pulumi.EnvProject+"="+run.Project,
+		pulumi.EnvStack+"="+run.Stack,
+		pulumi.EnvOrganization+"="+run.Organization,
+		pulumi.EnvPulumiRootDirectory+"="+run.RootDirectory,
 		pulumi.EnvConfig+"="+string(values),
 		pulumi.EnvConfigSecretKeys+"="+string(secrets),
-		pulumi.EnvDryRun+"="+strconv.FormatBool(told.DryRun),
-		pulumi.EnvParallel+"="+strconv.Itoa(int(told.Parallel)),
-		pulumi.EnvMonitor+"="+told.MonitorAddr,
-		pulumi.EnvEngine+"="+told.EngineAddr,
+		pulumi.EnvDryRun+"="+strconv.FormatBool(run.DryRun),
+		pulumi.EnvParallel+"="+strconv.Itoa(int(run.Parallel)),
+		pulumi.EnvMonitor+"="+run.MonitorAddr,
+		pulumi.EnvEngine+"="+run.EngineAddr,
 	), nil
 }
 
-// ofTheMachine are variables that make a plan differ from one machine to the next.
-func ofTheMachine(entry string) bool {
+// changesPlan tells whether a variable could make a plan differ from one machine to another.
+func changesPlan(entry string) bool {
 	return strings.HasPrefix(entry, "PULUMI_") || strings.HasPrefix(entry, "AWS_")
 }
 
-// failure makes one error of what the program said: what it logged as an error and what it wrote before it died.
+// failure makes one error of the errors that the program logged and of what it wrote to stderr.
 func failure(ctx context.Context, exit error, logged []string, stderr string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("running the program: %w", ctx.Err())

@@ -111,7 +111,7 @@ func (g *Graph) Children(key string) []Resource {
 // Under returns all descendants of the key, sorted as the graph is.
 func (g *Graph) Under(key string) []Resource {
 	below := map[string]bool{key: true}
-	// A parent may sort after its child, so the set grows until it is closed.
+	// A parent may come after its child in the list, so this repeats until nothing is added.
 	for grown := true; grown; {
 		grown = false
 		for _, r := range g.Resources {

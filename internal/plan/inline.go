@@ -9,9 +9,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// inline calls the program, and logs its error as it would itself.
-func inline(ctx context.Context, program pulumi.RunFunc, told pulumi.RunInfo) error {
-	p, err := pulumi.NewContext(ctx, told)
+// inline calls the program and logs its error as pulumi.Run does.
+func inline(ctx context.Context, program pulumi.RunFunc, run pulumi.RunInfo) error {
+	p, err := pulumi.NewContext(ctx, run)
 	if err != nil {
 		return fmt.Errorf("starting the program: %w", err)
 	}
@@ -22,16 +22,16 @@ func inline(ctx context.Context, program pulumi.RunFunc, told pulumi.RunInfo) er
 	return nil
 }
 
-// ForgetMachine takes the variables from this process's environment that make a plan differ from one machine to the next.
-// A program that is started never sees them; one that runs in this process would.
+// ForgetMachine removes the variables that could change a plan (PULUMI_..., AWS_...) from this process's environment. It is for
+// programs that run in this process (Options.Program); a program that is started never sees them.
 func ForgetMachine() error {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if !ofTheMachine(entry) {
+		if !changesPlan(entry) {
 			continue
 		}
 		if err := os.Unsetenv(name); err != nil {
-			return fmt.Errorf("forgetting %s: %w", name, err)
+			return fmt.Errorf("unsetting %s: %w", name, err)
 		}
 	}
 	return nil

@@ -63,7 +63,8 @@ func TestInlineProgramFails(t *testing.T) {
 	require.EqualError(t, err, "logged as an error")
 
 	_, err = inlined(t, func(ctx *pulumi.Context) error {
-		return errors.Join(ctx.RegisterResource(bucketToken, "same", pulumi.Map{}, &thing{}), ctx.RegisterResource(bucketToken, "same", pulumi.Map{}, &thing{}))
+		return errors.Join(ctx.RegisterResource(bucketToken, "same", pulumi.Map{}, &thing{}),
+			ctx.RegisterResource(bucketToken, "same", pulumi.Map{}, &thing{}))
 	})
 	require.ErrorContains(t, err, bucketToken+"::same is registered twice")
 }

@@ -62,14 +62,14 @@ func newMonitor(env shape.Env, unknown bool) *monitor {
 	}
 }
 
-// in is how properties arrive: nothing is dropped.
+// in reads properties without dropping anything.
 var in = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true, KeepOutputValues: true}
 
 func marshal(properties resource.PropertyMap) (*structpb.Struct, error) {
 	return plugin.MarshalProperties(properties, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true})
 }
 
-// features are those of the current engine that this one has. The rest the program does itself or reports as missing.
+// features are the engine's features that this monitor supports. Without one, the SDK does it in another way or returns an error.
 var features = map[string]pulumirpc.ResourceMonitorFeature{
 	"secrets":            pulumirpc.ResourceMonitorFeature_RESOURCE_MONITOR_FEATURE_SECRETS,
 	"resourceReferences": pulumirpc.ResourceMonitorFeature_RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
@@ -96,14 +96,14 @@ func (m *monitor) SupportsFeature(
 	return &pulumirpc.SupportsFeatureResponse{HasSupport: ok}, nil
 }
 
-// RegisterPackage names a parameterized provider; the name is all that is needed of it here.
+// RegisterPackage answers with the provider's name: nothing else of a parameterized provider is needed here.
 func (m *monitor) RegisterPackage(
 	_ context.Context, req *pulumirpc.RegisterPackageRequest,
 ) (*pulumirpc.RegisterPackageResponse, error) {
 	return &pulumirpc.RegisterPackageResponse{Ref: req.GetName()}, nil
 }
 
-// Hooks run around a resource's steps, and a plan takes no step.
+// Hooks run before and after a resource is created, updated or deleted, which a plan never does.
 
 func (m *monitor) RegisterResourceHook(context.Context, *pulumirpc.RegisterResourceHookRequest) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
@@ -117,12 +117,12 @@ func (m *monitor) SignalAndWaitForShutdown(context.Context, *emptypb.Empty) (*em
 	return &emptypb.Empty{}, nil
 }
 
-// Call is a method of a resource, which no provider is here to run.
+// Call refuses to run a method of a resource: there is no provider here.
 func (m *monitor) Call(_ context.Context, req *pulumirpc.ResourceCallRequest) (*pulumirpc.CallResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "a plan cannot run the method %s", req.GetTok())
 }
 
-// Invoke answers a provider function, and the program's question for the state of a resource that it has a reference to.
+// Invoke answers a provider function, or returns the state of a resource that the program has a reference to.
 func (m *monitor) Invoke(_ context.Context, req *pulumirpc.ResourceInvokeRequest) (*pulumirpc.ResourceInvokeResponse, error) {
 	args, err := plugin.UnmarshalProperties(req.GetArgs(), in)
 	if err != nil {

@@ -1,8 +1,8 @@
 // Package plan runs a Pulumi program without the Pulumi CLI, a provider, credentials or a network, and returns the
 // resources that it registers. It is a small engine: it serves the ResourceMonitor and Engine protocols on a loopback port
 // and starts the unmodified program as the CLI would, as a preview; or, for a program that runs hundreds of times in tests,
-// calls it as the Automation API calls an inline program. What a cloud would answer is made up from names
-// (internal/plan/shape), or left unknown as in the preview of a stack that does not exist yet.
+// calls it as the Automation API calls an inline program. Outputs that AWS would decide are made up from
+// names (internal/plan/shape), or left unknown as in the preview of a new stack.
 package plan
 
 import (
@@ -31,12 +31,12 @@ type Options struct {
 	// ConfigOverrides are set on top of the stack's configuration as `pulumi config set --path` sets them:
 	// {"compute.maxSize": "7", "aws:region": "eu-west-1"}.
 	ConfigOverrides map[string]string
-	// Unknown leaves every output unknown that no input determines, as the first preview of a stack sees it.
+	// Unknown leaves every output that is not an input unknown, as the preview of a new stack does.
 	Unknown bool
-	// Update tells the program that it is not a preview. Nothing is created all the same.
+	// Update tells the program that this is an update, not a preview. Nothing is created in either.
 	Update bool
-	// Changed says what an update has done to resources, by type::name. What AWS would make up comes out anew for them, so
-	// that the graph shows what follows; Compare sets it.
+	// Changed holds resources, by type::name, that an update has changed. Their outputs that AWS decides get new values; Compare
+	// sets it, to find indirect changes.
 	Changed map[string]shape.Change
 	// Stderr receives the program's own output; nil discards it.
 	Stderr io.Writer
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 		return nil, err
 	}
 	defer stop()
-	if err := execute(ctx, o, settings, info(dir, address, o, settings), m); err != nil {
+	if err := execute(ctx, o, settings, runInfo(dir, address, o, settings), m); err != nil {
 		return nil, err
 	}
 	graph := m.graph()

@@ -246,18 +246,21 @@ func TestRunFails(t *testing.T) {
 		change func(*testing.T, *Options)
 		want   []string
 	}{
-		"with the program's whole error":     {behave("fail"), []string{"3 problems:\n  a is wrong\n  b is wrong\n  c is wrong"}},
-		"when the program logs an error":     {behave("log"), []string{"logged as an error"}},
-		"with the panic of the program":      {behave("panic"), []string{"the program panicked"}},
-		"when the program just ends":         {behave("exit"), []string{"running the program: exit status 7"}},
-		"on a type::name registered twice":   {behave("twice"), []string{bucketToken + "::same is registered twice"}},
-		"on a function without an answer":    {behave("function"), []string{"no made-up answer for the provider function aws:none/getNothing:getNothing"}},
-		"without a stack":                    {func(_ *testing.T, o *Options) { o.Stack = "" }, []string{"no stack: name one of bad, dev"}},
-		"on a stack without a file":          {func(_ *testing.T, o *Options) { o.Stack = "prdo" }, []string{`stack "prdo" has no file Pulumi.prdo.yaml`, "stacks are bad, dev"}},
-		"without a project":                  {func(t *testing.T, o *Options) { o.Dir = t.TempDir() }, []string{"reading the project"}},
-		"on environments, naming them":       {file("environment: [team/shared]\nconfig: {}"), []string{"environment: team/shared"}},
-		"on a file that is no YAML":          {file("config: ["), []string{"reading Pulumi.dev.yaml"}},
-		"on every value of the wrong type":   {file("config: {settings: text, token: [1]}"), []string{"key settings must be of type object", "key token must be of type string"}},
+		"with the program's whole error":   {behave("fail"), []string{"3 problems:\n  a is wrong\n  b is wrong\n  c is wrong"}},
+		"when the program logs an error":   {behave("log"), []string{"logged as an error"}},
+		"with the panic of the program":    {behave("panic"), []string{"the program panicked"}},
+		"when the program just ends":       {behave("exit"), []string{"running the program: exit status 7"}},
+		"on a type::name registered twice": {behave("twice"), []string{bucketToken + "::same is registered twice"}},
+		"on a function without an answer": {behave("function"),
+			[]string{"no made-up answer for the provider function aws:none/getNothing:getNothing"}},
+		"without a stack": {func(_ *testing.T, o *Options) { o.Stack = "" }, []string{"no stack: name one of bad, dev"}},
+		"on a stack without a file": {func(_ *testing.T, o *Options) { o.Stack = "prdo" },
+			[]string{`stack "prdo" has no file Pulumi.prdo.yaml`, "stacks are bad, dev"}},
+		"without a project":            {func(t *testing.T, o *Options) { o.Dir = t.TempDir() }, []string{"reading the project"}},
+		"on environments, naming them": {file("environment: [team/shared]\nconfig: {}"), []string{"environment: team/shared"}},
+		"on a file that is no YAML":    {file("config: ["), []string{"reading Pulumi.dev.yaml"}},
+		"on every value of the wrong type": {file("config: {settings: text, token: [1]}"),
+			[]string{"key settings must be of type object", "key token must be of type string"}},
 		"on a secure value in a wrong place": {file("config: {settings: {secure: AAABAHello}}"), []string{"key settings must be of type object"}},
 	}
 	for name, c := range cases {

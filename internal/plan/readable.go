@@ -12,15 +12,15 @@ import (
 	"unicode/utf8"
 )
 
-// The keys of the objects that stand for a text in the readable form of a graph.
+// In the readable form of a graph an object with one of these keys stands for a text.
 const (
 	openJSON   = "(json)"   // the text is this value as JSON
 	openLines  = "(lines)"  // the text is these lines
 	openBase64 = "(base64)" // the text is this one in base64
 )
 
-// WriteReadable writes the graph as WriteJSON does, with policies, documents and scripts opened up, so that a reader, and a
-// comparison of two files, see the line that matters. ReadGraph reads both forms.
+// WriteReadable writes the graph as WriteJSON does, but texts that are JSON as JSON, scripts as lines and base64 decoded, so that a
+// diff of two files shows the line that changed. ReadGraph reads both forms.
 func (g *Graph) WriteReadable(w io.Writer) error {
 	readable := *g
 	readable.Outputs = openedMap(g.Outputs)
@@ -32,7 +32,7 @@ func (g *Graph) WriteReadable(w io.Writer) error {
 	return readable.WriteJSON(w)
 }
 
-// ReadGraph reads what WriteJSON or WriteReadable wrote. What secrets hide stays hidden.
+// ReadGraph reads what WriteJSON or WriteReadable wrote. The values of secrets are not in it.
 func ReadGraph(r io.Reader) (*Graph, error) {
 	decoder := json.NewDecoder(r)
 	decoder.DisallowUnknownFields()
@@ -57,7 +57,7 @@ func openedMap(values map[string]any) map[string]any {
 	return out
 }
 
-// opened replaces texts that hold a structure by the structure. What is open already stays as it is.
+// opened replaces texts by their readable form. Objects that are one already stay as they are.
 func opened(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -90,7 +90,7 @@ func openedText(text string) any {
 		}
 		return map[string]any{openLines: lines}
 	}
-	// Short texts in base64 are as likely to be digests or plain words.
+	// A short text that decodes may as well be a digest or a plain word.
 	if len(text) >= 64 {
 		if decoded, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && printable(decoded) {
 			return map[string]any{openBase64: openedText(string(decoded))}

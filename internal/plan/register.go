@@ -101,8 +101,8 @@ func (m *monitor) shape(ctx context.Context, urn string, r *registration) (state
 	return state{id: id, outputs: outputs}, nil
 }
 
-// shapeRemote registers the children that a remote component's own process would register, so that the transforms of the
-// program reach them and the references among the component's outputs resolve.
+// shapeRemote registers the children that the process of a remote component would register: the program's transforms apply to them,
+// and the component's outputs refer to them.
 func (m *monitor) shapeRemote(ctx context.Context, urn string, r *registration) (state, error) {
 	children, outputs := shape.Remote(m.env, r.typ, r.name, r.inputs)
 	if outputs == nil {
@@ -138,7 +138,7 @@ func passedOn(dependencies map[string][]string, inputs resource.PropertyMap) map
 	return passed
 }
 
-// RegisterResourceOutputs keeps a component's outputs; those of the stack are the graph's.
+// RegisterResourceOutputs records a component's outputs; the stack's become the graph's.
 func (m *monitor) RegisterResourceOutputs(
 	_ context.Context, req *pulumirpc.RegisterResourceOutputsRequest,
 ) (*emptypb.Empty, error) {

@@ -4,10 +4,9 @@ import (
 	"strings"
 )
 
-// replacing holds for every type that the program registers the inputs whose change the provider answers with a
-// replacement. It was reviewed against the resource schemas of the Terraform provider below pulumi-aws 6.83 (ForceNew and
-// RequiresReplace). A path stands for everything below it; indexes are left out. A type that nothing replaces has an empty
-// row; one without a row is reported as not reviewed.
+// replacing lists, for every type that the program registers, the inputs whose change makes the provider replace the resource.
+// Source: the resource schemas of the Terraform provider in pulumi-aws 6.83 (ForceNew and RequiresReplace). A path includes
+// everything below it; indexes are left out. An empty row: nothing replaces it. A type without a row is reported as not reviewed.
 var replacing = map[string]string{
 	"aws:apigateway/account:Account":               "",
 	"aws:apigateway/deployment:Deployment":         "restApi triggers variables stageName stageDescription canarySettings",
@@ -31,28 +30,34 @@ var replacing = map[string]string{
 	"aws:cloudwatch/metricAlarm:MetricAlarm":       "name",
 
 	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
-	"aws:ec2/eip:Eip":         "domain address ipamPoolId networkBorderGroup publicIpv4Pool vpc",
-	"aws:ec2/flowLog:FlowLog": "deliverCrossAccountRole destinationOptions eniId iamRoleArn logDestination logDestinationType logFormat logGroupName maxAggregationInterval subnetId trafficType transitGatewayAttachmentId transitGatewayId vpcId",
-	"aws:ec2/instance:Instance": "ami associatePublicIpAddress availabilityZone cpuCoreCount cpuOptions cpuThreadsPerCore ebsOptimized enclaveOptions ephemeralBlockDevices hibernation hostId " +
-		"instanceMarketOptions ipv6Addresses keyName launchTemplate.id launchTemplate.name networkInterfaces placementGroup placementPartitionNumber privateDnsNameOptions privateIp " +
+	"aws:ec2/eip:Eip": "domain address ipamPoolId networkBorderGroup publicIpv4Pool vpc",
+	"aws:ec2/flowLog:FlowLog": "deliverCrossAccountRole destinationOptions eniId iamRoleArn logDestination logDestinationType logFormat " +
+		"logGroupName maxAggregationInterval subnetId trafficType transitGatewayAttachmentId transitGatewayId vpcId",
+	"aws:ec2/instance:Instance": "ami associatePublicIpAddress availabilityZone cpuCoreCount cpuOptions cpuThreadsPerCore ebsOptimized " +
+		"enclaveOptions ephemeralBlockDevices hibernation hostId instanceMarketOptions ipv6Addresses keyName launchTemplate.id " +
+		"launchTemplate.name networkInterfaces placementGroup placementPartitionNumber privateDnsNameOptions privateIp " +
 		"rootBlockDevice.encrypted rootBlockDevice.kmsKeyId securityGroups subnetId tenancy " + ebsBlockDevices,
-	"aws:ec2/internetGateway:InternetGateway":                   "", // it moves from one VPC to another
-	"aws:ec2/launchTemplate:LaunchTemplate":                     "name namePrefix",
-	"aws:ec2/natGateway:NatGateway":                             "allocationId connectivityType privateIp secondaryPrivateIpAddressCount subnetId",
-	"aws:ec2/route:Route":                                       "routeTableId destinationCidrBlock destinationIpv6CidrBlock destinationPrefixListId",
-	"aws:ec2/routeTable:RouteTable":                             "vpcId",
-	"aws:ec2/routeTableAssociation:RouteTableAssociation":       "subnetId gatewayId",
-	"aws:ec2/securityGroup:SecurityGroup":                       "name namePrefix description vpcId",
-	"aws:ec2/subnet:Subnet":                                     "vpcId cidrBlock availabilityZone availabilityZoneId ipv6Native outpostArn",
-	"aws:ec2/vpc:Vpc":                                           "cidrBlock ipv4IpamPoolId ipv4NetmaskLength",
-	"aws:ec2/vpcEndpoint:VpcEndpoint":                           "vpcId serviceName vpcEndpointType serviceRegion resourceConfigurationArn serviceNetworkArn",
+	"aws:ec2/internetGateway:InternetGateway": "", // an update attaches it to another VPC
+	"aws:ec2/launchTemplate:LaunchTemplate":   "name namePrefix",
+	"aws:ec2/natGateway:NatGateway":           "allocationId connectivityType privateIp secondaryPrivateIpAddressCount subnetId",
+	"aws:ec2/route:Route": "routeTableId destinationCidrBlock " +
+		"destinationIpv6CidrBlock destinationPrefixListId",
+	"aws:ec2/routeTable:RouteTable":                       "vpcId",
+	"aws:ec2/routeTableAssociation:RouteTableAssociation": "subnetId gatewayId",
+	"aws:ec2/securityGroup:SecurityGroup":                 "name namePrefix description vpcId",
+	"aws:ec2/subnet:Subnet":                               "vpcId cidrBlock availabilityZone availabilityZoneId ipv6Native outpostArn",
+	"aws:ec2/vpc:Vpc":                                     "cidrBlock ipv4IpamPoolId ipv4NetmaskLength",
+	"aws:ec2/vpcEndpoint:VpcEndpoint": "vpcId serviceName vpcEndpointType serviceRegion " +
+		"resourceConfigurationArn serviceNetworkArn",
+
 	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                   "repository policy",
 	"aws:ecr/repository:Repository":                             "name encryptionConfigurations",
 	"aws:ecs/cluster:Cluster":                                   "name",
 	"aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "clusterName",
 	"aws:ecs/service:Service":                                   "name cluster launchType schedulingStrategy iamRole deploymentController",
-	"aws:ecs/taskDefinition:TaskDefinition": "family containerDefinitions cpu memory ephemeralStorage executionRoleArn taskRoleArn inferenceAccelerators ipcMode " +
-		"networkMode pidMode placementConstraints proxyConfiguration requiresCompatibilities runtimePlatform volumes enableFaultInjection",
+	"aws:ecs/taskDefinition:TaskDefinition": "family containerDefinitions cpu memory ephemeralStorage executionRoleArn taskRoleArn " +
+		"inferenceAccelerators ipcMode networkMode pidMode placementConstraints proxyConfiguration requiresCompatibilities " +
+		"runtimePlatform volumes enableFaultInjection",
 	"aws:efs/accessPoint:AccessPoint":               "fileSystemId posixUser rootDirectory",
 	"aws:efs/fileSystem:FileSystem":                 "availabilityZoneName creationToken encrypted kmsKeyId performanceMode",
 	"aws:efs/fileSystemPolicy:FileSystemPolicy":     "fileSystemId",
@@ -71,8 +76,8 @@ var replacing = map[string]string{
 	"aws:lb/loadBalancer:LoadBalancer":                  "name namePrefix internal loadBalancerType customerOwnedIpv4Pool",
 	"aws:lb/targetGroup:TargetGroup":                    "name namePrefix ipAddressType port protocol protocolVersion targetType vpcId",
 	"aws:rds/eventSubscription:EventSubscription":       "name namePrefix",
-	"aws:rds/instance:Instance": "availabilityZone backupTarget characterSetName customIamInstanceProfile dbName engine kmsKeyId ncharCharacterSetName restoreToPointInTime " +
-		"s3Import snapshotIdentifier storageEncrypted timezone username",
+	"aws:rds/instance:Instance": "availabilityZone backupTarget characterSetName customIamInstanceProfile dbName engine kmsKeyId " +
+		"ncharCharacterSetName restoreToPointInTime s3Import snapshotIdentifier storageEncrypted timezone username",
 	"aws:rds/parameterGroup:ParameterGroup": "name namePrefix family description",
 	"aws:rds/subnetGroup:SubnetGroup":       "name namePrefix",
 
@@ -83,32 +88,35 @@ var replacing = map[string]string{
 	"aws:s3/bucketPolicy:BucketPolicy":                                                           "bucket",
 	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":                                     "bucket",
 	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": "bucket expectedBucketOwner",
-	"aws:s3/bucketV2:BucketV2":                                                                   "bucket bucketPrefix objectLockEnabled objectLockConfiguration.objectLockEnabled",
-	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               "bucket expectedBucketOwner",
-	"aws:secretsmanager/secret:Secret":                                                           "name namePrefix",
-	"aws:secretsmanager/secretVersion:SecretVersion":                                             "secretId secretString secretBinary",
-	"aws:sns/topic:Topic":                                                                        "name namePrefix fifoTopic",
-	"aws:sns/topicPolicy:TopicPolicy":                                                            "arn",
-	"aws:sns/topicSubscription:TopicSubscription":                                                "topic protocol endpoint",
-	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":                                    "securityGroupId",
-	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":                                  "securityGroupId",
-	"aws:wafv2/ipSet:IpSet":                                                                      "name namePrefix scope ipAddressVersion",
-	"aws:wafv2/webAcl:WebAcl":                                                                    "name namePrefix scope",
-	"aws:wafv2/webAclAssociation:WebAclAssociation":                                              "resourceArn webAclArn",
-	"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration":                            "resourceArn logDestinationConfigs",
+	"aws:s3/bucketV2:BucketV2": "bucket bucketPrefix objectLockEnabled " +
+		"objectLockConfiguration.objectLockEnabled",
+	"aws:s3/bucketVersioningV2:BucketVersioningV2":                    "bucket expectedBucketOwner",
+	"aws:secretsmanager/secret:Secret":                                "name namePrefix",
+	"aws:secretsmanager/secretVersion:SecretVersion":                  "secretId secretString secretBinary",
+	"aws:sns/topic:Topic":                                             "name namePrefix fifoTopic",
+	"aws:sns/topicPolicy:TopicPolicy":                                 "arn",
+	"aws:sns/topicSubscription:TopicSubscription":                     "topic protocol endpoint",
+	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":         "securityGroupId",
+	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":       "securityGroupId",
+	"aws:wafv2/ipSet:IpSet":                                           "name namePrefix scope ipAddressVersion",
+	"aws:wafv2/webAcl:WebAcl":                                         "name namePrefix scope",
+	"aws:wafv2/webAclAssociation:WebAclAssociation":                   "resourceArn webAclArn",
+	"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": "resourceArn logDestinationConfigs",
 
-	"docker-build:index:Image":                   "", // it is built again in its place
-	"random:index/randomId:RandomId":             "byteLength keepers prefix",
-	"random:index/randomPassword:RandomPassword": "keepers length lower minLower minNumeric minSpecial minUpper number numeric overrideSpecial special upper",
+	"docker-build:index:Image":       "", // an update builds it again
+	"random:index/randomId:RandomId": "byteLength keepers prefix",
+	"random:index/randomPassword:RandomPassword": "keepers length lower minLower minNumeric minSpecial minUpper number numeric " +
+		"overrideSpecial special upper",
 }
 
-// ebsBlockDevices is what replaces an instance of its further volumes: all but their tags.
-const ebsBlockDevices = "ebsBlockDevices.deleteOnTermination ebsBlockDevices.deviceName ebsBlockDevices.encrypted ebsBlockDevices.iops ebsBlockDevices.kmsKeyId " +
-	"ebsBlockDevices.snapshotId ebsBlockDevices.throughput ebsBlockDevices.volumeSize ebsBlockDevices.volumeType"
+// ebsBlockDevices are the inputs of an instance's additional volumes that replace the instance: all but tags.
+const ebsBlockDevices = "ebsBlockDevices.deleteOnTermination ebsBlockDevices.deviceName ebsBlockDevices.encrypted ebsBlockDevices.iops " +
+	"ebsBlockDevices.kmsKeyId ebsBlockDevices.snapshotId ebsBlockDevices.throughput ebsBlockDevices.volumeSize " +
+	"ebsBlockDevices.volumeType"
 
-// conditional holds the inputs whose change replaces some resources of a type only, or only some changes of which do.
+// conditional returns inputs whose change replaces a resource only in some cases, depending on its values before and after.
 var conditional = map[string]func(before, after Resource) []string{
-	// A network load balancer takes further subnets; and its groups cannot go from none to some, nor back.
+	// A network load balancer can get more subnets, but lose none; and it either always has security groups or never.
 	"aws:lb/loadBalancer:LoadBalancer": func(before, after Resource) []string {
 		if kind, _ := after.Get("loadBalancerType"); kind != "network" {
 			return nil
@@ -122,7 +130,7 @@ var conditional = map[string]func(before, after Resource) []string{
 		}
 		return paths
 	},
-	// A service takes another strategy by a new deployment, if one is forced; but not its first, nor none.
+	// With forceNewDeployment the strategy of a service can be changed, but neither added nor removed.
 	"aws:ecs/service:Service": func(before, after Resource) []string {
 		forced, _ := after.Get("forceNewDeployment")
 		none := len(list(before, "capacityProviderStrategies")) == 0
@@ -133,7 +141,7 @@ var conditional = map[string]func(before, after Resource) []string{
 	},
 	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": otherKindOfPeer,
 	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":   otherKindOfPeer,
-	// A VPC gives its instances hardware of their own from the beginning, or never; it can only cease to.
+	// A VPC's tenancy can only be changed from dedicated to default.
 	"aws:ec2/vpc:Vpc": func(before, after Resource) []string {
 		old, _ := before.Get("instanceTenancy")
 		if now, _ := after.Get("instanceTenancy"); old == "dedicated" && now == "default" {
@@ -149,10 +157,10 @@ var conditional = map[string]func(before, after Resource) []string{
 	},
 }
 
-// peers are the inputs that say who is at the other end of a security-group rule; it has one of them.
+// peers are the inputs for the other end of a security-group rule, which has one of them.
 var peers = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}
 
-// otherKindOfPeer: a rule takes another range, or another group, but not a group for a range.
+// otherKindOfPeer: an update changes a range into another, or a group into another; from a range to a group, the rule is replaced.
 func otherKindOfPeer(before, after Resource) []string {
 	for _, peer := range peers {
 		_, was := before.Get(peer)
@@ -163,13 +171,12 @@ func otherKindOfPeer(before, after Resource) []string {
 	return nil
 }
 
-// namedOtherwise are types whose "name" input is not a name that AWS keeps unique for them.
-var namedOtherwise = map[string]bool{
+// sharedNames are types whose "name" need not be unique: two resources may have the same at the same time.
+var sharedNames = map[string]bool{
 	"aws:guardduty/detectorFeature:DetectorFeature": true,
 }
 
-// replaces lists the paths of a resource's inputs whose change replaces it; reviewed is false for a type that nobody has
-// looked at.
+// replaces lists the paths of a resource's inputs whose change replaces it; reviewed is false for a type without a row above.
 func replaces(before, after Resource) (paths []string, reviewed bool) {
 	if !after.Custom || after.Remote {
 		return nil, true // components have nothing of their own to replace
@@ -182,15 +189,15 @@ func replaces(before, after Resource) (paths []string, reviewed bool) {
 	return append(paths, after.ReplaceOnChanges...), reviewed
 }
 
-// deletedFirst tells whether a replaced resource has to go before the new one comes: because the program says so, or
-// because both would have the same name.
+// deletedFirst tells whether a resource has to be deleted before its replacement is created: the program says so, or both would
+// have the same name.
 func deletedFirst(before, after Resource) bool {
 	if after.DeleteBeforeReplace {
 		return true
 	}
 	old, _ := before.Get("name")
 	name, ok := after.Get("name")
-	return ok && old == name && strings.HasPrefix(after.Type, "aws:") && !namedOtherwise[after.Type]
+	return ok && old == name && strings.HasPrefix(after.Type, "aws:") && !sharedNames[after.Type]
 }
 
 func list(r Resource, property string) []any {
@@ -199,8 +206,8 @@ func list(r Resource, property string) []any {
 	return items
 }
 
-// covers tells whether a pattern of ignoreChanges, replaceOnChanges or the tables above takes in a path, or something
-// below it. Indexes do not count, and * stands for any one key.
+// covers tells whether a pattern of ignoreChanges, replaceOnChanges or the tables above matches a path, a part of it, or something
+// below it. Indexes are ignored, and * matches any one key.
 func covers(pattern, path string) bool {
 	a, b := keysOf(pattern), keysOf(path)
 	for i := range min(len(a), len(b)) {
@@ -211,7 +218,7 @@ func covers(pattern, path string) bool {
 	return true
 }
 
-// within is covers without what is below the path: to ignore a part is not to ignore the whole.
+// within is covers without patterns for something below the path: to ignore a part does not ignore the whole.
 func within(pattern, path string) bool {
 	return len(keysOf(pattern)) <= len(keysOf(path)) && covers(pattern, path)
 }
@@ -227,7 +234,7 @@ func keysOf(path string) []string {
 	return keys
 }
 
-// Reviewed tells whether somebody has listed what replaces a type.
+// Reviewed tells whether a type has a row in the table of inputs that replace it.
 func Reviewed(typ string) bool {
 	_, ok := replacing[typ]
 	return ok

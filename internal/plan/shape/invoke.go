@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Invoke answers a provider function. A function without an answer is an error that says so: an empty result would look
-// like a real one.
+// Invoke returns a made-up result of a provider function. For a function that it does not know it returns an error: an empty
+// result would look like a real one.
 func Invoke(env Env, token string, args resource.PropertyMap) (resource.PropertyMap, error) {
 	arg := func(key string) string {
 		s, _ := stringOf(args[resource.PropertyKey(key)])

@@ -6,16 +6,16 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Secrets says what JSON puts in the place of a secret.
+// Secrets is how JSON writes a secret.
 type Secrets bool
 
-// HideSecrets puts {"secret": true} in the place of a secret, RevealSecrets its value.
+// HideSecrets writes {"secret": true}, RevealSecrets the value.
 const (
 	HideSecrets   Secrets = false
 	RevealSecrets Secrets = true
 )
 
-// Key turns a URN into type::name. The stack itself, and no URN at all, are "".
+// Key turns a URN into type::name; the stack's URN and "" into "".
 func Key(urn string) string {
 	u := resource.URN(urn)
 	if urn == "" || !u.IsValid() || u.QualifiedType() == resource.RootStackType {

@@ -17,7 +17,7 @@ type Child struct {
 	Output string
 }
 
-// The remote components and the children that matter here.
+// The types of the known remote components and of their children.
 const (
 	RemoteRepository = "awsx:ecr:Repository"
 	RemoteImage      = "awsx:ecr:Image"
@@ -68,7 +68,7 @@ func lifecyclePolicy(policy resource.PropertyValue) (resource.PropertyValue, boo
 	if !ok {
 		rules = []any{map[string]any{"tagStatus": "untagged", "maximumNumberOfImages": 1, "description": "remove untagged images"}}
 	}
-	// The rule for any image comes last, wherever it was written.
+	// awsx moves the rule for any image to the end.
 	ordered := slices.Clone(rules)
 	slices.SortStableFunc(ordered, func(a, b any) int { return matchesAny(a) - matchesAny(b) })
 	translated := make([]any, len(ordered))

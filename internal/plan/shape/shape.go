@@ -1,6 +1,6 @@
-// Package shape stands in for the cloud: it makes up the identifiers and outputs that a resource would have once it exists,
-// and the answers of the provider's functions. Everything derives from names, so that the same program always gets the
-// same values and a reader can tell from a value what it belongs to.
+// Package shape takes the place of AWS: it makes up the ids and outputs that a resource would have once it exists, and the results
+// of provider functions. All values are derived from names, so the same program always gets the same values, and a value shows
+// which resource it belongs to.
 package shape
 
 import (
@@ -22,14 +22,14 @@ var outputsText string
 // Env is the account that the made-up resources live in.
 type Env struct {
 	Project, Stack, Region, AccountID, Partition, DNSSuffix string
-	// Changed says what an update has done to resources, by type::name: what AWS makes up comes out anew for them.
+	// Changed holds resources, by type::name, that an update has changed: their outputs that AWS decides get new values.
 	Changed map[string]Change
 }
 
-// Change is what an update did to a resource. The zero value is nothing that its outputs would show.
+// Change is what an update did to a resource. The zero value changes none of its outputs.
 type Change int
 
-// An update leaves nearly all outputs as they are; a replacement brings new ones.
+// An update changes almost no output; a replacement changes all that AWS decides.
 const (
 	Updated Change = iota + 1
 	Replaced
@@ -56,7 +56,7 @@ func (e Env) arn(service, rest string) string {
 
 type property struct{ name, kind string }
 
-// always holds per type the outputs that are never null.
+// always holds the outputs of each type that are never null (outputs.txt).
 var always = sync.OnceValue(func() map[string][]property {
 	table := map[string][]property{}
 	for line := range strings.Lines(outputsText) {
@@ -75,7 +75,7 @@ func Outputs(env Env, typ, name string, inputs resource.PropertyMap) (string, re
 	r := subject{Env: env, typ: typ, name: physicalName(typ, name, inputs), inputs: inputs, change: env.Changed[typ+"::"+name]}
 	if r.change == Replaced {
 		r.salt = "-anew"
-		if physicalName(typ, "", inputs) == "" { // an automatic name ends in other random digits
+		if physicalName(typ, "", inputs) == "" { // an automatic name ends in new random digits
 			r.name += r.salt
 		}
 	}
@@ -101,13 +101,13 @@ func Outputs(env Env, typ, name string, inputs resource.PropertyMap) (string, re
 	return r.id(out), out
 }
 
-// subject is the resource that is being shaped.
+// subject is the resource whose outputs are made up.
 type subject struct {
 	Env
 	typ, name string
 	inputs    resource.PropertyMap
 	change    Change
-	salt      string // tells the values of a replacement from those of what it replaced
+	salt      string // makes the values of a replacement differ from the replaced resource's
 }
 
 // physicalName is the name in AWS: the one that the program gives, otherwise the logical name.
@@ -118,7 +118,7 @@ func physicalName(typ, logical string, inputs resource.PropertyMap) string {
 		property = "identifier"
 	case typ == "aws:ecs/taskDefinition:TaskDefinition":
 		property = "family"
-	case strings.HasPrefix(typ, "aws:s3/bucket"): // what configures a bucket has its name too
+	case strings.HasPrefix(typ, "aws:s3/bucket"): // also the types that configure a bucket
 		property = "bucket"
 	}
 	if s, ok := stringOf(inputs[property]); ok && s != "" {
@@ -151,10 +151,10 @@ func text(s string) resource.PropertyValue { return resource.NewProperty(s) }
 // digits returns n hexadecimal digits that depend on the type and name, and on whether the resource was replaced.
 func (r subject) digits(n int) string { return Digits(r.typ+"::"+r.name+r.salt, n) }
 
-// Versioned tells whether an update alone gives a resource of the type outputs that it did not have.
+// Versioned tells whether an update of the type changes an output by itself: its version number.
 func Versioned(typ string) bool { return typ == "aws:ec2/launchTemplate:LaunchTemplate" }
 
-// version counts what a change adds one to.
+// version is the version number, which a change increments.
 func (r subject) version() int {
 	if r.change == Replaced || r.change == Updated && Versioned(r.typ) {
 		return 2
@@ -213,7 +213,7 @@ func kind(typ string) string {
 
 func (r subject) arnOfType() string {
 	if rule, ok := arns[r.typ]; ok {
-		// A rule that builds on an input has nothing to build on where the input is missing.
+		// A rule that uses an input returns no ARN where the input is missing.
 		if arn := rule(r); strings.HasPrefix(arn, "arn:") {
 			return arn
 		}
@@ -227,7 +227,7 @@ func (r subject) id(out resource.PropertyMap) string {
 	switch {
 	case !ok:
 		return r.name
-	case rule == "=arn": // not every type that has one shows it as an output
+	case rule == "=arn": // some types have an ARN as their id and no output for it
 		return r.arnOfType()
 	case strings.HasPrefix(rule, "="):
 		if s, ok := stringOf(out[resource.PropertyKey(rule[1:])]); ok {
@@ -236,7 +236,7 @@ func (r subject) id(out resource.PropertyMap) string {
 		panic(fmt.Sprintf("shape: %s has no output %s for its id", r.typ, rule[1:]))
 	}
 	if !strings.HasSuffix(r.name, r.salt) {
-		return rule + r.name + r.salt // AWS makes the id anew under a name that the program gives
+		return rule + r.name + r.salt // the program sets the name, so only the id is new
 	}
 	return rule + r.name
 }

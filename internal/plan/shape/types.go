@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// ids holds how the id of a type looks: "prefix-" before the name, or "=output" for the output that it equals. A type
-// without an entry has its name as its id.
+// ids holds the form of a type's id: "prefix-" before the name, or "=output" for the output that it equals. Without an entry the
+// id is the name.
 var ids = map[string]string{
 	"aws:apigateway/vpcLink:VpcLink":                            "vpclink-",
 	"aws:autoscaling/policy:Policy":                             "=name",
@@ -58,9 +58,15 @@ var arns = map[string]func(subject) string{
 	"aws:autoscaling/group:Group": func(r subject) string {
 		return r.arn("autoscaling", "autoScalingGroup:"+uuid(r)+":autoScalingGroupName/"+r.name)
 	},
-	"aws:autoscaling/policy:Policy":                func(r subject) string { return r.arn("autoscaling", "scalingPolicy:"+uuid(r)+":policyName/"+r.name) },
-	"aws:appautoscaling/policy:Policy":             func(r subject) string { return r.arn("autoscaling", "scalingPolicy:"+uuid(r)+":policyName/"+r.name) },
-	"aws:appautoscaling/target:Target":             func(r subject) string { return r.arn("application-autoscaling", "scalable-target/"+r.digits(32)) },
+	"aws:autoscaling/policy:Policy": func(r subject) string {
+		return r.arn("autoscaling", "scalingPolicy:"+uuid(r)+":policyName/"+r.name)
+	},
+	"aws:appautoscaling/policy:Policy": func(r subject) string {
+		return r.arn("autoscaling", "scalingPolicy:"+uuid(r)+":policyName/"+r.name)
+	},
+	"aws:appautoscaling/target:Target": func(r subject) string {
+		return r.arn("application-autoscaling", "scalable-target/"+r.digits(32))
+	},
 	"aws:budgets/budget:Budget":                    func(r subject) string { return r.global("budgets", "budget/"+r.name) },
 	"aws:cloudwatch/compositeAlarm:CompositeAlarm": func(r subject) string { return r.arn("cloudwatch", "alarm:"+r.name) },
 	"aws:cloudwatch/dashboard:Dashboard":           func(r subject) string { return r.global("cloudwatch", "dashboard/"+r.name) },
@@ -70,32 +76,40 @@ var arns = map[string]func(subject) string{
 	"aws:ec2/securityGroup:SecurityGroup":          func(r subject) string { return r.arn("ec2", "security-group/sg-"+r.name) },
 	"aws:ec2/subnet:Subnet":                        func(r subject) string { return r.arn("ec2", "subnet/subnet-"+r.name) },
 	"aws:ec2/vpc:Vpc":                              func(r subject) string { return r.arn("ec2", "vpc/vpc-"+r.name) },
-	"aws:ecs/service:Service":                      func(r subject) string { return r.arn("ecs", "service/"+last(r.input("cluster"), "/")+"/"+r.name) },
-	"aws:ecs/taskDefinition:TaskDefinition":        func(r subject) string { return r.arn("ecs", fmt.Sprintf("task-definition/%s:%d", r.name, r.version())) },
-	"aws:efs/accessPoint:AccessPoint":              func(r subject) string { return r.arn("elasticfilesystem", "access-point/fsap-"+r.name) },
-	"aws:efs/fileSystem:FileSystem":                func(r subject) string { return r.arn("elasticfilesystem", "file-system/fs-"+r.name) },
-	"aws:iam/instanceProfile:InstanceProfile":      func(r subject) string { return r.global("iam", "instance-profile/"+r.name) },
-	"aws:iam/policy:Policy":                        func(r subject) string { return r.global("iam", "policy/"+r.name) },
-	"aws:iam/role:Role":                            func(r subject) string { return r.global("iam", "role/"+r.name) },
-	"aws:kms/key:Key":                              func(r subject) string { return r.arn("kms", "key/"+uuid(r)) },
-	"aws:kms/alias:Alias":                          func(r subject) string { return r.arn("kms", r.name) },
-	"aws:lb/loadBalancer:LoadBalancer":             func(r subject) string { return r.arn("elasticloadbalancing", "loadbalancer/"+loadBalancerSuffix(r)) },
+	"aws:ecs/service:Service": func(r subject) string {
+		return r.arn("ecs", "service/"+last(r.input("cluster"), "/")+"/"+r.name)
+	},
+	"aws:ecs/taskDefinition:TaskDefinition": func(r subject) string {
+		return r.arn("ecs", fmt.Sprintf("task-definition/%s:%d", r.name, r.version()))
+	},
+	"aws:efs/accessPoint:AccessPoint":         func(r subject) string { return r.arn("elasticfilesystem", "access-point/fsap-"+r.name) },
+	"aws:efs/fileSystem:FileSystem":           func(r subject) string { return r.arn("elasticfilesystem", "file-system/fs-"+r.name) },
+	"aws:iam/instanceProfile:InstanceProfile": func(r subject) string { return r.global("iam", "instance-profile/"+r.name) },
+	"aws:iam/policy:Policy":                   func(r subject) string { return r.global("iam", "policy/"+r.name) },
+	"aws:iam/role:Role":                       func(r subject) string { return r.global("iam", "role/"+r.name) },
+	"aws:kms/key:Key":                         func(r subject) string { return r.arn("kms", "key/"+uuid(r)) },
+	"aws:kms/alias:Alias":                     func(r subject) string { return r.arn("kms", r.name) },
+	"aws:lb/loadBalancer:LoadBalancer": func(r subject) string {
+		return r.arn("elasticloadbalancing", "loadbalancer/"+loadBalancerSuffix(r))
+	},
 	"aws:lb/listener:Listener": func(r subject) string {
 		return strings.Replace(r.input("loadBalancerArn"), ":loadbalancer/", ":listener/", 1) + "/" + r.digits(16)
 	},
-	"aws:lb/targetGroup:TargetGroup":                 func(r subject) string { return r.arn("elasticloadbalancing", targetGroupSuffix(r)) },
-	"aws:rds/instance:Instance":                      func(r subject) string { return r.arn("rds", "db:"+r.name) },
-	"aws:rds/parameterGroup:ParameterGroup":          func(r subject) string { return r.arn("rds", "pg:"+r.name) },
-	"aws:rds/subnetGroup:SubnetGroup":                func(r subject) string { return r.arn("rds", "subgrp:"+r.name) },
-	"aws:s3/bucketV2:BucketV2":                       func(r subject) string { return "arn:" + r.Partition + ":s3:::" + r.name },
-	"aws:s3/bucket:Bucket":                           func(r subject) string { return "arn:" + r.Partition + ":s3:::" + r.name },
-	"aws:secretsmanager/secret:Secret":               func(r subject) string { return r.arn("secretsmanager", "secret:"+r.name+"-"+r.digits(6)) },
+	"aws:lb/targetGroup:TargetGroup":        func(r subject) string { return r.arn("elasticloadbalancing", targetGroupSuffix(r)) },
+	"aws:rds/instance:Instance":             func(r subject) string { return r.arn("rds", "db:"+r.name) },
+	"aws:rds/parameterGroup:ParameterGroup": func(r subject) string { return r.arn("rds", "pg:"+r.name) },
+	"aws:rds/subnetGroup:SubnetGroup":       func(r subject) string { return r.arn("rds", "subgrp:"+r.name) },
+	"aws:s3/bucketV2:BucketV2":              func(r subject) string { return "arn:" + r.Partition + ":s3:::" + r.name },
+	"aws:s3/bucket:Bucket":                  func(r subject) string { return "arn:" + r.Partition + ":s3:::" + r.name },
+	"aws:secretsmanager/secret:Secret": func(r subject) string {
+		return r.arn("secretsmanager", "secret:"+r.name+"-"+r.digits(6))
+	},
 	"aws:secretsmanager/secretVersion:SecretVersion": func(r subject) string { return r.input("secretId") },
 	"aws:sns/topic:Topic":                            func(r subject) string { return r.arn("sns", r.name) },
 	"aws:sns/topicSubscription:TopicSubscription":    func(r subject) string { return r.input("topic") + ":" + uuid(r) },
 }
 
-// specific returns the outputs of a type that follow a form of their own.
+// specific returns the outputs that have a special form in some types.
 func specific(r subject) map[string]resource.PropertyValue {
 	values := map[string]string{}
 	numbers := map[string]float64{}
@@ -137,7 +151,7 @@ func specific(r subject) map[string]resource.PropertyValue {
 	case "aws:lb/targetGroup:TargetGroup":
 		values["arnSuffix"] = targetGroupSuffix(r)
 	case "aws:rds/instance:Instance":
-		// The digits are the account's in the region.
+		// In AWS these digits depend on account and region: a replacement has the same.
 		values["address"] = r.name + "." + Digits(r.typ+"::"+r.name, 12) + "." + r.Region + ".rds." + r.DNSSuffix
 		values["endpoint"] = values["address"] + ":5432"
 		values["resourceId"] = "db-" + strings.ToUpper(r.digits(26))
@@ -162,7 +176,7 @@ func specific(r subject) map[string]resource.PropertyValue {
 	return out
 }
 
-// random shapes pulumi-random: the secret results are marked as the provider marks them.
+// random returns the outputs of pulumi-random; secret results are marked as the provider marks them.
 func random(r subject) map[string]resource.PropertyValue {
 	out := map[string]resource.PropertyValue{}
 	switch r.typ {
@@ -192,7 +206,7 @@ func (r subject) global(service, rest string) string {
 
 // address is one of the public addresses that RFC 2544 sets aside for tests; the documentation's own are too few to differ.
 func (r subject) address() string {
-	sum, _ := hex.DecodeString(r.digits(6)) // they are hexadecimal
+	sum, _ := hex.DecodeString(r.digits(6)) // always hexadecimal
 	return fmt.Sprintf("198.%d.%d.%d", 18+sum[0]%2, sum[1], sum[2])
 }
 

@@ -8,7 +8,7 @@ import (
 	"path"
 	"slices"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 //go:embed waivers.yaml
