@@ -93,7 +93,8 @@ func (o Options) validate() error {
 		value time.Duration
 	}{
 		{"LeaseTTL", o.LeaseTTL}, {"SweepInterval", o.SweepInterval}, {"RetryBase", o.RetryBase}, {"RetryCap", o.RetryCap},
-		{"CallTimeout", o.CallTimeout}, {"StatementTimeout", o.StatementTimeout}, {"LockTimeout", o.LockTimeout}, {"AcquireTimeout", o.AcquireTimeout},
+		{"CallTimeout", o.CallTimeout}, {"StatementTimeout", o.StatementTimeout}, {"LockTimeout", o.LockTimeout}, {"AcquireTimeout",
+			o.AcquireTimeout},
 		{"ConnectTimeout", o.ConnectTimeout},
 	} {
 		if d.value < time.Millisecond {
