@@ -188,7 +188,10 @@ type File struct {
 	// Id A UUID in lower case.
 	Id Id `json:"id"`
 
-	// Name A relative path with `/` between its segments; no empty, `.` or `..` segment, no control character or backslash.
+	// Name A relative path with `/` between its segments, 1 to 1024 bytes of UTF-8, at most 255 in a segment; no empty, `.` or
+	// `..` segment, and not `.partial` as the first one, which agents keep for themselves. No backslash, no control
+	// character (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of text
+	// (Unicode's bidirectional controls). Names are kept byte for byte.
 	Name Path `json:"name"`
 
 	// PartDigests Left out (empty) in lists.
@@ -256,7 +259,10 @@ type Job struct {
 	CancelRequested bool      `json:"cancel_requested"`
 	CreatedAt       time.Time `json:"created_at"`
 
-	// Dest A relative path with `/` between its segments; no empty, `.` or `..` segment, no control character or backslash.
+	// Dest A relative path with `/` between its segments, 1 to 1024 bytes of UTF-8, at most 255 in a segment; no empty, `.` or
+	// `..` segment, and not `.partial` as the first one, which agents keep for themselves. No backslash, no control
+	// character (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of text
+	// (Unicode's bidirectional controls). Names are kept byte for byte.
 	Dest Path `json:"dest"`
 
 	// Failures Failures and expiries so far.
@@ -353,7 +359,10 @@ type LeaseStatus string
 
 // NewFile defines model for NewFile.
 type NewFile struct {
-	// Name A relative path with `/` between its segments; no empty, `.` or `..` segment, no control character or backslash.
+	// Name A relative path with `/` between its segments, 1 to 1024 bytes of UTF-8, at most 255 in a segment; no empty, `.` or
+	// `..` segment, and not `.partial` as the first one, which agents keep for themselves. No backslash, no control
+	// character (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of text
+	// (Unicode's bidirectional controls). Names are kept byte for byte.
 	Name Path `json:"name"`
 
 	// PartDigests The SHA-256 of each part, in order; as many as size / part_size, rounded up. None for an empty file.
@@ -371,7 +380,10 @@ type NewFile struct {
 
 // NewJob defines model for NewJob.
 type NewJob struct {
-	// Dest A relative path with `/` between its segments; no empty, `.` or `..` segment, no control character or backslash.
+	// Dest A relative path with `/` between its segments, 1 to 1024 bytes of UTF-8, at most 255 in a segment; no empty, `.` or
+	// `..` segment, and not `.partial` as the first one, which agents keep for themselves. No backslash, no control
+	// character (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of text
+	// (Unicode's bidirectional controls). Names are kept byte for byte.
 	Dest *Path `json:"dest,omitempty"`
 
 	// FileId A UUID in lower case.
@@ -391,7 +403,7 @@ type NewJobs struct {
 
 // NewToken defines model for NewToken.
 type NewToken struct {
-	// ExpiresAt Never when left out.
+	// ExpiresAt In the future; never when left out.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	Name      string     `json:"name"`
 	Scopes    []Scope    `json:"scopes"`
@@ -416,7 +428,10 @@ type Outcome struct {
 // OutcomeStatus defines model for OutcomeStatus.
 type OutcomeStatus string
 
-// Path A relative path with `/` between its segments; no empty, `.` or `..` segment, no control character or backslash.
+// Path A relative path with `/` between its segments, 1 to 1024 bytes of UTF-8, at most 255 in a segment; no empty, `.` or
+// `..` segment, and not `.partial` as the first one, which agents keep for themselves. No backslash, no control
+// character (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of text
+// (Unicode's bidirectional controls). Names are kept byte for byte.
 type Path = string
 
 // Problem RFC 9457.
@@ -447,7 +462,7 @@ type Stats struct {
 	// AgentsSeen Agents heard of in the last two lease times.
 	AgentsSeen int64 `json:"agents_seen"`
 
-	// BytesDelivered Of all succeeded jobs.
+	// BytesDelivered Of all succeeded jobs, those that retention has removed included.
 	BytesDelivered int64 `json:"bytes_delivered"`
 
 	// BytesStored Of all ready files.

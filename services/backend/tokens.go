@@ -19,7 +19,7 @@ const (
 	Admin      Scope = "admin"
 )
 
-// Door is the way by which a request came in.
+// Door is the listener at which a request came in.
 type Door string
 
 // public: the load balancer, bearer tokens · gateway: API Gateway, IAM.

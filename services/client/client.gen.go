@@ -184,7 +184,8 @@ type ClientInterface interface {
 	// CompleteUpload Complete an upload
 	//
 	// Checks that every part is there with the registered size and digest, assembles the object and makes the file
-	// `ready`. Repeating it is safe. With parts missing or wrong: 409, each named in `errors`.
+	// `ready`. Repeating it is safe, and it goes on when its caller is gone. When another upload of the file was faster,
+	// the answer is the file all the same. With parts missing or wrong: 409, each named in `errors`.
 	//
 	// Corresponds with PUT /v1/files/{file_id}/uploads/{upload_id}/completion (the `CompleteUpload` operationId).
 	CompleteUpload(ctx context.Context, fileId FileId, uploadId UploadId, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -192,7 +193,9 @@ type ClientInterface interface {
 	// ListUploadParts The parts, each with a presigned PUT
 	//
 	// Parts in order. PUT each part's bytes to its `url` with exactly its `headers`: length and SHA-256 are signed, so
-	// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed.
+	// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed. When the
+	// bucket has aborted the upload it begins anew, and all parts are missing again. Once the file is ready, by whichever
+	// of its uploads, no part is missing.
 	//
 	// Corresponds with GET /v1/files/{file_id}/uploads/{upload_id}/parts (the `ListUploadParts` operationId).
 	ListUploadParts(ctx context.Context, fileId FileId, uploadId UploadId, params *ListUploadPartsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -207,6 +210,11 @@ type ClientInterface interface {
 	// All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 	// one is returned, with `existing: true`. Files must be `ready`.
 	//
+	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+	// be the older; a job that is retried keeps its place.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/jobs (the `CreateJobs` operationId).
@@ -216,6 +224,11 @@ type ClientInterface interface {
 	//
 	// All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 	// one is returned, with `existing: true`. Files must be `ready`.
+	//
+	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+	// be the older; a job that is retried keeps its place.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -544,7 +557,8 @@ func (c *Client) AbortUpload(ctx context.Context, fileId FileId, uploadId Upload
 // CompleteUpload Complete an upload
 //
 // Checks that every part is there with the registered size and digest, assembles the object and makes the file
-// `ready`. Repeating it is safe. With parts missing or wrong: 409, each named in `errors`.
+// `ready`. Repeating it is safe, and it goes on when its caller is gone. When another upload of the file was faster,
+// the answer is the file all the same. With parts missing or wrong: 409, each named in `errors`.
 //
 // Corresponds with PUT /v1/files/{file_id}/uploads/{upload_id}/completion (the `CompleteUpload` operationId).
 func (c *Client) CompleteUpload(ctx context.Context, fileId FileId, uploadId UploadId, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -562,7 +576,9 @@ func (c *Client) CompleteUpload(ctx context.Context, fileId FileId, uploadId Upl
 // ListUploadParts The parts, each with a presigned PUT
 //
 // Parts in order. PUT each part's bytes to its `url` with exactly its `headers`: length and SHA-256 are signed, so
-// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed.
+// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed. When the
+// bucket has aborted the upload it begins anew, and all parts are missing again. Once the file is ready, by whichever
+// of its uploads, no part is missing.
 //
 // Corresponds with GET /v1/files/{file_id}/uploads/{upload_id}/parts (the `ListUploadParts` operationId).
 func (c *Client) ListUploadParts(ctx context.Context, fileId FileId, uploadId UploadId, params *ListUploadPartsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -597,6 +613,11 @@ func (c *Client) ListJobs(ctx context.Context, params *ListJobsParams, reqEditor
 // All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 // one is returned, with `existing: true`. Files must be `ready`.
 //
+// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+// be the older; a job that is retried keeps its place.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/jobs (the `CreateJobs` operationId).
@@ -616,6 +637,11 @@ func (c *Client) CreateJobsWithBody(ctx context.Context, params *CreateJobsParam
 //
 // All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 // one is returned, with `existing: true`. Files must be `ready`.
+//
+// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+// be the older; a job that is retried keeps its place.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2191,7 +2217,8 @@ type ClientWithResponsesInterface interface {
 	// CompleteUploadWithResponse Complete an upload
 	//
 	// Checks that every part is there with the registered size and digest, assembles the object and makes the file
-	// `ready`. Repeating it is safe. With parts missing or wrong: 409, each named in `errors`.
+	// `ready`. Repeating it is safe, and it goes on when its caller is gone. When another upload of the file was faster,
+	// the answer is the file all the same. With parts missing or wrong: 409, each named in `errors`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2201,7 +2228,9 @@ type ClientWithResponsesInterface interface {
 	// ListUploadPartsWithResponse The parts, each with a presigned PUT
 	//
 	// Parts in order. PUT each part's bytes to its `url` with exactly its `headers`: length and SHA-256 are signed, so
-	// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed.
+	// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed. When the
+	// bucket has aborted the upload it begins anew, and all parts are missing again. Once the file is ready, by whichever
+	// of its uploads, no part is missing.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2220,6 +2249,11 @@ type ClientWithResponsesInterface interface {
 	// All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 	// one is returned, with `existing: true`. Files must be `ready`.
 	//
+	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+	// be the older; a job that is retried keeps its place.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/jobs (the `CreateJobs` operationId).
@@ -2229,6 +2263,11 @@ type ClientWithResponsesInterface interface {
 	//
 	// All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 	// one is returned, with `existing: true`. Files must be `ready`.
+	//
+	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+	// be the older; a job that is retried keeps its place.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4017,7 +4056,8 @@ func (c *ClientWithResponses) AbortUploadWithResponse(ctx context.Context, fileI
 // CompleteUploadWithResponse Complete an upload
 //
 // Checks that every part is there with the registered size and digest, assembles the object and makes the file
-// `ready`. Repeating it is safe. With parts missing or wrong: 409, each named in `errors`.
+// `ready`. Repeating it is safe, and it goes on when its caller is gone. When another upload of the file was faster,
+// the answer is the file all the same. With parts missing or wrong: 409, each named in `errors`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4033,7 +4073,9 @@ func (c *ClientWithResponses) CompleteUploadWithResponse(ctx context.Context, fi
 // ListUploadPartsWithResponse The parts, each with a presigned PUT
 //
 // Parts in order. PUT each part's bytes to its `url` with exactly its `headers`: length and SHA-256 are signed, so
-// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed.
+// S3 refuses any other bytes. Parts that S3 already holds have `uploaded: true`, so an upload can be resumed. When the
+// bucket has aborted the upload it begins anew, and all parts are missing again. Once the file is ready, by whichever
+// of its uploads, no part is missing.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4064,6 +4106,11 @@ func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, params *
 // All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 // one is returned, with `existing: true`. Files must be `ready`.
 //
+// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+// be the older; a job that is retried keeps its place.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/jobs (the `CreateJobs` operationId).
@@ -4079,6 +4126,11 @@ func (c *ClientWithResponses) CreateJobsWithBodyWithResponse(ctx context.Context
 //
 // All or nothing. A job for a file and destination that already has an active job is not made again: the existing
 // one is returned, with `existing: true`. Files must be `ready`.
+//
+// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
+// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
+// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
+// be the older; a job that is retried keeps its place.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

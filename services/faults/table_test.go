@@ -146,7 +146,7 @@ var table = []group{
 	}},
 	{"Backend", []fault{
 		{"PostgreSQL restarts under load", []string{proc + "TestDatabaseRestartsUnderLoad"}},
-		{"PostgreSQL is a black hole", []string{proc + "TestDatabaseIsCutOff"}},
+		{"PostgreSQL takes everything and answers nothing", []string{proc + "TestDatabaseIsCutOff", proc + "TestDatabaseIsFrozen"}},
 		{
 			"password rotation under load",
 			[]string{pg + "TestARotatedPasswordCostsNoRequest", pg + "TestASecretThatIsAheadOfTheServerIsWaitedFor"},
@@ -162,7 +162,27 @@ var table = []group{
 			},
 		},
 		{"drain on deploy", []string{proc + "TestDeployUnderLoad", "backend/server.TestServeAndDrain"}},
-		{"orphaned multipart uploads", []string{hapi + "TestAbort", hapi + "TestCompletionAfterACrash", hapi + "TestTwoUploadsOfOneFile"}},
+		{
+			"objects and multipart uploads that belong to no file",
+			[]string{
+				"backend.TestTheBucketIsTheCatalogueWhereverACallFails",
+				"backend/server.TestTheBucketIsSwept",
+				hapi + "TestAbort",
+				hapi + "TestTwoUploadsOfOneFile",
+			},
+		},
+		{
+			"completion that ends in the middle",
+			[]string{"backend.TestACompletionGoesOnWithoutItsClient", hapi + "TestCompletionAfterACrash"},
+		},
+		{"multipart upload that the bucket's rule aborted", []string{"backend.TestAnUploadGoesOnAfterTheBucketAbortedIt"}},
+		{
+			"answers of the bucket that make no sense",
+			[]string{"backend/objectstore.TestNonsenseIsNotAnErrorOfThisService"},
+		},
+		{"two versions of one destination", []string{pg + "TestTheQueueIsItsModel"}},
+		{"history that grows", []string{pg + "TestRetention", pg + "TestRetentionBesideWork"}},
+		{"old and new release side by side", []string{pg + "TestMigrationsLeaveTheFormerReleaseItsStatements", proc + "TestDeployUnderLoad"}},
 		{"huge body", []string{hapi + "TestBadInput/too large", hapi + "TestBadInput/too large, chunked"}},
 		{"slowloris", []string{proc + "TestSlowloris"}},
 		{"bucket cut off", []string{proc + "TestBucketIsCutOff", "backend/objectstore.TestUnavailable"}},

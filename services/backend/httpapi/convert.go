@@ -10,11 +10,11 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// id reads a UUID of which the document's pattern has been checked; what is none all the same names nothing.
+// id reads a UUID. The document's pattern was checked before; a text that is still not a UUID is answered like an unknown id.
 func id(text string) (uuid.UUID, error) {
 	u, err := uuid.Parse(text)
 	if err != nil {
-		return uuid.Nil, backend.Errorf(backend.NotFound, "%s names nothing", text)
+		return uuid.Nil, backend.Errorf(backend.NotFound, "there is nothing with the id %s", text)
 	}
 	return u, nil
 }
@@ -109,7 +109,7 @@ func scopesAnswer(scopes []backend.Scope) []api.Scope {
 	return list
 }
 
-// each converts a list; never to null in JSON.
+// each converts a list. An empty one becomes [] in JSON, not null.
 func each[A, B any](items []A, convert func(A) B) []B {
 	list := make([]B, len(items))
 	for i, item := range items {

@@ -57,7 +57,7 @@ func (d *door) HandleFunc(pattern string, handler func(http.ResponseWriter, *htt
 	})
 }
 
-// admit is the way of a request to its handler: caller, scopes, rate, size, document.
+// admit checks a request before its handler runs: caller, scopes, rate, size, and the API's document.
 func (d *door) admit(op *operation, w http.ResponseWriter, r **http.Request) error {
 	if !op.anonymous {
 		caller, err := d.authenticate(*r)
@@ -79,7 +79,7 @@ func (d *door) admit(op *operation, w http.ResponseWriter, r **http.Request) err
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case d.kind == backend.PublicDoor && len(r.Header.Values(config.CallerHeader)) > 0:
-		// Whoever sends it takes this for the other door.
+		// Only API Gateway sets this header, and it uses the other door.
 		d.fail(w, r, backend.Errorf(backend.Invalid, "the header %s is not for this door", config.CallerHeader))
 		return
 	case d.kind == backend.GatewayDoor && r.URL.Path == config.HealthPath && len(r.Header.Values(config.CallerHeader)) == 0:
@@ -131,7 +131,7 @@ func unstaged(r *http.Request, stage string) *http.Request {
 	return r
 }
 
-// probe takes what ServeMux would answer where it has no route.
+// probe is a ResponseWriter that keeps only status and headers, to find out what ServeMux would answer where it has no route.
 type probe struct {
 	header http.Header
 	status int

@@ -24,7 +24,7 @@ type Config struct {
 	RateLimit int
 	// Version is the build, for /healthz and the page.
 	Version string
-	// Observe is told of every request. Nil means nobody is.
+	// Observe is called after every request. Nil means that nothing is.
 	Observe func(route string, status int, took time.Duration)
 	// Tracer makes a span of each request. Nil makes none.
 	Tracer trace.TracerProvider

@@ -29,7 +29,7 @@ func newLimiter(limit rate.Limit, burst int) *limiter {
 	return &limiter{rate: limit, burst: burst, callers: map[string]*list.Element{}, recent: list.New()}
 }
 
-// allow returns TooMany, with the time to wait, for a caller that is too fast.
+// allow returns TooMany, with the time to wait, when the caller has made too many requests.
 func (l *limiter) allow(caller string) error {
 	if l.rate == rate.Inf {
 		return nil

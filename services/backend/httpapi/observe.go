@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// request is what is learnt of a request on its way.
+// request collects what the log and the metrics tell of a request.
 type request struct {
 	path, trace, route, caller string
 	pattern                    string // of the route, "GET /v1/files/{file_id}"; empty without one
@@ -57,8 +57,8 @@ func (d *door) observed() http.Handler {
 
 var errPanic = &statusError{status: http.StatusInternalServerError, detail: "an error of this service; it has been logged"}
 
-// record logs failures, and everything at debug level, and returns the status. A client that went away is its own affair: 499,
-// as nginx has it.
+// record logs failures, and every request at debug level, and returns the status. A request whose client went away before the answer
+// counts as 499, as in nginx, and not as a failure of this service.
 func (a *API) record(r *http.Request, info *request, took time.Duration) (status int) {
 	status = info.status
 	if status == 0 {

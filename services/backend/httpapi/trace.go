@@ -31,7 +31,7 @@ func (d *door) begin(r *http.Request, info *request) (context.Context, trace.Spa
 	return ctx, span
 }
 
-// tell notes in a request's span what is known only at its end. It holds the caller's id, never what proves it, and the
+// tell sets the attributes of a request's span that are known only at its end: the caller's id but never its credentials, and the
 // route instead of the path.
 func (d *door) tell(span trace.Span, r *http.Request, info *request, status int) {
 	if !span.IsRecording() {

@@ -58,7 +58,8 @@ func TestNamesThatAgentsRefuse(t *testing.T) {
 	b := setup(t)
 	good := b.ready("good", nil)
 	for _, bad := range []string{
-		".partial/x", ".partial", strings.Repeat("é/", 340), "a\u009b31m", "invoice\u202efdp.exe", "a\u2066b", "a\u2028b", strings.Repeat("a", 256),
+		".partial/x", ".partial", strings.Repeat("é/", 340), "a\u009b31m", "invoice\u202efdp.exe", "a\u2066b", "a\u2028b", strings.Repeat("a",
+			256),
 	} {
 		status := 422
 		if len([]rune(bad)) > 1024 || strings.HasSuffix(bad, "/") {
@@ -68,7 +69,8 @@ func TestNamesThatAgentsRefuse(t *testing.T) {
 		job := map[string]any{"jobs": []any{map[string]any{"file_id": good.Id, "dest": bad}}}
 		b.refused(status, request{method: "POST", path: "/v1/jobs", body: job}, "/jobs/0/dest")
 	}
-	b.refused(422, request{method: "POST", path: "/v1/tokens", body: map[string]any{"name": "a\x1b[2J", "scopes": []string{"jobs"}}}, "/name", "U+001B")
+	b.refused(422, request{method: "POST", path: "/v1/tokens", body: map[string]any{"name": "a\x1b[2J", "scopes": []string{"jobs"}}},
+		"/name", "U+001B")
 	for _, field := range []string{"name", "version"} {
 		claim := map[string]any{"agent_id": uuid.NewString(), "max": 1, field: "a\u202eb"}
 		b.refused(422, request{method: "POST", path: "/v1/leases", body: claim}, "/"+field, "U+202E")
@@ -93,7 +95,8 @@ func TestTokensThatEndInThePast(t *testing.T) {
 		"0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00", "1970-01-01T00:00:00Z",
 		time.Now().Add(-time.Second).Format(time.RFC3339),
 	} {
-		b.refused(422, request{method: "POST", path: "/v1/tokens", body: map[string]any{"name": "x", "scopes": []string{"jobs"}, "expires_at": end}},
+		b.refused(422, request{method: "POST", path: "/v1/tokens", body: map[string]any{"name": "x", "scopes": []string{"jobs"},
+			"expires_at": end}},
 			"/expires_at", "in the past")
 	}
 	var made api.CreatedToken

@@ -13,7 +13,8 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// constraints says what a caller did wrong when one of them refuses. Those that are missing here can be broken only by us.
+// constraints maps a violated constraint to what the caller did wrong. A constraint that is not listed can be violated only by a
+// fault of this program.
 var constraints = map[string]struct {
 	code   backend.Code
 	detail string

@@ -10,7 +10,7 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// seenAgain is the share of the lease time within which an agent's word is not written down anew.
+// seenAgain divides the lease time: an agent that was seen less than LeaseTTL / seenAgain ago is not written to its row again.
 const seenAgain = 6
 
 // seen notes that an agent is alive, at most every LeaseTTL / seenAgain: waiters claim every second.

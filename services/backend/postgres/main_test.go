@@ -137,13 +137,13 @@ func (b *bundle) file() backend.File {
 	return f
 }
 
-// submit submits one job for each of count destinations of one file.
+// submit submits one job for each of count destinations of one file. No other job has one of these.
 func (b *bundle) submit(count int, change ...func(*backend.NewJob)) []backend.Job {
 	b.t.Helper()
 	f := b.file()
 	jobs := make([]backend.NewJob, count)
 	for i := range jobs {
-		jobs[i] = backend.NewJob{FileID: f.ID, Dest: fmt.Sprintf("dir/%04d", i), MaxAttempts: 3}
+		jobs[i] = backend.NewJob{FileID: f.ID, Dest: fmt.Sprintf("%s/%04d", f.Name, i), MaxAttempts: 3}
 		for _, c := range change {
 			c(&jobs[i])
 		}

@@ -13,7 +13,7 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// The figures of docs/retention.md: go test ./backend/postgres -run TestRetentionBesideWork -v -timeout 60m -args -retain.jobs=2000000
+// The figures of docs/backend.md: go test ./backend/postgres -run TestRetentionBesideWork -v -timeout 2h -args -retain.jobs=2000000
 var retainJobs = flag.Int("retain.jobs", 3000, "ended jobs that TestRetentionBesideWork removes, each with a lease and three events")
 
 // history makes ended jobs with their leases and events, that long ago.

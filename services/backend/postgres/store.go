@@ -93,7 +93,8 @@ func (o Options) validate() error {
 		value time.Duration
 	}{
 		{"LeaseTTL", o.LeaseTTL}, {"SweepInterval", o.SweepInterval}, {"RetryBase", o.RetryBase}, {"RetryCap", o.RetryCap},
-		{"CallTimeout", o.CallTimeout}, {"StatementTimeout", o.StatementTimeout}, {"LockTimeout", o.LockTimeout}, {"AcquireTimeout", o.AcquireTimeout},
+		{"CallTimeout", o.CallTimeout}, {"StatementTimeout", o.StatementTimeout}, {"LockTimeout", o.LockTimeout}, {"AcquireTimeout",
+			o.AcquireTimeout},
 		{"ConnectTimeout", o.ConnectTimeout},
 	} {
 		if d.value < time.Millisecond {
@@ -121,7 +122,7 @@ type core struct {
 	wake  broadcast
 	quiet time.Duration // how long Listen trusts a silent connection
 
-	distrusted atomic.Int64 // when all connections were closed last, in Unix nanoseconds
+	answered atomic.Int64 // when a call was answered last, or all connections were closed, in Unix nanoseconds
 }
 
 // Open connects to the database. It returns an error with code backend.Unavailable while the database cannot be reached: try

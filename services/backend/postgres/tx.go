@@ -24,8 +24,8 @@ type querier interface {
 const (
 	// choreLimit is the time that a transaction of a chore may take, longer than a request's.
 	choreLimit = 15 * time.Second
-	// distrustPause is the shortest time between two closings of all connections.
-	distrustPause = 2 * time.Second
+	// distrustAfter is how long no call may have been answered before all connections are closed.
+	distrustAfter = 2 * time.Second
 )
 
 // conflictTries bounds how often a transaction that the database chose as a victim is run.
@@ -80,6 +80,9 @@ func (s *Store) retry(ctx context.Context, limit time.Duration, f func(ctx conte
 		}
 		err = f(ctx, conn)
 		conn.Release()
+		if err == nil {
+			s.answered.Store(time.Now().UnixNano())
+		}
 		if err != nil && ctx.Err() != nil {
 			return s.lateness(caller, ctx, err)
 		}
@@ -94,15 +97,15 @@ func (s *Store) retry(ctx context.Context, limit time.Duration, f func(ctx conte
 	}
 }
 
-// lateness explains an error of a call whose time is up, or whose caller is gone. When the time is up the connections are not
-// trusted any more: each may lead to a server that is gone, and whoever took one would wait in vain. They are closed as they come
-// back, at most once in a while, because a database that is only slow would suffer from new ones.
+// lateness explains an error of a call whose time is up, or whose caller is gone. When the time is up and no other call was
+// answered for a while, the connections are not trusted any more: each may lead to a server that is gone, and whoever took one would
+// wait in vain. All are closed as they come back. A database that is only slow answers somebody, and keeps its connections.
 func (s *Store) lateness(caller, limited context.Context, err error) error {
 	if caller.Err() != nil || limited.Err() == nil {
 		return mapError(err)
 	}
 	now := time.Now().UnixNano()
-	if last := s.distrusted.Load(); now-last > int64(distrustPause) && s.distrusted.CompareAndSwap(last, now) {
+	if last := s.answered.Load(); now-last > int64(distrustAfter) && s.answered.CompareAndSwap(last, now) {
 		s.pool.Reset()
 	}
 	if _, ok := errors.AsType[*backend.Error](err); ok {

@@ -12,7 +12,7 @@ const (
 	choreTimeout    = 20 * time.Second
 )
 
-// sweep ends expired leases at every interval, if this process gets to, and writes metrics.
+// sweep ends expired leases at every interval, if no other process is doing so, and writes metrics.
 func (s *server) sweep(ctx context.Context) {
 	sweeps, emissions := time.NewTicker(s.config.SweepInterval), time.NewTicker(metricsInterval)
 	defer sweeps.Stop()
