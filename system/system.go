@@ -1,5 +1,5 @@
-// Package system is the program: configuration in, one component for each tier, outputs out. It alone knows every tier, and
-// hands to each what the ones before it made.
+// Package system is the program: it reads the configuration, creates one component for each tier and exports the outputs. It
+// alone knows every tier, and gives to each what the ones before it have created.
 package system
 
 import (
@@ -19,12 +19,6 @@ import (
 	"scalable-backend/network"
 	"scalable-backend/services/api"
 	"scalable-backend/storage"
-)
-
-// Facts that tiers share and no stack changes.
-const (
-	stageName   = "live" // of the REST API; agents and backend know it as the first segment of the path
-	gatewayPort = 8081   // where the backend serves API Gateway
 )
 
 // Program reads the stack's configuration and deploys the system that it asks for.
@@ -52,7 +46,7 @@ func refusePlaceholders(ctx *pulumi.Context, cfg config.Config) error {
 	return errors.New(text)
 }
 
-// system is a stack in the making: its configuration, where it is, and the tiers that are there already.
+// system is what is known of a stack while it is composed: its configuration, where it is, and the tiers so far.
 type system struct {
 	cfg      config.Config
 	at       stack.Info
@@ -70,7 +64,7 @@ type system struct {
 	monitoring *monitoring.Monitoring
 }
 
-// deploy composes the tiers, in this order: each gets what the ones before it made.
+// deploy composes the tiers, in this order: each gets what the ones before it have created.
 func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	at, zones, err := locate(ctx, cfg)
 	if err != nil {
