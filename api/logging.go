@@ -75,7 +75,7 @@ func (b *builder) newAccount() (*apigateway.Account, error) {
 		return nil, nil
 	}
 	keep := pulumi.RetainOnDelete(true)
-	writer, err := role.Create(b.Builder, "logging-role", role.Args{
+	writer, err := role.New(b.Builder, "logging-role", role.Args{
 		Service: "apigateway.amazonaws.com", Description: "Lets API Gateway write logs of every API in the region",
 	}, keep)
 	if err != nil {

@@ -21,7 +21,7 @@ type identity struct {
 // newIdentity creates the role of the instances, its policies and the instance profile.
 func (b *builder) newIdentity(adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) (*identity, error) {
 	// EC2 does not set aws:SourceAccount when it assumes a role, so the trust has no condition.
-	instances, err := role.Create(b.Builder, "instance", role.Args{Service: "ec2.amazonaws.com", Description: "Instances of the backend"})
+	instances, err := role.New(b.Builder, "instance", role.Args{Service: "ec2.amazonaws.com", Description: "Instances of the backend"})
 	if err != nil {
 		return nil, err
 	}

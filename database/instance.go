@@ -54,7 +54,7 @@ func (b *builder) newMonitoringRole() (monitoring, error) {
 		return m, nil
 	}
 	var err error
-	m.role, err = role.Create(b.Builder, "monitoring-role", role.Args{
+	m.role, err = role.New(b.Builder, "monitoring-role", role.Args{
 		Service:     "monitoring.rds.amazonaws.com",
 		Description: "Lets RDS write enhanced monitoring to CloudWatch",
 		Trust:       []policy.Condition{policy.SourceAccount(b.Stack.AccountID)},

@@ -57,7 +57,7 @@ func (b *builder) newRoles(logs *cloudwatch.LogGroup) (*roles, error) {
 
 // newRole creates a role that ECS assumes for tasks of this account and region only.
 func (b *builder) newRole(suffix, description string) (*iam.Role, error) {
-	return role.Create(b.Builder, suffix, role.Args{
+	return role.New(b.Builder, suffix, role.Args{
 		Service: "ecs-tasks.amazonaws.com", Description: description,
 		Trust: []policy.Condition{
 			policy.SourceAccount(b.Stack.AccountID),

@@ -9,10 +9,12 @@ import (
 	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx/ecr"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/stack"
 )
 
-const typeToken = "scalable-backend:images:Images"
+// Token is the component's type.
+const Token = "scalable-backend:images:Images"
 
 // The two services; each has a repository, a Dockerfile and an image of its own.
 const (
@@ -48,6 +50,12 @@ type Images struct {
 // image is what one service contributes to the component.
 type image struct{ uri, repositoryURL, repositoryARN, repositoryName pulumi.StringOutput }
 
+// builder creates the children of the component.
+type builder struct {
+	*component.Builder
+	args *Args
+}
+
 // New creates both repositories and builds the images that Args does not name.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Images, error) {
 	if args == nil {
@@ -56,41 +64,45 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := args.validate(); err != nil {
 		return nil, err
 	}
-	component := &Images{}
-	if err := ctx.RegisterComponentResource(typeToken, name, component, opts...); err != nil {
-		return nil, fmt.Errorf("registering %s: %w", typeToken, err)
-	}
-	backend, err := newImage(ctx, name, component, args, Backend, args.Backend)
+	i := &Images{}
+	base, err := component.Register(ctx, Token, name, i, args.Stack, opts...)
 	if err != nil {
 		return nil, err
 	}
-	agent, err := newImage(ctx, name, component, args, Agent, args.Agent)
+	b := &builder{base, args}
+
+	backend, err := b.newImage(Backend, args.Backend)
 	if err != nil {
 		return nil, err
 	}
-	component.Backend, component.Agent = backend.uri, agent.uri
-	component.BackendRepositoryURL, component.AgentRepositoryURL = backend.repositoryURL, agent.repositoryURL
-	component.BackendRepositoryARN, component.AgentRepositoryARN = backend.repositoryARN, agent.repositoryARN
-	component.BackendRepositoryName, component.AgentRepositoryName = backend.repositoryName, agent.repositoryName
-	if err := ctx.RegisterResourceOutputs(component, pulumi.Map{
-		"backend":               component.Backend,
-		"agent":                 component.Agent,
-		"backendRepositoryUrl":  component.BackendRepositoryURL,
-		"agentRepositoryUrl":    component.AgentRepositoryURL,
-		"backendRepositoryArn":  component.BackendRepositoryARN,
-		"agentRepositoryArn":    component.AgentRepositoryARN,
-		"backendRepositoryName": component.BackendRepositoryName,
-		"agentRepositoryName":   component.AgentRepositoryName,
+	agent, err := b.newImage(Agent, args.Agent)
+	if err != nil {
+		return nil, err
+	}
+	i.Backend, i.Agent = backend.uri, agent.uri
+	i.BackendRepositoryURL, i.AgentRepositoryURL = backend.repositoryURL, agent.repositoryURL
+	i.BackendRepositoryARN, i.AgentRepositoryARN = backend.repositoryARN, agent.repositoryARN
+	i.BackendRepositoryName, i.AgentRepositoryName = backend.repositoryName, agent.repositoryName
+	if err := b.RegisterOutputs(pulumi.Map{
+		"backend":               i.Backend,
+		"agent":                 i.Agent,
+		"backendRepositoryUrl":  i.BackendRepositoryURL,
+		"agentRepositoryUrl":    i.AgentRepositoryURL,
+		"backendRepositoryArn":  i.BackendRepositoryARN,
+		"agentRepositoryArn":    i.AgentRepositoryARN,
+		"backendRepositoryName": i.BackendRepositoryName,
+		"agentRepositoryName":   i.AgentRepositoryName,
 	}); err != nil {
-		return nil, fmt.Errorf("registering outputs of %s: %w", typeToken, err)
+		return nil, err
 	}
-	return component, nil
+	return i, nil
 }
 
-func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, service, uri string) (*image, error) {
-	child := name + "-" + service
+// newImage creates the repository of a service and, unless uri names an image, builds its image.
+func (b *builder) newImage(service, uri string) (*image, error) {
+	args := b.args
 	physical := RepositoryName(args.Stack.Project, args.Stack.Stack, service)
-	repository, err := ecr.NewRepository(ctx, child, repositoryArgs(args, child, physical), pulumi.Parent(component))
+	repository, err := ecr.NewRepository(b.Ctx, b.Name(service), repositoryArgs(args, b.Name(service), physical), b.Options()...)
 	if err != nil {
 		return nil, fmt.Errorf("creating repository of the %s image: %w", service, err)
 	}
@@ -103,18 +115,19 @@ func newImage(ctx *pulumi.Context, name string, component *Images, args *Args, s
 	if uri != "" {
 		return result, nil
 	}
-	built, err := ecr.NewImage(ctx, child, &ecr.ImageArgs{
+	built, err := ecr.NewImage(b.Ctx, b.Name(service), &ecr.ImageArgs{
 		RepositoryUrl: repository.Url,
 		Context:       pulumi.String(args.context()),
 		// Relative to the project, unlike `docker build -f` of older builders, which looked inside the context.
 		Dockerfile: pulumi.String(args.context() + "/" + service + ".Dockerfile"),
 		Platform:   pulumi.String(platforms[args.Architecture]),
 		Args:       pulumi.ToStringMap(args.buildArgs(service)),
-	}, pulumi.Parent(component),
+	}, b.Options(
 		// Deleting the build resource deletes its manifest from the repository, and a replacement that built the same bytes
 		// would delete what it just pushed. Only lifecycle rules remove images.
 		pulumi.RetainOnDelete(true),
-		pulumi.Transforms([]pulumi.ResourceTransform{changeBuilds}))
+		pulumi.Transforms([]pulumi.ResourceTransform{changeBuilds}),
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("building the %s image: %w", service, err)
 	}

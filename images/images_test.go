@@ -12,7 +12,7 @@ import (
 	"scalable-backend/internal/infratest"
 )
 
-const component = typeToken + "::images"
+const componentKey = Token + "::images"
 
 const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -35,7 +35,7 @@ func deploy(t *testing.T, args *Args) *infratest.Graph {
 func TestBuildsBothImages(t *testing.T) {
 	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
 	graph.RequireCounts(t, map[string]int{"awsx:ecr:Repository": 2, "awsx:ecr:Image": 2})
-	graph.RequireDescend(t, component)
+	graph.RequireDescend(t, componentKey)
 
 	for _, service := range []string{Backend, Agent} {
 		repository := graph.Find(t, "awsx:ecr:Repository", "images-"+service)
@@ -69,7 +69,7 @@ func TestBuildsBothImages(t *testing.T) {
 		}
 	}
 
-	outputs := graph.Outputs(t, component)
+	outputs := graph.Outputs(t, componentKey)
 	for field, service := range map[string]string{"Backend": Backend, "Agent": Agent} {
 		require.Equal(t, "arn:aws:ecr:eu-central-1:123456789012:repository/scalable-backend/test/"+service, outputs[field+"RepositoryARN"])
 		require.Regexp(t, `/scalable-backend/test/`+service+`@sha256:[0-9a-f]{64}$`, outputs[field])
@@ -131,8 +131,8 @@ func TestGivenDigestIsDeployedAsItIs(t *testing.T) {
 	both := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "x86_64", Backend: ownURI(Backend), Agent: ownURI(Agent)})
 	both.RequireNone(t, "awsx:ecr:Image")
 	require.Len(t, both.OfType("awsx:ecr:Repository"), 2)
-	require.Equal(t, ownURI(Backend), both.Outputs(t, component)["Backend"])
-	require.Equal(t, ownURI(Agent), both.Outputs(t, component)["Agent"])
+	require.Equal(t, ownURI(Backend), both.Outputs(t, componentKey)["Backend"])
+	require.Equal(t, ownURI(Agent), both.Outputs(t, componentKey)["Agent"])
 
 	one := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "x86_64", Agent: ownURI(Agent)})
 	require.Equal(t, "linux/amd64", one.Only(t, "awsx:ecr:Image").String(t, "platform"))

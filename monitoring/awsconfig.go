@@ -21,7 +21,7 @@ const (
 
 // newConfig records the configuration of every resource in account and region. AWS wants this order: recorder, channel, start.
 func (b *builder) newConfig() error {
-	reader, err := role.Create(b.Builder, "config-role", role.Args{
+	reader, err := role.New(b.Builder, "config-role", role.Args{
 		Service:     "config.amazonaws.com",
 		Description: "Lets AWS Config read the account's configuration",
 		Trust:       []policy.Condition{policy.SourceAccount(b.Stack.AccountID)},

@@ -45,7 +45,7 @@ func (b *builder) newFlowLogs() (pulumi.StringOutput, error) {
 // log groups, so records that arrive during a destroy do not bring the group back.
 func (b *builder) newFlowLogRole(suffix string, group *cloudwatch.LogGroup) (pulumi.StringOutput, error) {
 	var none pulumi.StringOutput
-	writer, err := role.Create(b.Builder, suffix, role.Args{
+	writer, err := role.New(b.Builder, suffix, role.Args{
 		Service: "vpc-flow-logs.amazonaws.com", Description: "Writes VPC flow logs",
 		Trust: []policy.Condition{policy.SourceAccount(b.Stack.AccountID), {
 			// The id is not known before the flow log.

@@ -4,6 +4,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	apitier "scalable-backend/api"
+	backendconfig "scalable-backend/services/backend/config"
 )
 
 // addAPI makes the REST API in front of the internal load balancer.
@@ -11,10 +12,10 @@ func (s *system) addAPI(ctx *pulumi.Context) (err error) {
 	s.api, err = apitier.New(ctx, "api", &apitier.Args{
 		Stack:                s.at,
 		Document:             s.document,
-		StageName:            stageName,
+		StageName:            backendconfig.DefaultStage,
 		LoadBalancerARN:      s.compute.GatewayLoadBalancerARN,
 		LoadBalancerDNSName:  s.compute.GatewayLoadBalancerDNSName,
-		Port:                 gatewayPort,
+		Port:                 backendconfig.GatewayPort,
 		ThrottleRate:         s.cfg.API.ThrottleRate,
 		ThrottleBurst:        s.cfg.API.ThrottleBurst,
 		ManageAccountLogging: s.cfg.API.ManageAccountLogging,

@@ -4,6 +4,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/compute"
+	backendconfig "scalable-backend/services/backend/config"
 	"scalable-backend/services/backend/metrics"
 	"scalable-backend/storage"
 )
@@ -31,7 +32,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		DeletionProtection:                 s.cfg.Database.DeletionProtection,
 		DetailedMonitoring:                 s.cfg.Production,
 		Notifications:                      s.cfg.Production,
-		StageName:                          stageName,
+		StageName:                          backendconfig.DefaultStage,
 		MetricsNamespace:                   metrics.DefaultNamespace,
 		LogRetentionDays:                   s.cfg.Monitoring.LogRetentionDays,
 		Image:                              s.images.Backend,

@@ -21,12 +21,6 @@ import (
 	"scalable-backend/storage"
 )
 
-// Values that tiers share and that are the same in every stack.
-const (
-	stageName   = "live" // of the REST API; agents and backend know it as the first segment of the path
-	gatewayPort = 8081   // where the backend serves API Gateway
-)
-
 // Program reads the stack's configuration and deploys the system that it asks for.
 func Program(ctx *pulumi.Context) error {
 	cfg, err := config.Load(ctx)

@@ -10,13 +10,10 @@ import (
 
 	"scalable-backend/internal/component"
 	"scalable-backend/internal/policy"
-	"scalable-backend/internal/stack"
 )
 
 // Args describe a role that one AWS service assumes.
 type Args struct {
-	Stack       stack.Info
-	Tier        string
 	Service     string // e.g. "ec2.amazonaws.com"
 	Description string // what the role is for
 	// Trust limits on whose behalf the service may assume the role; nil for no limit. Only conditions that the service
@@ -24,8 +21,8 @@ type Args struct {
 	Trust []policy.Condition
 }
 
-// Create creates a role without permissions; policies are attached to it one by one, never inline.
-func Create(b *component.Builder, suffix string, args Args, opts ...pulumi.ResourceOption) (*iam.Role, error) {
+// New creates a role without permissions; policies are attached to it one by one, never inline.
+func New(b *component.Builder, suffix string, args Args, opts ...pulumi.ResourceOption) (*iam.Role, error) {
 	inputs := &iam.RoleArgs{
 		Description:      pulumi.String(args.Description),
 		AssumeRolePolicy: policy.AssumeRole(args.Service, args.Trust...),
@@ -39,19 +36,6 @@ func Create(b *component.Builder, suffix string, args Args, opts ...pulumi.Resou
 		return nil, fmt.Errorf("creating role %s: %w", b.Name(suffix), err)
 	}
 	return role, nil
-}
-
-// New creates a role of a tier that has no builder yet.
-func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*iam.Role, error) {
-	inputs := &iam.RoleArgs{
-		Description:      pulumi.String(args.Description),
-		AssumeRolePolicy: policy.AssumeRole(args.Service, args.Trust...),
-		Tags:             args.Stack.Tags(args.Tier, name),
-	}
-	if boundary := args.Stack.PermissionsBoundaryARN; boundary != "" {
-		inputs.PermissionsBoundary = pulumi.String(boundary)
-	}
-	return iam.NewRole(ctx, name, inputs, opts...)
 }
 
 // NewPolicy creates a policy that can be attached to a role.

@@ -27,7 +27,7 @@ func made(t *testing.T, boundary string) infratest.Resource {
 		if err != nil {
 			return err
 		}
-		_, err = Create(b, "logs", Args{
+		_, err = New(b, "logs", Args{
 			Service: "vpc-flow-logs.amazonaws.com", Description: "Writes",
 			Trust: []policy.Condition{policy.SourceAccount(info.AccountID)},
 		})
