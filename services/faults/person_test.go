@@ -26,13 +26,20 @@ func TestCommandsEndSoonAfterASignal(t *testing.T) {
 	}
 	file := writeFile(t, 2*part)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		for _, args := range [][]string{{"fetch", o.Id, "-o", t.TempDir()}, {"upload", file}} {
-			p := launch(t, args[0], exec.Command(binary(t, "agent"), args...), s.agentEnv(t.TempDir()))
-			time.Sleep(1500 * time.Millisecond) // into the transfer
-			begun := time.Now()
+		out, cache := t.TempDir(), t.TempDir()
+		for _, args := range [][]string{{"fetch", o.Id, "-o", out}, {"upload", file}} {
+			env := s.agentEnv(t.TempDir())
+			env["XDG_CACHE_HOME"] = cache
+			p := launch(t, args[0], exec.Command(binary(t, "agent"), args...), env)
+			begun := map[string]string{"fetch": out + "/.partial/*", "upload": cache + "/scalable-backend/uploads/*"}[args[0]]
+			require.Eventually(t, func() bool { // into the transfer
+				found, err := filepath.Glob(begun)
+				return err == nil && len(found) > 0
+			}, patience, 20*time.Millisecond)
+			signalled := time.Now()
 			p.signal(signal)
 			require.Equal(t, 130, p.ended(), "%v", args)
-			require.Less(t, time.Since(begun), 2*time.Second, "a second, and some time for a machine under load")
+			require.Less(t, time.Since(signalled), 2*time.Second, "a second, and some time for a machine under load")
 		}
 	}
 }

@@ -29,7 +29,9 @@ type app struct {
 
 	apiURL, token, profile string
 	json                   bool
-	running                atomic.Bool // the command is run, which takes its time to stop
+	interrupted            <-chan struct{}
+	restore                atomic.Pointer[func()] // of the terminal; nil when it is as it was
+	running                atomic.Bool            // the command is run, which takes its time to stop
 }
 
 // Run runs one command and returns its exit code. env has the form of os.Environ.
@@ -44,7 +46,7 @@ func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout := &sink{w: out, failed: cancel} // nobody reads on: the command may end
-	a := &app{env: map[string]string{}, out: stdout, errOut: errOut}
+	a := &app{env: map[string]string{}, out: stdout, errOut: errOut, interrupted: ctx.Done()}
 	for _, e := range env {
 		if k, v, ok := strings.Cut(e, "="); ok {
 			a.env[k] = v
@@ -55,6 +57,9 @@ func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(errOut)
 	err := a.execute(ctx, root)
+	if restore := a.restore.Load(); restore != nil {
+		(*restore)()
+	}
 	if failed := stdout.error(); failed != nil {
 		a.fail(failed)
 		return ExitFailure

@@ -78,6 +78,8 @@ type printer struct {
 func (a *app) printer() *printer {
 	p := &printer{a: a}
 	if f, _ := terminal(a.errOut); f != nil && !a.json {
+		restore := quietKeys(f)
+		a.restore.Store(&restore)
 		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(150*time.Millisecond))
 	}
 	return p
@@ -118,6 +120,9 @@ func (p *printer) addBar(name string, total int64, n func() int64, more []decor.
 			case <-ticker.C:
 				b.SetCurrent(min(n(), max(total, 1)-1))
 			case <-ended:
+				b.Abort(true)
+				return
+			case <-p.a.interrupted: // what ends slowly leaves no bar behind
 				b.Abort(true)
 				return
 			}

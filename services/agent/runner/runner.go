@@ -162,7 +162,11 @@ func (r *Runner) Run(ctx context.Context) error {
 	err := r.awaitWork()
 	endHelpers()
 	helping.Wait()
-	r.o.Log.Info("agent stopped", "error", err)
+	if err != nil {
+		r.o.Log.Error("agent stopped", "error", err)
+	} else {
+		r.o.Log.Info("agent stopped")
+	}
 	return err
 }
 
