@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images check fmt lint tidy generate plan golden preview up build clean
+.PHONY: help setup demo test test-infra test-services test-images check fmt lint tidy generate plan golden mutate preview up build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,10 +55,13 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
-	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect)' -update
+	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
 	@git diff --stat -- testdata docs internal/proof/testdata
+
+mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go)
+	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)')
 
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)

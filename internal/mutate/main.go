@@ -1,0 +1,77 @@
+// Command mutate changes one line of the tiers at a time and lists what no test notices: `make mutate`, or
+// `make mutate MUTATE=compute,network`. docs/testing.md says how to read the list.
+//
+// The compiler runs once, not once a mistake: all mistakes are compiled into the same test binaries and switched on by an
+// environment variable (mutant schemata, R. Untch, A. Offutt, M. Harrold, ISSTA 1993).
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	packages := flag.String("packages", "network,storage,database,images,compute,fargate,api,monitoring,system", "directories whose code to change")
+	only := flag.String("only", "", "change only what has this text in its line of the list, such as compute/group.go")
+	list := flag.Bool("list", false, "list the mutants and run nothing")
+	flag.Parse()
+	if err := run(strings.Split(*packages, ","), *only, *list); err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(packages []string, only string, list bool) error {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	work := filepath.Join(root, ".cache", "mutate")
+	if err := os.MkdirAll(work, 0o755); err != nil { //nolint:gosec // a cache
+		return err
+	}
+	mutants, overlay, err := rewrite(root, work, packages)
+	if err != nil {
+		return err
+	}
+	var chosen []mutation
+	for _, m := range mutants {
+		if strings.Contains(m.String(), only) {
+			chosen = append(chosen, m)
+		}
+	}
+	if list {
+		for _, m := range chosen {
+			fmt.Println(m.Number, m)
+		}
+		return nil
+	}
+	equivalent, err := readEquivalent(filepath.Join(root, equivalentFile))
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	r := &runner{root: root, work: work, overlay: overlay}
+	if err := r.build(packages); err != nil {
+		return err
+	}
+	fmt.Printf("%d mutants, compiled in %s\n", len(chosen), time.Since(start).Round(time.Second))
+	left, err := r.graphs(chosen)
+	if err != nil {
+		return err
+	}
+	noticed := map[string]int{"the golden graphs": len(chosen) - len(left)}
+	for _, stage := range []stage{ownTests, proofTests} {
+		before := len(left)
+		if left, err = r.each(left, stage); err != nil {
+			return err
+		}
+		noticed[stage.name] = before - len(left)
+	}
+	report(os.Stdout, chosen, left, noticed, equivalent, time.Since(start))
+	return nil
+}

@@ -1,0 +1,71 @@
+package complete
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// aboutSecurity are the words of properties that decide about encryption, public access, TLS, deletion or logging.
+var aboutSecurity = map[string]bool{
+	"encrypt": true, "encrypted": true, "encryption": true, "kms": true, "cmk": true, "sse": true,
+	"public": true, "publicly": true, "tls": true, "ssl": true, "https": true, "transit": true,
+	"delete": true, "deletion": true, "destroy": true, "protect": true, "protection": true,
+	"log": true, "logs": true, "logging": true,
+}
+
+var word = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z]+`)
+
+// AboutSecurity tells whether a property's name has such a word.
+func AboutSecurity(property string) bool {
+	return slices.ContainsFunc(word.FindAllString(property, -1), func(w string) bool { return aboutSecurity[strings.ToLower(w)] })
+}
+
+// Security returns the properties of a resource that AboutSecurity is true of, as "rules[].bucketKeyEnabled": all of the
+// resource, and all of the objects that its inputs have, whether they are set or not.
+func (s *Source) Security(tok string, inputs map[string]any) ([]string, error) {
+	parts := token.FindStringSubmatch(tok)
+	if parts == nil {
+		return nil, fmt.Errorf("%s is no token of a resource", tok)
+	}
+	text, err := s.text(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	err = (&checker{text: text}).security("", strings.ToLower(parts[3][:1])+parts[3][1:]+"Args", inputs, found)
+	return slices.Sorted(maps.Keys(found)), err
+}
+
+func (c *checker) security(path, name string, inputs map[string]any, found map[string]bool) error {
+	known, err := c.properties(name)
+	if err != nil {
+		return err
+	}
+	for property, kind := range known {
+		at := join(path, property)
+		element, isList := strings.CutPrefix(strings.TrimPrefix(kind, "*"), "[]")
+		isObject := plainKinds[element] == 0 && !strings.HasPrefix(element, "map[") && element != "interface{}"
+		if AboutSecurity(property) {
+			found[at] = true
+		}
+		if !isObject {
+			continue
+		}
+		objects := []any{inputs[property]}
+		if isList {
+			at += "[]"
+			objects, _ = inputs[property].([]any)
+		}
+		for _, o := range objects {
+			if object, ok := o.(map[string]any); ok && object["secret"] != true && object["unknown"] != true {
+				if err := c.security(at, element, object, found); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

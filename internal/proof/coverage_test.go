@@ -1,0 +1,233 @@
+package proof
+
+import (
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
+	"scalable-backend/internal/proof/complete"
+	"scalable-backend/internal/proof/rules"
+)
+
+// sdkSource is the source of the AWS provider's SDK.
+func sdkSource(t *testing.T) *complete.Source {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi-aws/sdk/v6").Output()
+	require.NoError(t, err)
+	return &complete.Source{Dir: filepath.Join(strings.TrimSpace(string(dir)), "go", "aws")}
+}
+
+// gap is a type that no rule selects or misses, or a property of it that no rule asks for.
+type gap struct{ token, property string }
+
+func (g gap) String() string {
+	const or = "\n  or add an entry with the reason to internal/proof/rules/unasked.yaml"
+	if g.property == "" {
+		return g.token + ": no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case in cases_*_test.go," + or
+	}
+	return g.token + ": no rule asks for " + g.property + ".\n  Add a check of it to the type's rules in internal/proof/rules, with a case in cases_*_test.go," + or
+}
+
+// gaps are what the rules leave out in a graph.
+func gaps(t *testing.T, source *complete.Source, g *plan.Graph) []gap {
+	t.Helper()
+	results := rules.Evaluate(g, true)
+	selected := map[string]bool{}
+	for _, r := range results {
+		for _, s := range r.Subjects {
+			selected[s.Type] = true
+		}
+	}
+	before := findings(results)
+	var found []gap
+	for _, token := range slices.Sorted(maps.Keys(g.Counts())) {
+		resources := g.OfType(token)
+		if !resources[0].Custom || strings.HasPrefix(token, "pulumi:") {
+			continue
+		}
+		if !selected[token] && !missed(g, before, token) {
+			found = append(found, gap{token, ""})
+		}
+		if !strings.HasPrefix(token, "aws:") {
+			continue
+		}
+		properties := map[string]bool{}
+		for _, r := range resources {
+			list, err := source.Security(token, r.Inputs)
+			require.NoError(t, err)
+			for _, p := range list {
+				properties[p] = true
+			}
+		}
+		for _, property := range slices.Sorted(maps.Keys(properties)) {
+			if !asked(g, before, token, property) {
+				found = append(found, gap{token, property})
+			}
+		}
+	}
+	return found
+}
+
+func findings(results []rules.Result) string {
+	var text strings.Builder
+	for _, r := range results {
+		for _, f := range r.Findings {
+			text.WriteString(f.String() + "\n")
+		}
+	}
+	return text.String()
+}
+
+// missed tells whether a rule about another type notices that the resources of a type are gone: a bucket's encryption.
+func missed(g *plan.Graph, before, token string) bool {
+	c := *g
+	c.Resources = slices.DeleteFunc(slices.Clone(g.Resources), func(r plan.Resource) bool { return r.Type == token })
+	return findings(rules.Evaluate(&c, true)) != before
+}
+
+// asked tells whether a rule notices another value of a property. A property that is not set is noticed when some value is,
+// one that is set when its absence is, or the opposite.
+func asked(g *plan.Graph, before, token, property string) bool {
+	for _, value := range []any{nil, true, false, "other", []any{}} {
+		if changed, ok := altered(g, token, strings.Split(property, "."), value); ok && findings(rules.Evaluate(changed, true)) != before {
+			return true
+		}
+	}
+	return false
+}
+
+// altered is a graph in which a property has another value in all resources of a type that have its place; nil removes it.
+func altered(g *plan.Graph, token string, path []string, value any) (*plan.Graph, bool) {
+	c := *g
+	c.Resources = slices.Clone(g.Resources)
+	done := false
+	for i := range c.Resources {
+		r := &c.Resources[i]
+		if r.Type != token {
+			continue
+		}
+		var ok bool
+		r.Inputs, ok = alteredObject(r.Inputs, path, value)
+		done = done || ok
+		r.PropertyDependencies = maps.Clone(r.PropertyDependencies)
+		delete(r.PropertyDependencies, strings.TrimSuffix(path[0], "[]"))
+	}
+	return &c, done
+}
+
+func alteredObject(object map[string]any, path []string, value any) (map[string]any, bool) {
+	c := maps.Clone(object)
+	name, isList := strings.CutSuffix(path[0], "[]")
+	switch inner := object[name].(type) {
+	case map[string]any:
+		if len(path) > 1 {
+			changed, ok := alteredObject(inner, path[1:], value)
+			c[name] = changed
+			return c, ok
+		}
+	case []any:
+		if !isList {
+			break
+		}
+		list, done := slices.Clone(inner), false
+		for i, element := range inner {
+			if o, ok := element.(map[string]any); ok {
+				var changed bool
+				list[i], changed = alteredObject(o, path[1:], value)
+				done = done || changed
+			}
+		}
+		c[name] = list
+		return c, done
+	}
+	if len(path) > 1 {
+		return object, false
+	}
+	was, set := object[name]
+	if value == nil {
+		delete(c, name)
+		return c, set
+	}
+	if c == nil {
+		c = map[string]any{}
+	}
+	c[name] = value
+	return c, fmt.Sprint(was) != fmt.Sprint(value)
+}
+
+// open are the gaps that no entry of the list covers. used tells which entries were needed.
+func open(list []rules.Unasked, found []gap, used map[int]bool) (left []gap) {
+	for _, g := range found {
+		covered := false
+		for i, u := range list {
+			if u.Covers(g.token, g.property) {
+				covered, used[i] = true, true
+			}
+		}
+		if !covered {
+			left = append(left, g)
+		}
+	}
+	return left
+}
+
+// everyKind is a graph in which the program registers every type that it knows: all options on, and in place of NAT gateways
+// the instance.
+func everyKind(t *testing.T) *plan.Graph {
+	t.Helper()
+	all := *planned(t, "prod")
+	all.Resources = slices.Clone(all.Resources)
+	have := all.Counts()
+	for _, g := range []*plan.Graph{
+		plannedFile(t, "keys", stackText(t, keysStack())), plannedWith(t, "dev", map[string]string{"network.nat": "instance"}),
+	} {
+		for _, r := range g.Resources {
+			if have[r.Type] == 0 {
+				all.Resources = append(all.Resources, r)
+			}
+		}
+	}
+	return &all
+}
+
+// Rules speak about every type of resource, and about everything in it that decides about encryption, public access, TLS,
+// deletion or logging, or unasked.yaml says why none does.
+func TestRulesCoverEveryTypeAndProperty(t *testing.T) {
+	t.Parallel()
+	list, err := rules.UnaskedList()
+	require.NoError(t, err)
+	used := map[int]bool{}
+	for _, g := range open(list, gaps(t, sdkSource(t), everyKind(t)), used) {
+		t.Error(g)
+	}
+	for i, u := range list {
+		if !used[i] {
+			t.Errorf("nothing needs the entry of unasked.yaml for %v %v: remove it", u.Types, u.Properties)
+		}
+	}
+}
+
+// A new type without encryption is noticed, and the message says what to write, and where.
+func TestRulesDoNotCoverAnUnknownType(t *testing.T) {
+	t.Parallel()
+	list, err := rules.UnaskedList()
+	require.NoError(t, err)
+	g := &plan.Graph{Resources: []plan.Resource{{Type: "aws:sqs/queue:Queue", Name: "compute-jobs", Custom: true, Inputs: map[string]any{}}}}
+	var messages []string
+	for _, left := range open(list, gaps(t, sdkSource(t), g), map[int]bool{}) {
+		messages = append(messages, left.String())
+	}
+	text := strings.Join(messages, "\n")
+	require.Contains(t, text, "aws:sqs/queue:Queue: no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case in cases_*_test.go")
+	for _, property := range []string{"kmsMasterKeyId", "sqsManagedSseEnabled"} {
+		require.Contains(t, text, "aws:sqs/queue:Queue: no rule asks for "+property+".")
+	}
+	require.Contains(t, text, "unasked.yaml")
+}
