@@ -3,6 +3,7 @@ package monitoring
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -145,5 +146,5 @@ func TestInspector(t *testing.T) {
 func TestProviderVersion(t *testing.T) {
 	module, err := os.ReadFile("../go.mod")
 	require.NoError(t, err)
-	assert.Contains(t, string(module), "github.com/pulumi/pulumi-aws/sdk/v6 v"+providerVersion+"\n")
+	assert.True(t, strings.Contains(string(module), "github.com/pulumi/pulumi-aws/sdk/v6 v"+providerVersion+"\n"), "go.mod has another version than "+providerVersion)
 }

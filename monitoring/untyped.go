@@ -6,7 +6,7 @@ import (
 
 // providerVersion is that of pulumi-aws in go.mod. The SDK sets it on every resource that it registers; resources without it
 // would get a second, default provider.
-const providerVersion = "6.83.2"
+const providerVersion = "6.83.4"
 
 // untyped is a resource that is registered by its token: the SDK's packages for the account guards are large to compile and
 // hold only a few types that are needed.

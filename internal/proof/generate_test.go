@@ -141,7 +141,7 @@ func (d draw) database(c configuration, option func() bool) map[string]any {
 }
 
 func (d draw) compute(c configuration, option func() bool, certificate string) map[string]any {
-	low := d.small(1, 200)
+	low := d.small(1, 5) // the smallest database has connections for five instances
 	if c.production {
 		low = max(low, 2)
 	}
@@ -174,7 +174,7 @@ func (d draw) fargate(option func() bool) map[string]any {
 	case 8192, 16384:
 		memory = pick(d, 2, 4) * cpu
 	}
-	low := d.small(1, 300)
+	low := d.small(1, 20) // the smallest network with every endpoint has addresses for twenty agents
 	desired := low + d.small(0, 100)
 	return map[string]any{
 		"cpu": cpu, "memory": memory, "minTasks": low, "desiredTasks": desired, "maxTasks": desired + d.small(0, 500),
