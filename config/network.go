@@ -26,7 +26,8 @@ func (n *Network) settings() []*setting {
 		choice("network.nat", &n.NAT, "single", "instance", "single", "one-per-az").
 			means("How private subnets reach the internet. `instance`: one small instance, the cheapest, refused in production. " +
 				"`single`: one NAT gateway; when its zone fails, no zone gets out. `one-per-az`: a gateway in each zone."),
-		list("network.interfaceEndpoints", &n.InterfaceEndpoints, "a list of "+strings.Join(endpointServices, ", "), "secretsmanager", validEndpoint).
+		list("network.interfaceEndpoints", &n.InterfaceEndpoints, "a list of "+strings.Join(endpointServices, ", "), "secretsmanager",
+			validEndpoint).
 			means("AWS services that are reached by a private address instead of the NAT. Each costs about as much as a quarter of " +
 				"a NAT gateway in every zone, and lets identities of the stack's own account through only. `execute-api` is not " +
 				"offered: it would take the public API's name inside the VPC."),

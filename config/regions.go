@@ -5,9 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/aws-sdk-go-base/v2/endpoints"
 )
+
+// partitions are all of AWS's. The library makes its tables anew at each call.
+var partitions = sync.OnceValue(endpoints.DefaultPartitions)
 
 // covered are the partitions whose names, ARNs and principals this program knows.
 var covered = []string{"aws", "aws-us-gov", "aws-cn"}
@@ -16,7 +20,7 @@ var covered = []string{"aws", "aws-us-gov", "aws-cn"}
 // itself knows (hashicorp/aws-sdk-go-base); newer ones pass with aws:skipRegionValidation, as they do in the provider.
 func regionProblem(region string, skipped bool) (want, example string) {
 	var known []string
-	for _, p := range endpoints.DefaultPartitions() {
+	for _, p := range partitions() {
 		if _, found := p.Regions()[region]; found || p.RegionRegex().MatchString(region) {
 			if !slices.Contains(covered, p.ID()) {
 				return fmt.Sprintf("want a region of the partitions %s: %s belongs to %s, whose names this program does not know",
@@ -40,7 +44,7 @@ func regionProblem(region string, skipped bool) (want, example string) {
 
 // partition is the part of AWS that a region belongs to.
 func partition(region string) string {
-	if p, ok := endpoints.PartitionForRegion(endpoints.DefaultPartitions(), region); ok {
+	if p, ok := endpoints.PartitionForRegion(partitions(), region); ok {
 		return p.ID()
 	}
 	return "aws"
@@ -48,7 +52,7 @@ func partition(region string) string {
 
 // offers tells whether a partition has a service, by the name of the service's endpoint.
 func offers(partition, service string) bool {
-	for _, p := range endpoints.DefaultPartitions() {
+	for _, p := range partitions() {
 		if p.ID() == partition {
 			_, ok := p.Services()[service]
 			return ok

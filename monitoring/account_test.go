@@ -47,7 +47,8 @@ func TestWAF(t *testing.T) {
 			"aggregateKeyType": "IP", "evaluationWindowSec": 300.0, "limit": 10000.0,
 			"scopeDownStatement": map[string]any{"notStatement": map[string]any{"statements": []any{
 				map[string]any{"ipSetReferenceStatement": map[string]any{"arn": acl.String(t,
-					"rules", 0, "statement", "rateBasedStatement", "scopeDownStatement", "notStatement", "statements", 0, "ipSetReferenceStatement", "arn")}},
+					"rules", 0, "statement", "rateBasedStatement", "scopeDownStatement", "notStatement", "statements", 0, "ipSetReferenceStatement",
+					"arn")}},
 			}}},
 		}},
 		"visibilityConfig": map[string]any{"metricName": "RateLimit", "cloudwatchMetricsEnabled": true, "sampledRequestsEnabled": true},
@@ -146,5 +147,6 @@ func TestInspector(t *testing.T) {
 func TestProviderVersion(t *testing.T) {
 	module, err := os.ReadFile("../go.mod")
 	require.NoError(t, err)
-	assert.True(t, strings.Contains(string(module), "github.com/pulumi/pulumi-aws/sdk/v6 v"+providerVersion+"\n"), "go.mod has another version than "+providerVersion)
+	assert.True(t, strings.Contains(string(module), "github.com/pulumi/pulumi-aws/sdk/v6 v"+providerVersion+"\n"),
+		"go.mod has another version than "+providerVersion)
 }

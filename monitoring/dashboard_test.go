@@ -84,7 +84,8 @@ func TestDashboardByRoute(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []any{
-		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
+		[]any{
+			[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
 		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
 		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="Requests" stack="test"', 'Sum', 60)`}}},
 	}, searches)
@@ -96,7 +97,8 @@ func TestDashboardURL(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		assert.Equal(t, "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/scalable-backend-test",
+		assert.Equal(t,
+			"https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/scalable-backend-test",
 			infratest.Value[string](t, m.DashboardURL))
 		return nil
 	})

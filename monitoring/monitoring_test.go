@@ -67,28 +67,32 @@ func TestAlarms(t *testing.T) {
 	g := record(t, testArgs())
 	g.RequireCounts(t, counts(testArgs(), nil))
 	want := map[string]string{ // metric, dimensions, statistic, comparison, threshold, periods, silence
-		"load-balancer-errors":      "AWS/ApplicationELB HTTPCode_ELB_5XX_Count LoadBalancer=app/public/1 Sum >= 5 60x5 notBreaching",
-		"load-balancer-latency":     "AWS/ApplicationELB TargetResponseTime LoadBalancer=app/public/1 p99 > 2 60x10 notBreaching",
-		"load-balancer-down":        "AWS/ApplicationELB HealthyHostCount LoadBalancer=app/public/1,TargetGroup=targetgroup/public/1 Maximum < 1 60x3 breaching",
-		"gateway-down":              "AWS/NetworkELB HealthyHostCount LoadBalancer=net/gateway/2,TargetGroup=targetgroup/gateway/2 Maximum < 1 60x3 breaching",
-		"backend-cpu":               "AWS/EC2 CPUUtilization AutoScalingGroupName=group Average > 85 300x3 missing",
-		"backend-silent":            "ScalableBackend AgentsSeen stack=test SampleCount < 1 60x5 breaching",
-		"database-cpu":              "AWS/RDS CPUUtilization DBInstanceIdentifier=db-1 Average > 80 300x3 missing",
-		"database-connections":      "AWS/RDS DatabaseConnections DBInstanceIdentifier=db-1 Maximum > 540 300x2 missing",
-		"database-storage":          "AWS/RDS FreeStorageSpace DBInstanceIdentifier=db-1 Minimum < 5.36870912e+09 300x2 breaching",
-		"database-memory":           "AWS/RDS FreeableMemory DBInstanceIdentifier=db-1 Average < 4.29496729e+08 300x3 missing",
-		"agents-memory":             "AWS/ECS MemoryUtilization ClusterName=cluster,ServiceName=service Average > 90 300x3 notBreaching",
-		"queue-age":                 "ScalableBackend QueueOldestAgeSeconds stack=test Maximum > 900 60x5 notBreaching",
-		"queue-backlog":             "ScalableBackend QueueBacklog stack=test Maximum > 1000 300x3 notBreaching",
-		"jobs-dead":                 "ScalableBackend JobsDead stack=test Sum >= 1 300x1 notBreaching",
-		"api-errors":                "AWS/ApiGateway 5XXError ApiName=api,Stage=live Sum >= 5 60x5 notBreaching",
-		"api-latency-postHeartbeat": "AWS/ApiGateway Latency ApiName=api,Method=POST,Resource=/v1/agents/{agent_id}/heartbeats,Stage=live p99 > 3000 300x3 notBreaching",
-		"api-latency-putOutcome":    "AWS/ApiGateway Latency ApiName=api,Method=PUT,Resource=/v1/leases/{lease_id}/outcome,Stage=live p99 > 3000 300x3 notBreaching",
-		"bucket-errors":             "AWS/S3 5xxErrors BucketName=data,FilterId=EntireBucket Average > 0.05 300x3 notBreaching",
-		"nat-ports-0":               "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-a Sum > 0 300x1 notBreaching",
-		"nat-ports-1":               "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-b Sum > 0 300x1 notBreaching",
-		"agents-deployment":         "AWS/Events MatchedEvents RuleName=monitoring-agents-deployment Sum >= 1 300x1 notBreaching",
-		"backend-refresh":           "AWS/Events MatchedEvents RuleName=monitoring-backend-refresh Sum >= 1 300x1 notBreaching",
+		"load-balancer-errors":  "AWS/ApplicationELB HTTPCode_ELB_5XX_Count LoadBalancer=app/public/1 Sum >= 5 60x5 notBreaching",
+		"load-balancer-latency": "AWS/ApplicationELB TargetResponseTime LoadBalancer=app/public/1 p99 > 2 60x10 notBreaching",
+		"load-balancer-down": "AWS/ApplicationELB HealthyHostCount LoadBalancer=app/public/1,TargetGroup=targetgroup/public/1 Maximum < " +
+			"1 60x3 breaching",
+		"gateway-down": "AWS/NetworkELB HealthyHostCount LoadBalancer=net/gateway/2,TargetGroup=targetgroup/gateway/2 Maximum < 1 " +
+			"60x3 breaching",
+		"backend-cpu":          "AWS/EC2 CPUUtilization AutoScalingGroupName=group Average > 85 300x3 missing",
+		"backend-silent":       "ScalableBackend AgentsSeen stack=test SampleCount < 1 60x5 breaching",
+		"database-cpu":         "AWS/RDS CPUUtilization DBInstanceIdentifier=db-1 Average > 80 300x3 missing",
+		"database-connections": "AWS/RDS DatabaseConnections DBInstanceIdentifier=db-1 Maximum > 540 300x2 missing",
+		"database-storage":     "AWS/RDS FreeStorageSpace DBInstanceIdentifier=db-1 Minimum < 5.36870912e+09 300x2 breaching",
+		"database-memory":      "AWS/RDS FreeableMemory DBInstanceIdentifier=db-1 Average < 4.29496729e+08 300x3 missing",
+		"agents-memory":        "AWS/ECS MemoryUtilization ClusterName=cluster,ServiceName=service Average > 90 300x3 notBreaching",
+		"queue-age":            "ScalableBackend QueueOldestAgeSeconds stack=test Maximum > 900 60x5 notBreaching",
+		"queue-backlog":        "ScalableBackend QueueBacklog stack=test Maximum > 1000 300x3 notBreaching",
+		"jobs-dead":            "ScalableBackend JobsDead stack=test Sum >= 1 300x1 notBreaching",
+		"api-errors":           "AWS/ApiGateway 5XXError ApiName=api,Stage=live Sum >= 5 60x5 notBreaching",
+		"api-latency-postHeartbeat": "AWS/ApiGateway Latency ApiName=api,Method=POST,Resource=/v1/agents/{agent_id}/heartbeats,Stage=live p99 " +
+			"> 3000 300x3 notBreaching",
+		"api-latency-putOutcome": "AWS/ApiGateway Latency ApiName=api,Method=PUT,Resource=/v1/leases/{lease_id}/outcome,Stage=live p99 > 3000 " +
+			"300x3 notBreaching",
+		"bucket-errors":     "AWS/S3 5xxErrors BucketName=data,FilterId=EntireBucket Average > 0.05 300x3 notBreaching",
+		"nat-ports-0":       "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-a Sum > 0 300x1 notBreaching",
+		"nat-ports-1":       "AWS/NATGateway ErrorPortAllocation NatGatewayId=nat-b Sum > 0 300x1 notBreaching",
+		"agents-deployment": "AWS/Events MatchedEvents RuleName=monitoring-agents-deployment Sum >= 1 300x1 notBreaching",
+		"backend-refresh":   "AWS/Events MatchedEvents RuleName=monitoring-backend-refresh Sum >= 1 300x1 notBreaching",
 	}
 	got := map[string]string{}
 	for _, r := range g.OfType(alarmType) {

@@ -255,7 +255,8 @@ func (e *editor) call(c *ast.CallExpr) {
 	}
 	for i := 1; i < min(fixed, len(c.Args)); i++ {
 		a, b := c.Args[i-1], c.Args[i]
-		if pure(a) && pure(b) && types.Identical(e.info.TypeOf(a), e.info.TypeOf(b)) && e.code(a) != e.code(b) && signature.TypeParams().Len() == 0 {
+		if pure(a) && pure(b) && types.Identical(e.info.TypeOf(a), e.info.TypeOf(b)) && e.code(a) != e.code(b) &&
+			signature.TypeParams().Len() == 0 {
 			name, ok := e.typeName(e.info.TypeOf(b))
 			if _, isNil := e.info.TypeOf(b).(*types.Basic); !ok || (isNil && strings.HasPrefix(name, "untyped")) {
 				continue

@@ -15,7 +15,8 @@ import (
 )
 
 func main() {
-	packages := flag.String("packages", "network,storage,database,images,compute,fargate,api,monitoring,system", "directories whose code to change")
+	packages := flag.String("packages", "network,storage,database,images,compute,fargate,api,monitoring,system",
+		"directories whose code to change")
 	only := flag.String("only", "", "change only what has this text in its line of the list, such as compute/group.go")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
 	flag.Parse()

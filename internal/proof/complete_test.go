@@ -114,7 +114,8 @@ func TestInputsAreComplete(t *testing.T) {
 		assert.Empty(t, problems, name)
 		require.Greater(t, typed, 130, name)
 	}
-	require.Equal(t, slices.Sorted(slices.Values(requiredLists)), slices.Sorted(maps.Keys(used)), "a list that no resource has is a misspelt one")
+	require.Equal(t, slices.Sorted(slices.Values(requiredLists)), slices.Sorted(maps.Keys(used)),
+		"a list that no resource has is a misspelt one")
 	// What is switched on by configuration is looked at too.
 	require.Subset(t, slices.Collect(maps.Keys(byToken)), []string{
 		"aws:cfg/recorder:Recorder", "aws:guardduty/detector:Detector", "aws:inspector2/enabler:Enabler", "aws:wafv2/webAcl:WebAcl",

@@ -32,7 +32,8 @@ func (g gap) String() string {
 	if g.property == "" {
 		return g.token + ": no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case in cases_*_test.go," + or
 	}
-	return g.token + ": no rule asks for " + g.property + ".\n  Add a check of it to the type's rules in internal/proof/rules, with a case in cases_*_test.go," + or
+	return g.token + ": no rule asks for " + g.property + ".\n  Add a check of it to the type's rules in internal/proof/rules, with a case " +
+		"in cases_*_test.go," + or
 }
 
 // gaps are what the rules leave out in a graph.
@@ -225,7 +226,8 @@ func TestRulesDoNotCoverAnUnknownType(t *testing.T) {
 		messages = append(messages, left.String())
 	}
 	text := strings.Join(messages, "\n")
-	require.Contains(t, text, "aws:sqs/queue:Queue: no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case in cases_*_test.go")
+	require.Contains(t, text, "aws:sqs/queue:Queue: no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case "+
+		"in cases_*_test.go")
 	for _, property := range []string{"kmsMasterKeyId", "sqsManagedSseEnabled"} {
 		require.Contains(t, text, "aws:sqs/queue:Queue: no rule asks for "+property+".")
 	}

@@ -73,7 +73,8 @@ func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {
 // goes by the state, so what it needs must have been an input before.
 func TestDevLeavesNothing(t *testing.T) {
 	t.Parallel()
-	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil), "a NAT instance": {"network.nat": "instance"}} {
+	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil),
+		"a NAT instance": {"network.nat": "instance"}} {
 		t.Run(name, func(t *testing.T) {
 			g := plannedWith(t, "dev", settings)
 			protected, retained := kept(g)
@@ -116,7 +117,8 @@ func TestProdRefusesToBeDestroyed(t *testing.T) {
 	require.NoError(t, err)
 	_, steps, found := strings.Cut(string(text), "\n### Destroy\n")
 	require.True(t, found)
-	for _, step := range []string{"--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all", "pulumi destroy", "-final", "RDSOSMetrics", "/aws/apigateway/welcome"} {
+	for _, step := range []string{"--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all", "pulumi destroy",
+		"-final", "RDSOSMetrics", "/aws/apigateway/welcome"} {
 		require.Contains(t, steps, step)
 	}
 }

@@ -7,13 +7,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/config"
 	"scalable-backend/internal/plan"
 )
 
 // configSet matches the commands of the documentation that set a value, and captures key and value.
-var configSet = regexp.MustCompile("pulumi config set (?:--path |--plaintext |--type string )*('[^']+'|[^' ]+) (?:--type string )?([^\\s`]+)")
+var configSet = regexp.MustCompile("pulumi config set (?:--path |--plaintext |--type string )*('[^']+'|[^' ]+) (?:--type string " +
+	")?([^\\s`]+)")
 
 // standIns take the place of what an owner fills in.
 var standIns = strings.NewReplacer(
@@ -34,6 +37,10 @@ func TestDocumentedCommandsSetTheirValues(t *testing.T) {
 			t.Run(filepath.Base(page)+" "+command[1], func(t *testing.T) {
 				key, value := strings.Trim(command[1], "'"), standIns.Replace(strings.Trim(command[2], "'"))
 				o := configured("prod", map[string]string{"aws:allowedAccountIds[0]": "111122223333", key: value})
+				o.Program = func(ctx *pulumi.Context) error {
+					_, err := config.Load(ctx)
+					return err
+				}
 				_, err := plan.Run(t.Context(), o)
 				require.NoError(t, err, command[0])
 			})

@@ -36,7 +36,8 @@ func TestDrainTimesNest(t *testing.T) {
 			require.GreaterOrEqual(t, delay, longest, targets.Name)
 			require.Less(t, delay, backend.DrainTimeout, targets.Name)
 			require.Less(t, delay, spotNotice, targets.Name)
-			noticed := time.Duration(input(t, targets, "healthCheck", "interval").(float64)*input(t, targets, "healthCheck", "unhealthyThreshold").(float64)) * time.Second
+			noticed := time.Duration(input(t, targets, "healthCheck", "interval").(float64)*input(t, targets, "healthCheck",
+				"unhealthyThreshold").(float64)) * time.Second
 			require.Less(t, noticed, backend.DrainTimeout, "a backend that ends by itself serves until the load balancers know")
 		}
 		stops := map[string]time.Duration{}

@@ -17,7 +17,8 @@ func requireFile(t *testing.T, name, want string) {
 	have, err := os.ReadFile(name)
 	require.NoError(t, err, "make golden writes it")
 	if string(have) != want {
-		t.Errorf("%s is out of date:\n%sIf all of this is meant, run `make golden` and commit the file.", name, differingLines(string(have), want))
+		t.Errorf("%s is out of date:\n%sIf all of this is meant, run `make golden` and commit the file.", name,
+			differingLines(string(have), want))
 	}
 }
 

@@ -37,7 +37,8 @@ func TestGoldenGraphs(t *testing.T) {
 			require.NoError(t, err)
 			var text bytes.Buffer
 			require.NoError(t, diff.WriteText(&text))
-			t.Errorf("the program no longer registers what is in %s:\n\n%s\nIf all of this is meant, run `make golden` and commit the file.", name, text.String())
+			t.Errorf("the program no longer registers what is in %s:\n\n%s\nIf all of this is meant, run `make golden` and commit the file.", name,
+				text.String())
 		})
 	}
 }

@@ -123,7 +123,8 @@ func TestBoundaryIsOnEveryRole(t *testing.T) {
 		require.Equal(t, boundary, input(t, r, "permissionsBoundary"), r.Name)
 	}
 	require.Equal(t, []string{
-		"api-logging-role", "compute-instance", "database-monitoring-role", "fargate-execution", "fargate-task", "monitoring-config-role", "network-flow-logs",
+		"api-logging-role", "compute-instance", "database-monitoring-role", "fargate-execution", "fargate-task", "monitoring-config-role",
+		"network-flow-logs",
 	}, roles(bounded))
 	for _, r := range planned(t, "prod").OfType("aws:iam/role:Role") {
 		_, has := r.Get("permissionsBoundary")

@@ -170,10 +170,12 @@ func (w *world) hostCalls(p parties) []call {
 		who: p.backend, action: "cloudwatch:PutMetricData", resource: "*", inside: true, why: "CloudWatch agent",
 		context: map[string]string{"cloudwatch:namespace": p.metricsNamespace},
 	})
-	for _, action := range []string{"ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenDataChannel"} {
+	for _, action := range []string{"ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel", "ssmmessages:CreateDataChannel",
+		"ssmmessages:OpenDataChannel"} {
 		calls = append(calls, call{who: p.backend, action: action, resource: "*", inside: true, why: "Session Manager"})
 	}
-	return append(calls, call{who: p.backend, action: "ssm:UpdateInstanceInformation", resource: w.local("ec2", machine), inside: true, why: "SSM agent"})
+	return append(calls, call{who: p.backend, action: "ssm:UpdateInstanceInformation", resource: w.local("ec2", machine), inside: true,
+		why: "SSM agent"})
 }
 
 // invoke is a call of an API operation, with an id in the place of each parameter.
@@ -219,7 +221,8 @@ func (w *world) packageCalls() []call {
 		"patch-baseline-snapshot-" + w.region: "patches", "amazoncloudwatch-agent-" + w.region: "CloudWatch agent",
 	} {
 		w.resource["arn:aws:s3:::"+bucket] = publicBucket(w.t)
-		calls = append(calls, call{who: authz.Anonymous(), action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/x", inside: true, why: why})
+		calls = append(calls, call{who: authz.Anonymous(), action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/x", inside: true,
+			why: why})
 	}
 	return calls
 }

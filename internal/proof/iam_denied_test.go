@@ -36,12 +36,15 @@ func (w *world) agentRefusals(p parties) []call {
 			calls = append(calls, call{who: who, action: "secretsmanager:GetSecretValue", resource: secret, why: "agents have no secret"})
 		}
 		calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: through, why: "agents have no key"},
-			call{who: who, action: "cloudwatch:PutMetricData", resource: "*", context: map[string]string{"cloudwatch:namespace": p.metricsNamespace}, why: "agents write no metrics"},
+			call{who: who, action: "cloudwatch:PutMetricData", resource: "*", context: map[string]string{"cloudwatch:namespace": p.metricsNamespace},
+				why: "agents write no metrics"},
 			call{who: who, action: "sns:Publish", resource: p.topic, why: "agents raise no alarm"},
 			call{who: who, action: "ecr:BatchGetImage", resource: p.backendImages, why: "agents have their own image"},
-			call{who: who, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.backendLogs+stream), why: "agents have their own logs"})
+			call{who: who, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.backendLogs+stream),
+				why: "agents have their own logs"})
 	}
-	calls = append(calls, call{who: p.agent, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.agentLogs+stream), why: "ECS writes the agent's logs"},
+	calls = append(calls, call{who: p.agent, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.agentLogs+stream),
+		why: "ECS writes the agent's logs"},
 		call{who: p.agent, action: "ecr:GetAuthorizationToken", resource: "*", why: "ECS pulls the agent's image"})
 	called := agentOperations(w.t)
 	for _, o := range w.gatewayOperations() {
@@ -54,7 +57,8 @@ func (w *world) agentRefusals(p parties) []call {
 		other.resource = strings.Replace(p.executionARN, ":api-rest/", ":other/", 1) + strings.TrimPrefix(other.resource, p.executionARN)
 		calls = append(calls, other)
 	}
-	for _, path := range []string{"POST/v1/tokens", "GET/v1/tokens", "DELETE/v1/tokens/1", "GET/", "POST/v1/leases/1/source", "GET/v1/leases/1/source/more"} {
+	for _, path := range []string{"POST/v1/tokens", "GET/v1/tokens", "DELETE/v1/tokens/1", "GET/", "POST/v1/leases/1/source",
+		"GET/v1/leases/1/source/more"} {
 		calls = append(calls, call{who: p.agent, action: "execute-api:Invoke", resource: p.executionARN + "/" + path, why: "no method of agents"})
 	}
 	return append(calls, w.fileSystemRefusals(p)...)
@@ -65,7 +69,8 @@ func (w *world) fileSystemRefusals(p parties) []call {
 	for _, r := range w.g.OfType("aws:efs/fileSystem:FileSystem") {
 		point := w.arn(only(w.t, w.g, "aws:efs/accessPoint:AccessPoint"))
 		context := func(point, tls string) map[string]string {
-			return map[string]string{"elasticfilesystem:AccessPointArn": point, "elasticfilesystem:AccessedViaMountTarget": "true", "aws:SecureTransport": tls}
+			return map[string]string{"elasticfilesystem:AccessPointArn": point, "elasticfilesystem:AccessedViaMountTarget": "true",
+				"aws:SecureTransport": tls}
 		}
 		mount := call{who: p.agent, action: "elasticfilesystem:ClientMount", resource: w.arn(r)}
 		for why, keys := range map[string]map[string]string{
@@ -86,14 +91,17 @@ func (w *world) fileSystemRefusals(p parties) []call {
 func (w *world) backendRefusals(p parties) []call {
 	who := p.backend
 	calls := forActions(call{who: who, resource: p.bucket, inside: true, why: "the bucket itself is the program's"},
-		"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration", "s3:PutBucketPublicAccessBlock")
+		"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration",
+		"s3:PutBucketPublicAccessBlock")
 	calls = append(calls, forActions(call{who: who, resource: p.bucket + file, inside: true, why: "no call of the backend's"},
 		"s3:DeleteObject", "s3:PutObjectAcl", "s3:PutObjectTagging", "s3:BypassGovernanceRetention")...)
 	for _, bucket := range []string{p.logBucket, "arn:aws:s3:::another"} {
 		calls = append(calls, forActions(call{who: who, resource: bucket + "/x", why: "another bucket"}, "s3:GetObject", "s3:PutObject")...)
 	}
 	for _, name := range []string{"another", "compute-admin-token", "database-credentials-copy"} {
-		calls = append(calls, call{who: who, action: "secretsmanager:GetSecretValue", resource: w.local("secretsmanager", "secret:"+name+"-ZZZZZZ"), why: "another secret"})
+		calls = append(calls,
+			call{who: who, action: "secretsmanager:GetSecretValue", resource: w.local("secretsmanager", "secret:"+name+"-ZZZZZZ"),
+				why: "another secret"})
 	}
 	calls = append(calls, forActions(call{who: who, resource: p.databaseSecret, why: "secrets are the program's"},
 		"secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret")...)
@@ -102,17 +110,20 @@ func (w *world) backendRefusals(p parties) []call {
 	}
 	calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, why: "the key by itself"},
 		call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: via("rds"), why: "the key through another service"},
-		call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: map[string]string{"kms:ViaService": "s3.mars-1.amazonaws.com"}, why: "the key in another region"},
+		call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: map[string]string{"kms:ViaService": "s3.mars-1.amazonaws.com"},
+			why: "the key in another region"},
 		call{who: who, action: "kms:Decrypt", resource: p.topicKey, context: via("s3"), why: "another key"})
 	calls = append(calls, forActions(call{who: who, resource: p.dataKey, context: via("s3"), why: "keys are the program's"},
 		"kms:ScheduleKeyDeletion", "kms:PutKeyPolicy", "kms:DisableKey", "kms:CreateGrant", "kms:DescribeKey")...)
-	calls = append(calls, call{who: who, action: "cloudwatch:PutMetricData", resource: "*", why: "another namespace", context: map[string]string{"cloudwatch:namespace": "Another"}},
+	calls = append(calls, call{who: who, action: "cloudwatch:PutMetricData", resource: "*", why: "another namespace",
+		context: map[string]string{"cloudwatch:namespace": "Another"}},
 		call{who: who, action: "cloudwatch:PutMetricData", resource: "*", why: "no namespace"},
 		call{who: who, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.agentLogs+stream), why: "other logs"},
 		call{who: who, action: "ecr:BatchGetImage", resource: p.agentImages, why: "another image"})
 	calls = append(calls, forActions(call{who: who, resource: w.local("logs", "log-group:"+p.backendLogs+stream), why: "logs are kept"},
 		"logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:PutRetentionPolicy", "logs:CreateLogGroup", "logs:GetLogEvents")...)
-	calls = append(calls, forActions(call{who: who, resource: p.backendImages, why: "images are the program's"}, "ecr:PutImage", "ecr:BatchDeleteImage")...)
+	calls = append(calls, forActions(call{who: who, resource: p.backendImages, why: "images are the program's"}, "ecr:PutImage",
+		"ecr:BatchDeleteImage")...)
 	return append(calls, forActions(call{who: who, resource: "*", why: "nothing of it is the backend's"},
 		"iam:PassRole", "ec2:RunInstances", "ec2:DescribeTags", "ssm:SendCommand", "rds:DeleteDBInstance", "autoscaling:SetDesiredCapacity")...)
 }
@@ -125,17 +136,23 @@ func (w *world) bucketRefusals(p parties) []call {
 	foreigner := authz.Role("arn:aws:iam::" + otherAccount + ":role/administrator")
 	for _, r := range w.g.OfType("aws:s3/bucketPolicy:BucketPolicy") {
 		bucket := w.protected(r)
-		calls = append(calls, forActions(call{who: anyone, admin: true, resource: bucket + "/x", context: plain, why: "plain HTTP"}, "s3:GetObject", "s3:PutObject")...)
+		calls = append(calls, forActions(call{who: anyone, admin: true, resource: bucket + "/x", context: plain, why: "plain HTTP"},
+			"s3:GetObject", "s3:PutObject")...)
 		calls = append(calls, call{who: anyone, admin: true, action: "s3:ListBucket", resource: bucket, context: plain, why: "plain HTTP"})
 		for _, who := range []authz.Principal{foreigner, authz.Anonymous()} {
-			calls = append(calls, forActions(call{who: who, admin: true, resource: bucket + "/x", why: "not of this account"}, "s3:GetObject", "s3:PutObject")...)
+			calls = append(calls, forActions(call{who: who, admin: true, resource: bucket + "/x", why: "not of this account"}, "s3:GetObject",
+				"s3:PutObject")...)
 		}
 	}
-	calls = append(calls, call{who: anyone, admin: true, action: "s3:PutObject", resource: "arn:aws:s3:::another/x", inside: true, why: "another bucket, from inside"},
-		call{who: foreigner, admin: true, action: "logs:PutLogEvents", resource: "arn:aws:logs:" + w.region + ":" + otherAccount + ":log-group:x:log-stream:x", inside: len(w.endpoint) > 1, why: "another account's credentials, from inside"},
-		call{who: anyone, admin: true, action: "s3:PutObject", resource: "arn:aws:s3:::al2023-repos-" + w.region + "-de612dc2/x", inside: true, why: "writing where packages come from"})
+	calls = append(calls, call{who: anyone, admin: true, action: "s3:PutObject", resource: "arn:aws:s3:::another/x", inside: true,
+		why: "another bucket, from inside"},
+		call{who: foreigner, admin: true, action: "logs:PutLogEvents", resource: "arn:aws:logs:" + w.region + ":" + otherAccount +
+			":log-group:x:log-stream:x", inside: len(w.endpoint) > 1, why: "another account's credentials, from inside"},
+		call{who: anyone, admin: true, action: "s3:PutObject", resource: "arn:aws:s3:::al2023-repos-" + w.region + "-de612dc2/x", inside: true,
+			why: "writing where packages come from"})
 	for _, r := range w.g.OfType("aws:kms/key:Key") {
-		calls = append(calls, forActions(call{who: foreigner, admin: true, resource: w.arn(r), why: "not of this account"}, "kms:Decrypt", "kms:PutKeyPolicy")...)
+		calls = append(calls, forActions(call{who: foreigner, admin: true, resource: w.arn(r), why: "not of this account"}, "kms:Decrypt",
+			"kms:PutKeyPolicy")...)
 	}
 	calls = append(calls, call{who: foreigner, admin: true, action: "sns:Publish", resource: p.topic, why: "not of this account"},
 		call{who: anyone, admin: true, action: "sns:Publish", resource: p.topic, context: plain, why: "plain HTTP"})
@@ -158,20 +175,27 @@ func (w *world) serviceRefusals(p parties) []call {
 		topic("events.amazonaws.com", nil, "EventBridge, without a target here")
 	}
 	for _, context := range []map[string]string{onBehalfOf(otherAccount, p.bucket), onBehalfOf(w.account, "arn:aws:s3:::another")} {
-		calls = append(calls, call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/s3/x", context: context, why: "logs of another bucket"})
+		calls = append(calls, call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/s3/x",
+			context: context, why: "logs of another bucket"})
 	}
 	delivery := authz.Service("logdelivery.elasticloadbalancing.amazonaws.com")
 	own := onBehalfOf(w.account, p.bucket)
 	calls = append(calls,
-		call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/alb/x", context: own, why: "outside its prefix"},
-		call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.bucket + "/s3/x", context: own, why: "logs among the data"},
-		call{who: delivery, action: "s3:PutObject", resource: p.logBucket + "/alb/AWSLogs/" + otherAccount + "/x", why: "another account's load balancer"},
+		call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/alb/x", context: own,
+			why: "outside its prefix"},
+		call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.bucket + "/s3/x", context: own,
+			why: "logs among the data"},
+		call{who: delivery, action: "s3:PutObject", resource: p.logBucket + "/alb/AWSLogs/" + otherAccount + "/x",
+			why: "another account's load balancer"},
 		call{who: delivery, action: "s3:PutObject", resource: p.logBucket + "/s3/x", why: "outside its prefix"},
 		call{who: delivery, action: "s3:GetObject", resource: p.logBucket + "/alb/AWSLogs/" + w.account + "/x", why: "a writer that reads"})
 	for _, r := range w.g.OfType("aws:cloudwatch/logGroup:LogGroup") {
-		key, group := w.keyOf(r, "kmsKeyId"), map[string]string{"kms:EncryptionContext:aws:logs:arn": strings.Replace(w.arn(r), w.account, otherAccount, 1)}
-		calls = append(calls, call{who: authz.Service("logs." + w.region + ".amazonaws.com"), action: "kms:Decrypt", resource: key, context: group, why: "another account's group"},
-			call{who: authz.Service("logs.mars-1.amazonaws.com"), action: "kms:Decrypt", resource: key, context: map[string]string{"kms:EncryptionContext:aws:logs:arn": w.arn(r)}, why: "another region"})
+		key, group := w.keyOf(r, "kmsKeyId"),
+			map[string]string{"kms:EncryptionContext:aws:logs:arn": strings.Replace(w.arn(r), w.account, otherAccount, 1)}
+		calls = append(calls, call{who: authz.Service("logs." + w.region + ".amazonaws.com"), action: "kms:Decrypt", resource: key,
+			context: group, why: "another account's group"},
+			call{who: authz.Service("logs.mars-1.amazonaws.com"), action: "kms:Decrypt", resource: key,
+				context: map[string]string{"kms:EncryptionContext:aws:logs:arn": w.arn(r)}, why: "another region"})
 		calls = append(calls, call{who: p.backend, action: "kms:Decrypt", resource: key, why: "reading logs takes more than the backend has",
 			context: map[string]string{"kms:ViaService": "s3." + w.region + ".amazonaws.com"}})
 	}
@@ -186,11 +210,13 @@ func (w *world) trustRefusals(parties) []call {
 			authz.Service("lambda.amazonaws.com"), authz.Role(w.local("iam", "role/administrator")),
 			authz.Role("arn:aws:iam::" + otherAccount + ":role/administrator"), authz.Anonymous(),
 		} {
-			calls = append(calls, call{who: who, admin: true, action: "sts:AssumeRole", resource: allowed.resource, context: allowed.context, why: "not for it: " + allowed.why})
+			calls = append(calls, call{who: who, admin: true, action: "sts:AssumeRole", resource: allowed.resource, context: allowed.context,
+				why: "not for it: " + allowed.why})
 		}
 		if allowed.context != nil {
 			calls = append(calls, call{who: allowed.who, action: "sts:AssumeRole", resource: allowed.resource,
-				context: onBehalfOf(otherAccount, strings.Replace(allowed.context["aws:SourceArn"], w.account, otherAccount, 1)), why: "for another account: " + allowed.why})
+				context: onBehalfOf(otherAccount, strings.Replace(allowed.context["aws:SourceArn"], w.account, otherAccount, 1)),
+				why:     "for another account: " + allowed.why})
 		}
 	}
 	return calls

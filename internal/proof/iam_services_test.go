@@ -47,7 +47,8 @@ func onBehalfOf(account, arn string) map[string]string {
 func (w *world) trusts() []call {
 	var calls []call
 	assume := func(service, role string, context map[string]string) {
-		calls = append(calls, call{who: authz.Service(service), action: "sts:AssumeRole", resource: role, context: context, why: "role of " + service})
+		calls = append(calls, call{who: authz.Service(service), action: "sts:AssumeRole", resource: role, context: context, why: "role of " +
+			service})
 	}
 	p := w.parties()
 	assume("ec2.amazonaws.com", p.backend.String(), nil)
@@ -100,11 +101,13 @@ func (w *world) logCalls() []call {
 	}
 	for _, r := range w.g.OfType("aws:rds/instance:Instance") {
 		if role, ok := r.Revealed("monitoringRoleArn"); ok {
-			calls = append(calls, call{who: authz.Role(role.(string)), action: "logs:PutLogEvents", resource: w.local("logs", "log-group:RDSOSMetrics:log-stream:db-1"), why: "enhanced monitoring"})
+			calls = append(calls, call{who: authz.Role(role.(string)), action: "logs:PutLogEvents",
+				resource: w.local("logs", "log-group:RDSOSMetrics:log-stream:db-1"), why: "enhanced monitoring"})
 		}
 	}
 	for _, r := range w.g.OfType("aws:cloudwatch/logGroup:LogGroup") {
-		for _, action := range []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:GenerateDataKeyPair", "kms:DescribeKey"} {
+		for _, action := range []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey",
+			"kms:GenerateDataKeyPair", "kms:DescribeKey"} {
 			calls = append(calls, call{
 				who: authz.Service("logs." + w.region + ".amazonaws.com"), action: action, resource: w.keyOf(r, "kmsKeyId"),
 				context: map[string]string{"kms:EncryptionContext:aws:logs:arn": w.arn(r)}, why: "encryption of " + r.Name,
@@ -126,7 +129,8 @@ func (w *world) deliveries(p parties) []call {
 		if bucket, ok := r.Revealed("accessLogs", "bucket"); ok {
 			calls = append(calls, call{
 				who: authz.Service("logdelivery.elasticloadbalancing.amazonaws.com"), action: "s3:PutObject", why: "access log of " + r.Name,
-				resource: "arn:aws:s3:::" + bucket.(string) + "/" + input(w.t, r, "accessLogs", "prefix").(string) + "/AWSLogs/" + w.account + "/elasticloadbalancing/" + w.region + "/x.log.gz",
+				resource: "arn:aws:s3:::" + bucket.(string) + "/" + input(w.t, r, "accessLogs", "prefix").(string) + "/AWSLogs/" + w.account +
+					"/elasticloadbalancing/" + w.region + "/x.log.gz",
 			})
 		}
 	}
@@ -138,7 +142,8 @@ func (w *world) deliveries(p parties) []call {
 			call{who: recorder, action: "s3:ListBucket", resource: bucket, why: "AWS Config's check"},
 		)
 		for _, action := range []string{"s3:PutObject", "s3:PutObjectAcl"} {
-			calls = append(calls, call{who: recorder, action: action, resource: bucket + "/AWSLogs/" + w.account + "/Config/" + w.region + "/x", why: "AWS Config's history"})
+			calls = append(calls, call{who: recorder, action: action, resource: bucket + "/AWSLogs/" + w.account + "/Config/" + w.region + "/x",
+				why: "AWS Config's history"})
 		}
 	}
 	return calls

@@ -241,7 +241,8 @@ func TestNothingMoreIsGranted(t *testing.T) {
 }
 
 func (w *world) entry(g authz.Grant) string {
-	return strings.TrimRight(w.neutral(strings.Join([]string{g.Document, fmt.Sprint(g.Statement), g.Principal, g.Action, g.Resource}, " | ")), " |")
+	return strings.TrimRight(w.neutral(strings.Join([]string{g.Document, fmt.Sprint(g.Statement), g.Principal, g.Action, g.Resource}, " | ")),
+		" |")
 }
 
 // grantsOf are all entries of a document that allow.

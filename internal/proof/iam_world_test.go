@@ -142,7 +142,9 @@ func (w *world) local(service, rest string) string {
 // admin is a policy that allows everything: whoever has it can still not do what a denial or a limit forbids.
 func admin(t *testing.T) authz.Document {
 	t.Helper()
-	d, err := authz.Parse(authz.Identity, "administrator", []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`))
+	d,
+		err := authz.Parse(authz.Identity, "administrator",
+		[]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`))
 	require.NoError(t, err)
 	return d
 }
@@ -161,7 +163,8 @@ type call struct {
 // decide evaluates a call under the policies that the plan puts around it.
 func (w *world) decide(c call) authz.Decision {
 	w.t.Helper()
-	request := authz.Request{Principal: c.who, Action: c.action, Resource: c.resource, Context: map[string][]string{"aws:SecureTransport": {"true"}}}
+	request := authz.Request{Principal: c.who, Action: c.action, Resource: c.resource,
+		Context: map[string][]string{"aws:SecureTransport": {"true"}}}
 	for key, value := range c.context {
 		request.Context[key] = []string{value}
 	}

@@ -56,7 +56,8 @@ func TestEveryKeyHasAnEffect(t *testing.T) {
 				require.False(t, listed && effects[i] != "", "%s has an effect: remove it from withoutEffect", key.Name)
 				require.False(t, !listed && effects[i] == "", "%s: %v and %v give the same graph. Hand the value on in system/; or, where it "+
 					"is for something that no graph shows, add the key to withoutEffect with the reason.", key.Name, before, after)
-				effects[i] = fmt.Sprintf("%s: %s becomes %s\n%s", key.Name, asJSON(t, before), asJSON(t, after), cmp.Or(effects[i], "  nothing: "+reason+"\n"))
+				effects[i] = fmt.Sprintf("%s: %s becomes %s\n%s", key.Name, asJSON(t, before), asJSON(t, after),
+					cmp.Or(effects[i], "  nothing: "+reason+"\n"))
 			})
 		}
 	})

@@ -49,25 +49,30 @@ func TestImports(t *testing.T) {
 			switch {
 			case below(pkg, tierPackages...):
 				for _, other := range tierPackages {
-					require.False(t, other != tier && below(imported, other), "%s imports %s: what a tier needs of another, system/ hands to it", pkg, imported)
+					require.False(t, other != tier && below(imported, other), "%s imports %s: what a tier needs of another, system/ hands to it", pkg,
+						imported)
 				}
 				require.False(t, below(imported, "config", "system"), "%s imports %s: a tier is handed its values", pkg, imported)
 			case below(pkg, "internal/component", "internal/stack", "internal/policy", "internal/role", "internal/naming"):
-				require.False(t, below(imported, append([]string{"config", "system"}, tierPackages...)...), "%s imports %s: the tiers are written with it", pkg, imported)
+				require.False(t, below(imported, append([]string{"config", "system"}, tierPackages...)...),
+					"%s imports %s: the tiers are written with it", pkg, imported)
 			}
 			if below(pkg, append([]string{"config", "system", "internal/component", "internal/stack", "internal/policy", "internal/role",
 				"internal/naming"}, tierPackages...)...) {
-				require.False(t, below(imported, "internal/plan", "internal/infratest"), "%s imports %s, which is for tests and for tools", pkg, imported)
+				require.False(t, below(imported, "internal/plan", "internal/infratest"), "%s imports %s, which is for tests and for tools", pkg,
+					imported)
 			}
 			require.False(t, below(imported, "internal/proof") && !below(pkg, "internal/proof"), "%s imports %s, which is for tests", pkg, imported)
-			require.False(t, below(imported, "internal/mutate") && !below(pkg, "internal/mutate"), "%s imports %s, which is for mutants", pkg, imported)
+			require.False(t, below(imported, "internal/mutate") && !below(pkg, "internal/mutate"), "%s imports %s, which is for mutants", pkg,
+				imported)
 		}
 	}
 	services := imports(t, "services")
 	require.NotEmpty(t, services["scalable-backend/services/backend"])
 	for pkg, list := range services {
 		for _, imported := range list {
-			require.False(t, strings.HasPrefix(imported, "scalable-backend/") && !below(imported, "services"), "%s imports %s: an image never holds the program", pkg, imported)
+			require.False(t, strings.HasPrefix(imported, "scalable-backend/") && !below(imported, "services"),
+				"%s imports %s: an image never holds the program", pkg, imported)
 		}
 	}
 }

@@ -57,7 +57,8 @@ func groupOfARN(arn string) string { return arn[strings.Index(arn, ":log-group:"
 // Gateway logging role gets.
 func TestLogGroupsThatAWSWouldCreate(t *testing.T) {
 	t.Parallel()
-	for stack, more := range map[string]map[string]string{"dev": nil, "prod": nil, "dev, everything": everything(nil), "prod, everything": everything(nil)} {
+	for stack, more := range map[string]map[string]string{"dev": nil, "prod": nil, "dev, everything": everything(nil),
+		"prod, everything": everything(nil)} {
 		t.Run(stack, func(t *testing.T) {
 			name, _, _ := strings.Cut(stack, ",")
 			g := plannedWith(t, name, more)
@@ -122,7 +123,8 @@ func TestNoRoleCreatesLogGroups(t *testing.T) {
 		want := []string{"AWS_ConfigRole", "AmazonAPIGatewayPushToCloudWatchLogs", "AmazonSSMManagedInstanceCore"}
 		if stack == "prod" {
 			// Writes to RDSOSMetrics, the region's, and nowhere else.
-			want = []string{"AWS_ConfigRole", "AmazonAPIGatewayPushToCloudWatchLogs", "AmazonRDSEnhancedMonitoringRole", "AmazonSSMManagedInstanceCore"}
+			want = []string{"AWS_ConfigRole", "AmazonAPIGatewayPushToCloudWatchLogs", "AmazonRDSEnhancedMonitoringRole",
+				"AmazonSSMManagedInstanceCore"}
 		}
 		require.Equal(t, want, managed, stack)
 	}

@@ -68,8 +68,10 @@ var readinessRules = []readiness{
 	{"log groups have their key", []string{logGroupType}, ofType("storage-logs", "aws:kms/key:Key"), 6},
 
 	{"the load balancer may write its access log", []string{balancerType}, accessLogPolicy, 1},
-	{"a bucket's access log is allowed where it goes", []string{"aws:s3/bucketLoggingV2:BucketLoggingV2"}, ofType("storage-logs", bucketPolicy), 1},
-	{"no policy before public access is blocked", []string{bucketPolicy}, sameBucket("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"), 3},
+	{"a bucket's access log is allowed where it goes", []string{"aws:s3/bucketLoggingV2:BucketLoggingV2"},
+		ofType("storage-logs", bucketPolicy), 1},
+	{"no policy before public access is blocked", []string{bucketPolicy}, sameBucket("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"),
+		3},
 	{"versioning before rules on old versions", []string{"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"},
 		sameBucket("aws:s3/bucketVersioningV2:BucketVersioningV2"), 2},
 	{"the bucket that instances are told of is finished", []string{templateType}, ofType("storage-data", finishedBucket...), 3},
@@ -78,7 +80,8 @@ var readinessRules = []readiness{
 
 	{"instances find their secrets", []string{templateType}, ofType("", secretType), 2},
 	{"instances find their database", []string{templateType, fleetType}, ofType("database-instance", databaseType), 2},
-	{"images are pushed before they are pulled", []string{templateType}, ofType("images-backend", "awsx:ecr:Image", "docker-build:index:Image"), 2},
+	{"images are pushed before they are pulled", []string{templateType},
+		ofType("images-backend", "awsx:ecr:Image", "docker-build:index:Image"), 2},
 	{"images are pushed before agents pull them", []string{taskType}, ofType("images-agent", "awsx:ecr:Image", "docker-build:index:Image"), 2},
 
 	{"the group's doors are open", []string{fleetType}, ofType("compute-", listenerType), 2},
@@ -90,16 +93,19 @@ var readinessRules = []readiness{
 	{"agents find the API", []string{agentsType}, ofType("", stageType), 1},
 	{"stages log by the account's role", []string{stageType}, ofType("", "aws:apigateway/account:Account"), 1},
 	{"the web ACL finds its stage and load balancer", []string{"aws:wafv2/webAclAssociation:WebAclAssociation"}, associated, 2},
-	{"capacity providers before the service", []string{agentsType}, ofType("", "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"), 1},
+	{"capacity providers before the service", []string{agentsType}, ofType("", "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"),
+		1},
 	{"the file system is mountable and guarded", []string{agentsType},
 		ofType("", "aws:efs/mountTarget:MountTarget", "aws:efs/fileSystemPolicy:FileSystemPolicy", "aws:efs/accessPoint:AccessPoint"), 4},
 	{"a service before its scaling", []string{"aws:appautoscaling/target:Target"}, ofType("", agentsType), 1},
 
-	{"whoever publishes is allowed to", []string{alarmType, "aws:rds/eventSubscription:EventSubscription", "aws:budgets/budget:Budget", "aws:cloudwatch/eventTarget:EventTarget"},
+	{"whoever publishes is allowed to", []string{alarmType, "aws:rds/eventSubscription:EventSubscription", "aws:budgets/budget:Budget",
+		"aws:cloudwatch/eventTarget:EventTarget"},
 		ofType("", "aws:sns/topicPolicy:TopicPolicy"), 20},
 	{"addresses after the internet gateway", []string{"aws:ec2/eip:Eip"}, ofType("", "aws:ec2/internetGateway:InternetGateway"), 1},
 	{"recorder, channel, start", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("", "aws:cfg/recorder:Recorder"), 1},
-	{"the recorder starts with a channel", []string{"aws:cfg/recorderStatus:RecorderStatus"}, ofType("", "aws:cfg/deliveryChannel:DeliveryChannel"), 1},
+	{"the recorder starts with a channel", []string{"aws:cfg/recorderStatus:RecorderStatus"},
+		ofType("", "aws:cfg/deliveryChannel:DeliveryChannel"), 1},
 }
 
 var finishedBucket = []string{
@@ -139,7 +145,8 @@ func sameBucket(token string) func(*ordering, plan.Resource) []plan.Resource {
 }
 
 func forwarding(o *ordering, r plan.Resource) []plan.Resource {
-	if kind, _ := r.Revealed("targetTrackingConfiguration", "predefinedMetricSpecification", "predefinedMetricType"); kind != "ALBRequestCountPerTarget" {
+	if kind, _ := r.Revealed("targetTrackingConfiguration", "predefinedMetricSpecification",
+		"predefinedMetricType"); kind != "ALBRequestCountPerTarget" {
 		return nil
 	}
 	return slices.DeleteFunc(named(o.Graph, listenerType, "compute-http"), func(l plan.Resource) bool {
@@ -158,8 +165,9 @@ func associated(o *ordering, r plan.Resource) []plan.Resource {
 func TestOrderRulesAreAboutSomething(t *testing.T) {
 	t.Parallel()
 	everything := variant{stack: "dev", overrides: map[string]string{
-		"network.nat": "instance", "fargate.persistentStorage": "true", "network.interfaceEndpoints[0]": "ssm", "compute.allowedCidrs[0]": "203.0.113.0/24",
-		"monitoring.waf": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",
+		"network.nat": "instance", "fargate.persistentStorage": "true", "network.interfaceEndpoints[0]": "ssm",
+		"compute.allowedCidrs[0]": "203.0.113.0/24",
+		"monitoring.waf":          "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",
 		"monitoring.alertEmails[0]": "ops@example.com", "database.replicas": "1",
 	}}
 	o := order(everything.plan(t))

@@ -18,7 +18,8 @@ import (
 // configured are the options to plan a shipped stack with some keys set otherwise.
 func configured(stack string, overrides map[string]string) plan.Options {
 	return plan.Options{
-		Dir: root, Program: system.Program, Project: infratest.Project, Stack: stack, StackFile: infratest.StackFile(root, stack), ConfigOverrides: maps.Clone(overrides),
+		Dir: root, Program: system.Program, Project: infratest.Project, Stack: stack, StackFile: infratest.StackFile(root, stack),
+		ConfigOverrides: maps.Clone(overrides),
 	}
 }
 

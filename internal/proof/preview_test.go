@@ -39,7 +39,8 @@ func steps(d *plan.Diff) []string {
 			}
 		}
 		kind := c.Type[strings.LastIndex(c.Type, ":")+1:]
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s: %s", c.Action, kind, c.Name, strings.Join(slices.Sorted(maps.Keys(inputs)), " "))))
+		out = append(out,
+			strings.TrimSpace(fmt.Sprintf("%s %s %s: %s", c.Action, kind, c.Name, strings.Join(slices.Sorted(maps.Keys(inputs)), " "))))
 	}
 	return out
 }

@@ -30,8 +30,9 @@ func ledger(t *testing.T) *rules.Ledger {
 func unwaived(waivers *rules.Ledger, result rules.Result, stack string) (problems []string) {
 	for _, f := range result.Findings {
 		if _, ok := waivers.Waived(f, stack); !ok {
-			problems = append(problems, fmt.Sprintf("%s\nfix it, or waive it in internal/proof/rules/waivers.yaml: rule %s, resource %s, stacks [%s]",
-				f, f.Rule, f.Subject(), stack))
+			problems = append(problems,
+				fmt.Sprintf("%s\nfix it, or waive it in internal/proof/rules/waivers.yaml: rule %s, resource %s, stacks [%s]",
+					f, f.Rule, f.Subject(), stack))
 		}
 	}
 	return problems

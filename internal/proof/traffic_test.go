@@ -94,7 +94,8 @@ func promised(t *testing.T, hosts []reach.Host, flows []network.Flow, vpc string
 	for _, to := range hosts {
 		for _, received := range flows {
 			if received.To == role(t, to) && outside(received.From) {
-				seen[reach.Connection{From: string(received.From), To: to.Name, Protocol: received.Protocol, Low: received.Port, High: received.Port}] = true
+				seen[reach.Connection{From: string(received.From), To: to.Name, Protocol: received.Protocol, Low: received.Port,
+					High: received.Port}] = true
 			}
 		}
 	}
@@ -134,7 +135,8 @@ func hostsAreInPlace(t *testing.T, c traffic) {
 			require.True(t, strings.HasPrefix(s, "network-"+place.tier+"-"), "%s is in %s", h.Name, s)
 		}
 	}
-	require.Len(t, hostsOf(c.network, mountType), len(c.OfType("aws:efs/fileSystem:FileSystem"))*len(named(c.Graph, subnetType, "network-clients-")))
+	require.Len(t, hostsOf(c.network, mountType),
+		len(c.OfType("aws:efs/fileSystem:FileSystem"))*len(named(c.Graph, subnetType, "network-clients-")))
 }
 
 // What can connect to what, on which port, is the flow table: nothing is missing and nothing else is reachable.

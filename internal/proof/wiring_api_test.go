@@ -134,7 +134,8 @@ func TestGatewayLeadsToTheBackend(t *testing.T) {
 				require.Equal(t, strings.ToUpper(method), o.Integration.Method)
 				require.Equal(t, linkID, o.Integration.ConnectionID)
 				require.Equal(t, "AWS_IAM", o.Auth.Type, path)
-				require.Equal(t, "context.identity.userArn", o.Integration.RequestParameters["integration.request.header."+backendconfig.CallerHeader], path)
+				require.Equal(t, "context.identity.userArn", o.Integration.RequestParameters["integration.request.header."+backendconfig.CallerHeader],
+					path)
 			}
 		}
 	}

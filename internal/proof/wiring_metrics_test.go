@@ -38,12 +38,14 @@ func watched(t *testing.T, g *plan.Graph) []series {
 		if queries, ok := in["metricQueries"].([]any); ok {
 			for _, q := range queries {
 				if m, ok := q.(map[string]any)["metric"].(map[string]any); ok {
-					all = append(all, series{metricText(m["namespace"]), metricText(m["metricName"]), dimensionsOf(m["dimensions"]), metricText(m["stat"]), r.Key()})
+					all = append(all, series{metricText(m["namespace"]), metricText(m["metricName"]), dimensionsOf(m["dimensions"]), metricText(m["stat"]),
+						r.Key()})
 				}
 			}
 			continue
 		}
-		all = append(all, series{metricText(in["namespace"]), metricText(in["metricName"]), dimensionsOf(in["dimensions"]), metricText(in["statistic"]) + metricText(in["extendedStatistic"]), r.Key()})
+		all = append(all, series{metricText(in["namespace"]), metricText(in["metricName"]), dimensionsOf(in["dimensions"]),
+			metricText(in["statistic"]) + metricText(in["extendedStatistic"]), r.Key()})
 	}
 	for _, r := range g.OfType("aws:appautoscaling/policy:Policy") {
 		for _, m := range input(t, r, "targetTrackingScalingPolicyConfiguration", "customizedMetricSpecification", "metrics").([]any) {
@@ -56,7 +58,8 @@ func watched(t *testing.T, g *plan.Graph) []series {
 			for _, d := range metric["dimensions"].([]any) {
 				dimensions[metricText(d.(map[string]any)["name"])] = metricText(d.(map[string]any)["value"])
 			}
-			all = append(all, series{metricText(metric["namespace"]), metricText(metric["metricName"]), dimensions, metricText(stat.(map[string]any)["stat"]), r.Key()})
+			all = append(all, series{metricText(metric["namespace"]), metricText(metric["metricName"]), dimensions,
+				metricText(stat.(map[string]any)["stat"]), r.Key()})
 		}
 	}
 	return append(all, charted(t, g)...)
@@ -120,7 +123,8 @@ func emitted(t *testing.T, g *plan.Graph) []series {
 	names := sourceConstants(t, "backend/metrics")
 	ast.Inspect(sourceFunction(t, sourceFiles(t, "backend/server"), "emitQueue"), func(n ast.Node) bool {
 		if pkg, name := selector(asExpr(n)); pkg == "metrics" {
-			if value, ok := names[name]; ok && !slices.Contains([]string{metrics.Count, metrics.Seconds, metrics.Milliseconds}, constant.StringVal(value)) {
+			if value, ok := names[name]; ok && !slices.Contains([]string{metrics.Count, metrics.Seconds, metrics.Milliseconds},
+				constant.StringVal(value)) {
 				all = append(all, series{metrics.DefaultNamespace, constant.StringVal(value), stack, "", "the backend's sweep"})
 			}
 		}

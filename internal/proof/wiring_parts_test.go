@@ -129,14 +129,16 @@ func TestLogGroups(t *testing.T) {
 		}
 		require.Equal(t, 2, strings.Count(dashboard, "SOURCE '"))
 		stage := only(t, w.g, "aws:apigateway/stage:Stage")
-		require.Equal(t, fmt.Sprintf("API-Gateway-Execution-Logs_%s/%s", input(t, stage, "restApi"), input(t, stage, "stageName")), names["api-execution-log"])
+		require.Equal(t, fmt.Sprintf("API-Gateway-Execution-Logs_%s/%s", input(t, stage, "restApi"), input(t, stage, "stageName")),
+			names["api-execution-log"])
 		physical := map[string]bool{}
 		for _, name := range names {
 			physical[name] = true
 		}
 		for _, r := range w.g.OfType("aws:rds/instance:Instance") {
 			for _, export := range input(t, r, "enabledCloudwatchLogsExports").([]any) {
-				require.True(t, physical[fmt.Sprintf("/aws/rds/instance/%s/%s", input(t, r, "identifier"), export)], "%s: %s of %s", stack, export, r.Key())
+				require.True(t, physical[fmt.Sprintf("/aws/rds/instance/%s/%s", input(t, r, "identifier"), export)], "%s: %s of %s", stack, export,
+					r.Key())
 			}
 		}
 		if cluster := only(t, w.g, "aws:ecs/cluster:Cluster"); input(t, cluster, "settings", 0, "value") == "enabled" {
@@ -208,7 +210,8 @@ func TestTimesNest(t *testing.T) {
 		less("the agent's stop", agentSettings(t, g).StopTimeout, "the container's stop", granted)
 		require.LessOrEqual(t, granted, 2*time.Minute, "Fargate's limit")
 		check := time.Duration(container.HealthCheck.Interval*container.HealthCheck.Retries) * time.Second
-		less("the agent's sign of life", sourceDuration(t, "agent/runner", "healthEvery"), "the age that healthcheck accepts", sourceDuration(t, "agent/runner", "healthAge"))
+		less("the agent's sign of life", sourceDuration(t, "agent/runner", "healthEvery"), "the age that healthcheck accepts",
+			sourceDuration(t, "agent/runner", "healthAge"))
 		require.GreaterOrEqual(t, check, sourceDuration(t, "agent/runner", "healthAge"), "an agent is given up when healthcheck has, not before")
 	}
 }
@@ -253,7 +256,9 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 	}
 	require.True(t, container.ReadonlyRoot)
 	for _, written := range []string{c.DataDir, c.OutputDir, path.Dir(c.HealthFile)} {
-		require.True(t, slices.ContainsFunc(mounted, func(m string) bool { return written == m || strings.HasPrefix(written, m+"/") }), "%s is on no volume", written)
+		require.True(t, slices.ContainsFunc(mounted, func(m string) bool {
+			return written == m || strings.HasPrefix(written, m+"/")
+		}), "%s is on no volume", written)
 	}
 	point := only(t, g, "aws:efs/accessPoint:AccessPoint")
 	require.Equal(t, container.User, fmt.Sprintf("%v:%v", input(t, point, "posixUser", "uid"), input(t, point, "posixUser", "gid")))
@@ -272,9 +277,11 @@ func TestImagesFitTheirContainers(t *testing.T) {
 		script, c := userData(t, g), backendSettings(t, g)
 		file := dockerfile(t, g, "images-backend")
 		require.Equal(t, instruction(t, file, "USER"), between(t, script, "--user ", " "))
-		require.Contains(t, file, path.Base(c.DatabaseCAFile)+" /rootfs"+path.Dir(c.DatabaseCAFile)+"/ ", "the certificates that the backend checks its database against")
+		require.Contains(t, file, path.Base(c.DatabaseCAFile)+" /rootfs"+path.Dir(c.DatabaseCAFile)+"/ ",
+			"the certificates that the backend checks its database against")
 		require.Equal(t, strings.TrimPrefix(c.PublicAddr, ":")+" "+strings.TrimPrefix(c.GatewayAddr, ":"), instruction(t, file, "EXPOSE"))
-		platform := "linux/" + strings.ToLower(input(t, only(t, g, "aws:ecs/taskDefinition:TaskDefinition"), "runtimePlatform", "cpuArchitecture").(string))
+		platform := "linux/" +
+			strings.ToLower(input(t, only(t, g, "aws:ecs/taskDefinition:TaskDefinition"), "runtimePlatform", "cpuArchitecture").(string))
 		for _, image := range g.OfType("awsx:ecr:Image") {
 			require.Equal(t, platform, input(t, image, "platform"), image.Key())
 		}

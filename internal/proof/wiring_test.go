@@ -72,7 +72,8 @@ func TestScalingReadsTheBackendsMetrics(t *testing.T) {
 	policy := only(t, planned(t, "prod"), "aws:appautoscaling/policy:Policy")
 	text, err := json.Marshal(policy.RevealedInputs())
 	require.NoError(t, err)
-	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, metrics.DefaultNamespace, `"name":"` + metrics.DimensionStack + `"`} {
+	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, metrics.DefaultNamespace, `"name":"` + metrics.DimensionStack +
+		`"`} {
 		require.Contains(t, string(text), want)
 	}
 }

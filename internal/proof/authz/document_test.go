@@ -70,7 +70,8 @@ func TestRequestsAreWhole(t *testing.T) {
 		`action "GetObject"`:              {Principal: Role(roleARN), Action: "GetObject", Resource: object},
 		`resource "files/x"`:              {Principal: Role(roleARN), Action: "s3:GetObject", Resource: "files/x"},
 		`resource "arn:aws:s3:::files/*"`: {Principal: Role(roleARN), Action: "s3:GetObject", Resource: "arn:aws:s3:::files/*"},
-		`several values`:                  {Principal: Role(roleARN), Action: "s3:GetObject", Resource: object, Context: map[string][]string{"k:x": {"a", "b"}}},
+		`several values`: {Principal: Role(roleARN), Action: "s3:GetObject", Resource: object,
+			Context: map[string][]string{"k:x": {"a", "b"}}},
 	} {
 		_, err := Evaluate(r, Policies{Identity: []Document{*d}})
 		require.ErrorContains(t, err, want)

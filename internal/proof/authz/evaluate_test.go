@@ -59,38 +59,47 @@ func TestOrder(t *testing.T) {
 		"resource allows the account, and identity too":   {policies: [4]string{own: allow(getAny), resource: allow(toAccount)}, want: true},
 		"resource allows another account":                 {policies: [4]string{resource: allow(toAbroad)}, want: false},
 
-		"identity denies what identity allows":   {policies: [4]string{own: allow(getAny) + "," + deny(getAny)}, why: "explicitly denied"},
-		"identity denies what resource allows":   {policies: [4]string{own: deny(getAny), resource: allow(toAll)}, why: "explicitly denied"},
-		"resource denies what identity allows":   {policies: [4]string{own: allow(getAny), resource: deny(toAll)}, why: "explicitly denied"},
-		"boundary denies what resource allows":   {policies: [4]string{boundary: deny(getAny), resource: allow(toAll)}, why: "explicitly denied"},
-		"endpoint denies what identity allows":   {policies: [4]string{own: allow(getAny), endpoint: allow(toAll) + "," + deny(toAll)}, why: "explicitly denied"},
-		"a denial of the account is one of all":  {policies: [4]string{own: allow(getAny), resource: deny(toAccount)}, why: "explicitly denied"},
-		"a denial of others is none":             {policies: [4]string{own: allow(getAny), resource: deny(toAbroad)}, want: true},
-		"boundary alone allows nothing":          {policies: [4]string{boundary: allow(getAny)}, why: "no policy allows"},
-		"boundary limits identity":               {policies: [4]string{own: allow(getAny), boundary: allow(useKey)}, why: "permissions boundary"},
-		"boundary and identity":                  {policies: [4]string{own: allow(getAny), boundary: allow(getAny)}, want: true},
-		"boundary limits a role by its ARN":      {policies: [4]string{resource: allow(toRole), boundary: allow(useKey)}, why: "no policy allows"},
-		"boundary does not limit everyone":       {policies: [4]string{resource: allow(toAll), boundary: allow(useKey)}, want: true},
-		"endpoint limits identity":               {policies: [4]string{own: allow(getAny), endpoint: allow(`"Principal":"*",` + useKey)}, why: "endpoint"},
-		"endpoint alone allows nothing":          {policies: [4]string{endpoint: allow(toAll)}, why: "no policy allows"},
-		"endpoint limits a resource's own grant": {policies: [4]string{resource: allow(toAll), endpoint: allow(`"Principal":"*",` + useKey)}, why: "endpoint"},
+		"identity denies what identity allows": {policies: [4]string{own: allow(getAny) + "," + deny(getAny)}, why: "explicitly denied"},
+		"identity denies what resource allows": {policies: [4]string{own: deny(getAny), resource: allow(toAll)}, why: "explicitly denied"},
+		"resource denies what identity allows": {policies: [4]string{own: allow(getAny), resource: deny(toAll)}, why: "explicitly denied"},
+		"boundary denies what resource allows": {policies: [4]string{boundary: deny(getAny), resource: allow(toAll)}, why: "explicitly denied"},
+		"endpoint denies what identity allows": {policies: [4]string{own: allow(getAny), endpoint: allow(toAll) + "," + deny(toAll)},
+			why: "explicitly denied"},
+		"a denial of the account is one of all": {policies: [4]string{own: allow(getAny), resource: deny(toAccount)}, why: "explicitly denied"},
+		"a denial of others is none":            {policies: [4]string{own: allow(getAny), resource: deny(toAbroad)}, want: true},
+		"boundary alone allows nothing":         {policies: [4]string{boundary: allow(getAny)}, why: "no policy allows"},
+		"boundary limits identity":              {policies: [4]string{own: allow(getAny), boundary: allow(useKey)}, why: "permissions boundary"},
+		"boundary and identity":                 {policies: [4]string{own: allow(getAny), boundary: allow(getAny)}, want: true},
+		"boundary limits a role by its ARN": {policies: [4]string{resource: allow(toRole), boundary: allow(useKey)},
+			why: "no policy allows"},
+		"boundary does not limit everyone": {policies: [4]string{resource: allow(toAll), boundary: allow(useKey)}, want: true},
+		"endpoint limits identity": {policies: [4]string{own: allow(getAny), endpoint: allow(`"Principal":"*",` + useKey)},
+			why: "endpoint"},
+		"endpoint alone allows nothing": {policies: [4]string{endpoint: allow(toAll)}, why: "no policy allows"},
+		"endpoint limits a resource's own grant": {policies: [4]string{resource: allow(toAll), endpoint: allow(`"Principal":"*",` + useKey)},
+			why: "endpoint"},
 
 		"foreign resource, identity only": {policies: [4]string{own: allow(getAny)}, owner: abroad, why: "both sides"},
 		"foreign resource, resource only": {policies: [4]string{resource: allow(toRole)}, owner: abroad, why: "both sides"},
 		"foreign resource, both":          {policies: [4]string{own: allow(getAny), resource: allow(toAccount)}, owner: abroad, want: true},
-		"foreign resource, boundary":      {policies: [4]string{own: allow(getAny), boundary: allow(useKey), resource: allow(toRole)}, owner: abroad, why: "both sides"},
+		"foreign resource, boundary": {policies: [4]string{own: allow(getAny), boundary: allow(useKey), resource: allow(toRole)},
+			owner: abroad, why: "both sides"},
 
-		"key: identity without key policy": {policies: [4]string{own: allow(getAny), resource: allow(toAbroad)}, decides: true, why: "leaves nothing"},
-		"key: left to the account":         {policies: [4]string{own: allow(getAny), resource: allow(toAccount)}, decides: true, want: true},
-		"key: left, but not taken":         {policies: [4]string{resource: allow(toAccount)}, decides: true, why: "no policy allows"},
-		"key: the role itself":             {policies: [4]string{resource: allow(toRole)}, decides: true, want: true},
+		"key: identity without key policy": {policies: [4]string{own: allow(getAny), resource: allow(toAbroad)}, decides: true,
+			why: "leaves nothing"},
+		"key: left to the account": {policies: [4]string{own: allow(getAny), resource: allow(toAccount)}, decides: true, want: true},
+		"key: left, but not taken": {policies: [4]string{resource: allow(toAccount)}, decides: true, why: "no policy allows"},
+		"key: the role itself":     {policies: [4]string{resource: allow(toRole)}, decides: true, want: true},
 
-		"anonymous, everyone":           {policies: [4]string{resource: allow(toAll)}, who: &Principal{}, want: true},
-		"anonymous, account":            {policies: [4]string{resource: allow(toAccount)}, who: &Principal{}, why: "nothing else could"},
-		"anonymous has no identity":     {policies: [4]string{own: allow(getAny)}, who: &Principal{}, why: "nothing else could"},
-		"service by name":               {policies: [4]string{resource: allow(`"Principal":{"Service":"x.amazonaws.com"},` + getAny)}, who: &Principal{service, "x.amazonaws.com"}, want: true},
-		"another service":               {policies: [4]string{resource: allow(`"Principal":{"Service":"y.amazonaws.com"},` + getAny)}, who: &Principal{service, "x.amazonaws.com"}, why: "nothing else could"},
-		"service is not in the account": {policies: [4]string{resource: allow(toAccount)}, who: &Principal{service, "x.amazonaws.com"}, why: "nothing else could"},
+		"anonymous, everyone":       {policies: [4]string{resource: allow(toAll)}, who: &Principal{}, want: true},
+		"anonymous, account":        {policies: [4]string{resource: allow(toAccount)}, who: &Principal{}, why: "nothing else could"},
+		"anonymous has no identity": {policies: [4]string{own: allow(getAny)}, who: &Principal{}, why: "nothing else could"},
+		"service by name": {policies: [4]string{resource: allow(`"Principal":{"Service":"x.amazonaws.com"},` + getAny)},
+			who: &Principal{service, "x.amazonaws.com"}, want: true},
+		"another service": {policies: [4]string{resource: allow(`"Principal":{"Service":"y.amazonaws.com"},` + getAny)},
+			who: &Principal{service, "x.amazonaws.com"}, why: "nothing else could"},
+		"service is not in the account": {policies: [4]string{resource: allow(toAccount)}, who: &Principal{service, "x.amazonaws.com"},
+			why: "nothing else could"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := Policies{
@@ -227,7 +236,8 @@ func TestSeveralPolicies(t *testing.T) {
 }
 
 func TestGrants(t *testing.T) {
-	d := doc(t, Identity, allow(`"Sid":"A","Action":["s3:Get*","s3:PutObject"],"Resource":["arn:aws:s3:::files/*"]`), allow(`"Sid":"B","Action":"*","Resource":"*"`))
+	d := doc(t, Identity, allow(`"Sid":"A","Action":["s3:Get*","s3:PutObject"],"Resource":["arn:aws:s3:::files/*"]`),
+		allow(`"Sid":"B","Action":"*","Resource":"*"`))
 	got, err := Evaluate(Request{Principal: Role(roleARN), Action: "s3:GetObject", Resource: object},
 		Policies{Identity: []Document{*d}, Resource: doc(t, Resource, deny(`"Principal":"*",`+useKey), allow(toAccount))})
 	require.NoError(t, err)

@@ -65,11 +65,13 @@ func TestEndpointPolicy(t *testing.T) {
 		"another account":             {[]statement{of(func(s *statement) { s.Condition = only("210987654321") })}, account, false},
 		"the account, nobody's":       {[]statement{of(func(s *statement) { s.Condition = only(account) })}, "", false},
 		"a denial wins":               {[]statement{allow, deny}, account, false},
-		"a denial with a condition":   {[]statement{allow, of(func(s *statement) { s.Effect, s.Condition = "Deny", only("210987654321") })}, account, false},
+		"a denial with a condition": {[]statement{allow, of(func(s *statement) { s.Effect, s.Condition = "Deny", only("210987654321") })},
+			account, false},
 		"a condition that is not understood": {[]statement{of(func(s *statement) {
 			s.Condition = map[string]map[string][]string{"IpAddress": {"aws:SourceIp": {"10.0.0.0/8"}}}
 		})}, account, false},
-		"a principal that is not understood": {[]statement{of(func(s *statement) { s.Principal = map[string]any{"AWS": account} })}, account, false},
+		"a principal that is not understood": {[]statement{of(func(s *statement) { s.Principal = map[string]any{"AWS": account} })}, account,
+			false},
 	} {
 		err := allows(c.policy, "s3:GetObject", arn, c.account)
 		assert.Equal(t, c.allowed, err == nil, "%s: %v", name, err)

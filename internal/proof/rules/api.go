@@ -15,7 +15,8 @@ func apiRules() []Rule {
 	return []Rule{
 		{"stage-access-log", ids("S-APIG1 C_76 T0001"), "Access is logged as JSON, after the account's logging role stands", Everywhere,
 			stage, that(stageLog)},
-		{"stage-execution-log", ids("S-APIG6 APIGateway.1 C2_4 R-APIGWExecutionLoggingEnabled"), "Execution is logged and measured, for every method", Everywhere,
+		{"stage-execution-log", ids("S-APIG6 APIGateway.1 C2_4 R-APIGWExecutionLoggingEnabled"),
+			"Execution is logged and measured, for every method", Everywhere,
 			stage, satellite(apiSettings, "stageName", all(is("*/*", "methodPath"), oneOfPath([]any{"settings", "loggingLevel"}, "ERROR", "INFO"),
 				is(true, "settings", "metricsEnabled")))},
 		{"no-data-trace", ids("C_276"), "Bodies of requests are not logged", Everywhere,
@@ -60,7 +61,8 @@ func apiRules() []Rule {
 			stage, satellite(webACLAssociation, "resourceArn", refers("webAclArn", webACL))},
 		{"api-client-certificate", ids("APIGateway.2 C2_51 R-APIGWSSLEnabled"), "The API shows the backend a client certificate", Production,
 			stage, has("clientCertificateId")},
-		{"api-cache", ids("C_120 C_225 T0190 R-APIGWCacheEnabledAndEncrypted G-apigateway-stage-cached G-apigateway-method-cached-and-encrypted"), "Answers are cached", Everywhere, settings, is(true, "settings", "cachingEnabled")},
+		{"api-cache", ids("C_120 C_225 T0190 R-APIGWCacheEnabledAndEncrypted G-apigateway-stage-cached G-apigateway-method-cached-and-encrypted"),
+			"Answers are cached", Everywhere, settings, is(true, "settings", "cachingEnabled")},
 		{"api-cache-encrypted", ids("APIGateway.5 C_308 T0002"), "No cache holds answers in the clear", Everywhere,
 			settings, that(func(_ *World, r plan.Resource) string {
 				if equal(get(r, "settings", "cachingEnabled"), true) && !equal(get(r, "settings", "cacheDataEncrypted"), true) {

@@ -53,7 +53,8 @@ func balancerRules() []Rule {
 		{"balancer-waf", ids("R-ALBWAFEnabled ELB.16 C2_28"), "A web ACL stands before the public load balancer", Production,
 			application, satellite(webACLAssociation, "resourceArn", refers("webAclArn", webACL))},
 		{"balancer-internal", ids("T0053"), "Load balancers are internal", Everywhere, of(loadBalancer), is(true, "internal")},
-		{"balancer-auto-named", nil, "Names of load balancers and target groups are left to Pulumi, so that the new one can stand before the old one goes",
+		{"balancer-auto-named", nil, "Names of load balancers and target groups are left to Pulumi, so that the new one can stand before the " +
+			"old one goes",
 			Everywhere, of(loadBalancer, targetGroup), hasNo("name")},
 		{"nlb-cross-zone", ids("C_152"), "The network load balancer reaches targets in every zone", Everywhere,
 			network, is(true, "enableCrossZoneLoadBalancing")},

@@ -48,15 +48,18 @@ func instanceCases() map[string][]example {
 			breaks(template, line("-----BEGIN RSA PRIVATE KEY-----")),
 			breaks(template, set(launchTemplate, template, map[string]any{"secret": true}, "userData")),
 		},
-		"session-manager": {breaks(template, remove(rolePolicyAttachment, "compute-ssm")), breaks(template, drop(launchTemplate, template, "iamInstanceProfile"))},
+		"session-manager": {breaks(template, remove(rolePolicyAttachment, "compute-ssm")),
+			breaks(template, drop(launchTemplate, template, "iamInstanceProfile"))},
 		"one-interface": {breaks(template, set(launchTemplate, template, []any{
 			map[string]any{"associatePublicIpAddress": false}, map[string]any{"associatePublicIpAddress": false}}, "networkInterfaces"))},
 		"instance-in-subnet":     {{subject: nat, dev: true, change: drop(instance, nat, "subnetId")}},
 		"instance-ebs-optimized": {{subject: nat, dev: true, change: set(instance, nat, false, "ebsOptimized")}},
 		"instance-termination":   {{subject: nat, dev: true, mends: true, change: set(instance, nat, true, "disableApiTermination")}},
-		"instance-backup":        {mends(template, add(backupSelection, "all", nil, map[string]string{"resources": launchTemplate + "::" + template}))},
-		"no-key-pair":            {breaks(template, set(launchTemplate, template, "mine", "keyName"))},
-		"instances-tagged":       {breaks(template, drop(launchTemplate, template, "tagSpecifications", 1, "tags", "project")), breaks(template, drop(launchTemplate, template, "tagSpecifications"))},
+		"instance-backup": {
+			mends(template, add(backupSelection, "all", nil, map[string]string{"resources": launchTemplate + "::" + template}))},
+		"no-key-pair": {breaks(template, set(launchTemplate, template, "mine", "keyName"))},
+		"instances-tagged": {breaks(template, drop(launchTemplate, template, "tagSpecifications", 1, "tags", "project")),
+			breaks(template, drop(launchTemplate, template, "tagSpecifications"))},
 		"backend-by-digest": {
 			breaks(template, script(func(s string) string { return digest.ReplaceAllString(s, ":v1") })),
 		},
@@ -72,7 +75,8 @@ func instanceCases() map[string][]example {
 		}))},
 		"group-launch-template": {
 			breaks(group, set(scalingGroup, group, "$Latest", "launchTemplate", "version")),
-			{subject: group, dev: true, change: set(scalingGroup, group, "$Latest", "mixedInstancesPolicy", "launchTemplate", "launchTemplateSpecification", "version")},
+			{subject: group, dev: true, change: set(scalingGroup, group, "$Latest", "mixedInstancesPolicy", "launchTemplate",
+				"launchTemplateSpecification", "version")},
 		},
 		"group-instance-types": {mends(group, set(scalingGroup, group, map[string]any{"launchTemplate": map[string]any{"overrides": []any{
 			map[string]any{"instanceType": "m7g.large"}, map[string]any{"instanceType": "m8g.large"}}}}, "mixedInstancesPolicy"))},
@@ -98,10 +102,11 @@ func instanceCases() map[string][]example {
 		"group-desired-is-initial": {breaks(group, with(scalingGroup, group, func(r *plan.Resource) { r.IgnoreChanges = nil }))},
 		"no-attachment-conflicts":  {breaks(group, add(scalingAttachment, "more", nil, nil))},
 
-		"instances-survive-a-zone": {breaks(group, set(scalingGroup, group, 1, "minSize")), breaks(group, set(scalingGroup, group, 1, "minElbCapacity"))},
-		"tasks-survive-a-zone":     {breaks("fargate-agent", set(appTarget, "fargate-agent", 1, "minCapacity"))},
-		"group-scales":             {breaks(group, remove(scalingPolicy, "compute-requests")), breaks(group, remove(scalingPolicy, "compute-cpu"))},
-		"draining":                 {breaks("compute-public", set(targetGroup, "compute-public", 5, "deregistrationDelay"))},
+		"instances-survive-a-zone": {breaks(group, set(scalingGroup, group, 1, "minSize")),
+			breaks(group, set(scalingGroup, group, 1, "minElbCapacity"))},
+		"tasks-survive-a-zone": {breaks("fargate-agent", set(appTarget, "fargate-agent", 1, "minCapacity"))},
+		"group-scales":         {breaks(group, remove(scalingPolicy, "compute-requests")), breaks(group, remove(scalingPolicy, "compute-cpu"))},
+		"draining":             {breaks("compute-public", set(targetGroup, "compute-public", 5, "deregistrationDelay"))},
 		"alarms-for-everything": {
 			breaks("database-instance", withoutAlarms(rdsInstance+"::database-instance")),
 			breaks("compute-nlb", withoutAlarms(loadBalancer+"::compute-nlb")),
@@ -121,7 +126,8 @@ func instanceCases() map[string][]example {
 			breaks("images-agent", replace(ecrLifecycle, "images-agent", "policy", "for rollbacks", "– rollbacks")),
 		},
 		"tags-are-taken": {breaks("compute-alb", set(loadBalancer, "compute-alb", "payments & co", "tags", "team"))},
-		"stack-tags":     {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")), breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},
+		"stack-tags": {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")),
+			breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},
 		"storage-protected-singly": {
 			breaks("storage-data", with(kmsKey, "storage-data", func(r *plan.Resource) { r.Protect = false })),
 			breaks("database-instance", with("scalable-backend:database:Database", "database", func(r *plan.Resource) { r.Protect = true })),

@@ -33,7 +33,8 @@ func networkCases() map[string][]example {
 	const internal = "network-backend-to-database-5432-in"
 	const out = "network-backend-to-database-5432-out"
 	anywhere := func(token, name string) change {
-		return changes(set(token, name, "0.0.0.0/0", "cidrIpv4"), with(token, name, func(r *plan.Resource) { delete(r.Inputs, "referencedSecurityGroupId") }))
+		return changes(set(token, name, "0.0.0.0/0", "cidrIpv4"),
+			with(token, name, func(r *plan.Resource) { delete(r.Inputs, "referencedSecurityGroupId") }))
 	}
 	ports := func(token, name string, from, to int) change {
 		return changes(set(token, name, from, "fromPort"), set(token, name, to, "toPort"))
@@ -67,7 +68,8 @@ func networkCases() map[string][]example {
 				map[string]string{"routeTableId": routeTable + "::network-database-routes"})),
 			breaks("database-subnets", remove(routeTableAssociation, "network-database-b-routes")),
 		},
-		"private-routes-by-nat-gateway": {breaks("network-backend-routes-a-default", drop(route, "network-backend-routes-a-default", "natGatewayId"))},
+		"private-routes-by-nat-gateway": {breaks("network-backend-routes-a-default",
+			drop(route, "network-backend-routes-a-default", "natGatewayId"))},
 		"nat-in-every-zone": {breaks("network-backend-b", with(route, "network-backend-routes-b-default", func(r *plan.Resource) {
 			r.PropertyDependencies["natGatewayId"] = []string{natGateway + "::network-nat-a"}
 		}))},
@@ -89,7 +91,8 @@ func networkCases() map[string][]example {
 			breaks("network-s3", replace(vpcEndpoint, "network-s3", "policy", "starport", "airport")),
 			breaks("network-s3", replace(vpcEndpoint, "network-s3", "policy", "arn:aws:s3:::storage-data/*", "arn:aws:s3:::*")),
 			breaks("network-s3", replace(vpcEndpoint, "network-s3", "policy", `"arn:aws:s3:::aws-ssm-us-east-1/*",`, ``)),
-			breaks("network-s3", set(vpcEndpoint, "network-s3", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}`, "policy")),
+			breaks("network-s3", set(vpcEndpoint, "network-s3", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}`,
+				"policy")),
 		},
 
 		"no-admin-ports": {
@@ -111,12 +114,14 @@ func networkCases() map[string][]example {
 			{subject: "network-10.20.64.0-18-to-nat-instance-443-in", dev: true,
 				change: set(ingressRule, "network-10.20.64.0-18-to-nat-instance-443-in", "0.0.0.0/0", "cidrIpv4")},
 		},
-		"group-described":         {breaks("network-backend", drop(securityGroup, "network-backend", "description"))},
-		"rule-described":          {breaks(out, drop(egressRule, out, "description")), breaks(internal, set(ingressRule, internal, "", "description"))},
+		"group-described": {breaks("network-backend", drop(securityGroup, "network-backend", "description"))},
+		"rule-described": {breaks(out, drop(egressRule, out, "description")),
+			breaks(internal, set(ingressRule, internal, "", "description"))},
 		"no-all-protocols-egress": {breaks(out, changes(anywhere(egressRule, out), set(egressRule, out, "-1", "ipProtocol")))},
 		"no-open-egress":          {breaks(out, anywhere(egressRule, out))},
 		"group-in-use":            {breaks("spare", add(securityGroup, "spare", nil, nil))},
-		"no-group-rule-conflicts": {breaks("network-backend", set(securityGroup, "network-backend", []any{map[string]any{"protocol": "tcp"}}, "ingress"))},
+		"no-group-rule-conflicts": {breaks("network-backend", set(securityGroup, "network-backend", []any{map[string]any{"protocol": "tcp"}},
+			"ingress"))},
 	}
 }
 
@@ -127,7 +132,8 @@ func balancerCases() map[string][]example {
 			breaks("compute-alb", drop(loadBalancer, "compute-alb", "accessLogs")),
 		},
 		"balancer-log-bucket": {
-			breaks("compute-alb", set(bucketEncryption, "storage-logs", "aws:kms", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm")),
+			breaks("compute-alb", set(bucketEncryption, "storage-logs", "aws:kms", "rules", 0, "applyServerSideEncryptionByDefault",
+				"sseAlgorithm")),
 			breaks("compute-alb", replace(bucketPolicy, "storage-logs", "policy", "logdelivery.elasticloadbalancing", "delivery.logs")),
 			breaks("compute-alb", set(loadBalancer, "compute-alb", "other", "accessLogs", "prefix")),
 		},
@@ -136,7 +142,8 @@ func balancerCases() map[string][]example {
 			breaks("compute-http", set(listener, "compute-http", "HTTP_302", "defaultActions", 0, "redirect", "statusCode")),
 			breaks("compute-http", set(listener, "compute-http", "forward", "defaultActions", 0, "type")),
 		},
-		"tls-policy":       {breaks("compute-https", set(listener, "compute-https", "ELBSecurityPolicy-2016-08", "sslPolicy")), breaks("compute-https", drop(listener, "compute-https", "sslPolicy"))},
+		"tls-policy": {breaks("compute-https", set(listener, "compute-https", "ELBSecurityPolicy-2016-08", "sslPolicy")),
+			breaks("compute-https", drop(listener, "compute-https", "sslPolicy"))},
 		"secure-listeners": {breaks("compute-https", set(listener, "compute-https", "HTTP", "protocol"))},
 		"drop-invalid-headers": {
 			breaks("compute-alb", drop(loadBalancer, "compute-alb", "dropInvalidHeaderFields")),
@@ -153,11 +160,12 @@ func balancerCases() map[string][]example {
 		"balancer-waf": {
 			breaks("compute-alb", remove(webACLAssociation, "monitoring-web-acl-load-balancer")),
 		},
-		"balancer-internal":       {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "internal"))},
-		"balancer-auto-named":     {breaks("compute-public", set(targetGroup, "compute-public", "fixed", "name"))},
-		"nlb-cross-zone":          {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "enableCrossZoneLoadBalancing"))},
-		"nlb-security-groups":     {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "securityGroups"))},
-		"nlb-privatelink-inbound": {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"))},
+		"balancer-internal":   {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "internal"))},
+		"balancer-auto-named": {breaks("compute-public", set(targetGroup, "compute-public", "fixed", "name"))},
+		"nlb-cross-zone":      {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "enableCrossZoneLoadBalancing"))},
+		"nlb-security-groups": {breaks("compute-nlb", drop(loadBalancer, "compute-nlb", "securityGroups"))},
+		"nlb-privatelink-inbound": {breaks("compute-nlb",
+			drop(loadBalancer, "compute-nlb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"))},
 		"nlb-no-ingress": {breaks("compute-nlb", add(ingressRule, "leak", nil,
 			map[string]string{"securityGroupId": securityGroup + "::network-gateway-load-balancer"}))},
 	}

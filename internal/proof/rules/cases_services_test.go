@@ -15,18 +15,23 @@ func apiCases() map[string][]example {
 			breaks(stage, drop(apiSettings, settings, "settings", "metricsEnabled")),
 			breaks(stage, set(apiSettings, settings, "v1/files/GET", "methodPath")),
 		},
-		"no-data-trace":          {breaks(settings, set(apiSettings, settings, true, "settings", "dataTraceEnabled"))},
-		"api-iam":                {breaks(api, replace(restAPI, api, "body", `"AWS_IAM"`, `"NONE"`)), breaks(api, replace(restAPI, api, "body", `"security":[{"sigv4":[]}]`, `"security":[]`)), breaks(api, set(restAPI, api, `{"paths":{}}`, "body"))},
-		"api-cognito":            {mends(api, replace(restAPI, api, "body", "awsSigv4", "cognito_user_pools"))},
-		"api-validators":         {breaks(api, replace(restAPI, api, "body", `"validateRequestBody":true`, `"validateRequestBody":false`)), breaks(api, replace(restAPI, api, "body", `-validator":"request"`, `-validator":"none"`))},
+		"no-data-trace": {breaks(settings, set(apiSettings, settings, true, "settings", "dataTraceEnabled"))},
+		"api-iam": {breaks(api, replace(restAPI, api, "body", `"AWS_IAM"`, `"NONE"`)),
+			breaks(api, replace(restAPI, api, "body", `"security":[{"sigv4":[]}]`, `"security":[]`)),
+			breaks(api, set(restAPI, api, `{"paths":{}}`, "body"))},
+		"api-cognito": {mends(api, replace(restAPI, api, "body", "awsSigv4", "cognito_user_pools"))},
+		"api-validators": {breaks(api, replace(restAPI, api, "body", `"validateRequestBody":true`, `"validateRequestBody":false`)),
+			breaks(api, replace(restAPI, api, "body", `-validator":"request"`, `-validator":"none"`))},
 		"api-tracing":            {breaks(stage, set(apiStage, stage, false, "xrayTracingEnabled"))},
 		"api-waf":                {breaks(stage, remove(webACLAssociation, "monitoring-web-acl-api"))},
 		"api-client-certificate": {mends(stage, set(apiStage, stage, "cert", "clientCertificateId"))},
 		"api-cache":              {mends(settings, set(apiSettings, settings, true, "settings", "cachingEnabled"))},
 		"api-cache-encrypted":    {breaks(settings, set(apiSettings, settings, true, "settings", "cachingEnabled"))},
-		"api-replaced-in-place":  {breaks("api-deployment", with(apiDeployment, "api-deployment", func(r *plan.Resource) { r.DeleteBeforeReplace = true }))},
-		"api-redeployed":         {breaks("api-deployment", drop(apiDeployment, "api-deployment", "triggers"))},
-		"api-throttled":          {breaks(settings, drop(apiSettings, settings, "settings", "throttlingRateLimit")), breaks(settings, set(apiSettings, settings, -1, "settings", "throttlingBurstLimit"))},
+		"api-replaced-in-place": {breaks("api-deployment",
+			with(apiDeployment, "api-deployment", func(r *plan.Resource) { r.DeleteBeforeReplace = true }))},
+		"api-redeployed": {breaks("api-deployment", drop(apiDeployment, "api-deployment", "triggers"))},
+		"api-throttled": {breaks(settings, drop(apiSettings, settings, "settings", "throttlingRateLimit")),
+			breaks(settings, set(apiSettings, settings, -1, "settings", "throttlingBurstLimit"))},
 	}
 }
 
@@ -79,14 +84,16 @@ func containerCases() map[string][]example {
 			"policy": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}]}`}, nil))},
 		"images-retained": {breaks(image, with(dockerImage, image, func(r *plan.Resource) { r.RetainOnDelete = false }))},
 
-		"file-system-encrypted":  {breaks("fargate-files", drop(fileSystem, "fargate-files", "encrypted")), breaks("fargate-files", drop(fileSystem, "fargate-files", "kmsKeyId"))},
+		"file-system-encrypted": {breaks("fargate-files", drop(fileSystem, "fargate-files", "encrypted")),
+			breaks("fargate-files", drop(fileSystem, "fargate-files", "kmsKeyId"))},
 		"access-point-directory": {breaks("fargate-files", set(accessPoint, "fargate-files", "/", "rootDirectory", "path"))},
 		"access-point-user":      {breaks("fargate-files", set(accessPoint, "fargate-files", 0, "posixUser", "uid"))},
 		"file-system-tls": {
 			breaks(agent, set(ecsTask, agent, "DISABLED", "volumes", 0, "efsVolumeConfiguration", "transitEncryption")),
 			breaks(agent, set(ecsTask, agent, "DISABLED", "volumes", 0, "efsVolumeConfiguration", "authorizationConfig", "iam")),
 		},
-		"file-system-backup": {mends("fargate-files", add(backupSelection, "all", nil, map[string]string{"resources": fileSystem + "::fargate-files"}))},
+		"file-system-backup": {mends("fargate-files",
+			add(backupSelection, "all", nil, map[string]string{"resources": fileSystem + "::fargate-files"}))},
 		"file-system-policy": {
 			breaks("fargate-files", remove(fileSystemPolicy, "fargate-files")),
 			breaks("fargate-files", replace(fileSystemPolicy, "fargate-files", "policy", `"false"`, `"true"`)),
@@ -104,9 +111,10 @@ func logCases() map[string][]example {
 			breaks("storage-data", replace(kmsKey, "storage-data", "policy", "arn:aws:iam::123456789012:root", "*")),
 			breaks(key, replace(kmsKey, key, "policy", "kms:CallerAccount", "aws:PrincipalOrgID")),
 		},
-		"key-deletion-window":              {breaks(key, set(kmsKey, key, 7, "deletionWindowInDays"))},
-		"key-protected":                    {breaks("storage-logs", with(kmsKey, "storage-logs", func(r *plan.Resource) { r.Protect = false }))},
-		"key-without-service-linked-roles": {breaks("storage-data", replace(kmsKey, "storage-data", "policy", ":root", ":role/aws-service-role/autoscaling.amazonaws.com/X"))},
+		"key-deletion-window": {breaks(key, set(kmsKey, key, 7, "deletionWindowInDays"))},
+		"key-protected":       {breaks("storage-logs", with(kmsKey, "storage-logs", func(r *plan.Resource) { r.Protect = false }))},
+		"key-without-service-linked-roles": {breaks("storage-data",
+			replace(kmsKey, "storage-data", "policy", ":root", ":role/aws-service-role/autoscaling.amazonaws.com/X"))},
 
 		"log-encrypted": {
 			breaks("fargate-logs", drop(logGroup, "fargate-logs", "kmsKeyId")),
@@ -137,16 +145,19 @@ func logCases() map[string][]example {
 func permissionCases() map[string][]example {
 	const service, role = "compute-service", "compute-instance"
 	return map[string][]example{
-		"no-wildcards":     {breaks("compute-service#Bucket", replaceIn(service, `"s3:ListBucket"`, `"s3:List*"`))},
-		"no-broad-actions": {breaks(service, replaceIn(service, `"s3:ListBucket"`, `"s3:*"`)), breaks(service, replaceIn(service, `"s3:ListBucket"`, `"*"`))},
-		"no-any-resource":  {breaks(service, replaceIn(service, `"Resource":["arn:aws:s3:::storage-data"]`, `"Resource":["*"]`))},
+		"no-wildcards": {breaks("compute-service#Bucket", replaceIn(service, `"s3:ListBucket"`, `"s3:List*"`))},
+		"no-broad-actions": {breaks(service, replaceIn(service, `"s3:ListBucket"`, `"s3:*"`)),
+			breaks(service, replaceIn(service, `"s3:ListBucket"`, `"*"`))},
+		"no-any-resource": {breaks(service, replaceIn(service, `"Resource":["arn:aws:s3:::storage-data"]`, `"Resource":["*"]`))},
 		"no-escalation": {
 			breaks(service, replaceIn(service, `"Resource":["arn:aws:s3:::storage-data"]`, `"Resource":["*"]`)),
 			breaks("compute-host", replaceIn("compute-host", "ecr:GetAuthorizationToken", "iam:CreateAccessKey")),
 		},
-		"no-any-key":          {breaks(service, replaceIn(service, `"Resource":["arn:aws:kms:us-east-1:123456789012:key/`, `"Resource":["arn:aws:kms:us-east-1:123456789012:key/*","`))},
-		"pass-role":           {breaks(service, replaceIn(service, `"s3:GetObject"`, `"iam:PassRole"`))},
-		"no-managed-policies": {breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/AdministratorAccess", "policyArn"))},
+		"no-any-key": {breaks(service, replaceIn(service, `"Resource":["arn:aws:kms:us-east-1:123456789012:key/`,
+			`"Resource":["arn:aws:kms:us-east-1:123456789012:key/*","`))},
+		"pass-role": {breaks(service, replaceIn(service, `"s3:GetObject"`, `"iam:PassRole"`))},
+		"no-managed-policies": {breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/AdministratorAccess",
+			"policyArn"))},
 		"no-administrator": {
 			breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/AdministratorAccess", "policyArn")),
 			breaks("fargate-task", set(rolePolicyAttachment, "fargate-task", "arn:aws:iam::aws:policy/IAMFullAccess", "policyArn")),
@@ -161,12 +172,14 @@ func permissionCases() map[string][]example {
 		},
 		"role-for-services": {
 			breaks(role, set(iamRole, role, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}`, "assumeRolePolicy")),
-			breaks(role, replace(iamRole, role, "assumeRolePolicy", `"Service":["ec2.amazonaws.com"]`, `"Service":["ec2.amazonaws.com","lambda.amazonaws.com"]`)),
+			breaks(role, replace(iamRole, role, "assumeRolePolicy", `"Service":["ec2.amazonaws.com"]`,
+				`"Service":["ec2.amazonaws.com","lambda.amazonaws.com"]`)),
 		},
 		"confused-deputy": {breaks("fargate-task", set(iamRole, "fargate-task",
 			`{"Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`, "assumeRolePolicy"))},
-		"boundary-on-every-role": {breaks("fargate-task", set(iamRole, role, "arn:aws:iam::123456789012:policy/boundary", "permissionsBoundary"))},
-		"role-in-use":            {breaks("fargate-task", remove(rolePolicyAttachment, "fargate-task"))},
+		"boundary-on-every-role": {breaks("fargate-task", set(iamRole, role, "arn:aws:iam::123456789012:policy/boundary",
+			"permissionsBoundary"))},
+		"role-in-use": {breaks("fargate-task", remove(rolePolicyAttachment, "fargate-task"))},
 	}
 }
 
@@ -213,9 +226,10 @@ func guardCases() map[string][]example {
 		"guardduty-on":  {breaks(watch, set(detector, watch, false, "enable"))},
 		"guardduty-rds": {breaks(watch, set(detectorFeature, watch+"-rds", "DISABLED", "status"))},
 		"guardduty-s3":  {breaks(watch, remove(detectorFeature, watch+"-s3"))},
-		"guardduty-ecs": {mends(watch, add(detectorFeature, "runtime", map[string]any{"name": "RUNTIME_MONITORING", "status": "ENABLED"}, map[string]string{"detectorId": detector + "::" + watch}))},
-		"config":        {{subject: account, change: remove(configRecorder, "monitoring-config-recorder"), excused: true}},
-		"inspector":     {{subject: account, change: remove(inspector, "monitoring-inspector"), excused: true}},
+		"guardduty-ecs": {mends(watch, add(detectorFeature, "runtime", map[string]any{"name": "RUNTIME_MONITORING", "status": "ENABLED"},
+			map[string]string{"detectorId": detector + "::" + watch}))},
+		"config":    {{subject: account, change: remove(configRecorder, "monitoring-config-recorder"), excused: true}},
+		"inspector": {{subject: account, change: remove(inspector, "monitoring-inspector"), excused: true}},
 		"config-records-all": {
 			breaks("monitoring-config-recorder", set(configRecorder, "monitoring-config-recorder", false, "recordingGroup", "allSupported")),
 			breaks("monitoring-config-recorder", remove(configStatus, "monitoring-config-status")),

@@ -51,8 +51,10 @@ func containerRules() []Rule {
 				return ""
 			})},
 		{"own-processes", ids("ECS.3 C_335"), "Tasks do not see the host's processes", Everywhere, task, isNot("host", "pidMode")},
-		{"own-network", ids("ECS.1 ECS.17 R-ECSTaskDefinitionUserForHostMode"), "Tasks have a network interface of their own", Everywhere, task, is("awsvpc", "networkMode")},
-		{"no-public-task", ids("ECS.2 C_333"), "Tasks have no public address", Everywhere, service, is(false, "networkConfiguration", "assignPublicIp")},
+		{"own-network", ids("ECS.1 ECS.17 R-ECSTaskDefinitionUserForHostMode"), "Tasks have a network interface of their own", Everywhere, task,
+			is("awsvpc", "networkMode")},
+		{"no-public-task", ids("ECS.2 C_333"), "Tasks have no public address", Everywhere, service,
+			is(false, "networkConfiguration", "assignPublicIp")},
 		{"no-secret-in-environment", ids("ECS.8 T0036"), "No secret is in a task's environment", Everywhere,
 			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
 				for _, v := range c.Environment {

@@ -14,12 +14,15 @@ func databaseRules() []Rule {
 	primary := db.where(func(_ *World, r plan.Resource) bool { return !isReplica(r) })
 	return []Rule{
 		{"database-encrypted", ids("S-RDS2 R-RDSStorageEncrypted RDS.3 C_16 T0080 G-rds-storage-encrypted"),
-			"Storage is encrypted with the stack's key", Everywhere, db, all(is(true, "storageEncrypted"), unless(isReplica, refers("kmsKeyId", kmsKey)))},
+			"Storage is encrypted with the stack's key", Everywhere, db,
+			all(is(true, "storageEncrypted"), unless(isReplica, refers("kmsKeyId", kmsKey)))},
 		{"database-private", ids("RDS.2 R-RDSInstancePublicAccess C_17 T0180 G-rds-instance-public-access"),
 			"The database has no public address", Everywhere, db, is(false, "publiclyAccessible")},
-		{"database-multi-az", ids("S-RDS3 RDS.5 C_157 G-rds-instance-multi-az-enabled R-RDSMultiAZSupport"), "A standby waits in another zone", Production,
+		{"database-multi-az", ids("S-RDS3 RDS.5 C_157 G-rds-instance-multi-az-enabled R-RDSMultiAZSupport"), "A standby waits in another zone",
+			Production,
 			primary, is(true, "multiAz")},
-		{"database-deletion-protection", ids("S-RDS10 RDS.8 C_293 T0177 R-RDSInstanceDeletionProtectionEnabled"), "The database is protected against deletion", Production,
+		{"database-deletion-protection", ids("S-RDS10 RDS.8 C_293 T0177 R-RDSInstanceDeletionProtectionEnabled"),
+			"The database is protected against deletion", Production,
 			db, is(true, "deletionProtection")},
 		{"database-backups", ids("S-RDS13 C_133 T0077 G-rds-instance-backup-enabled R-RDSInstanceBackupEnabled"), "Backups are on", Everywhere,
 			primary, atLeast(1, "backupRetentionPeriod")},
@@ -61,7 +64,8 @@ func databaseRules() []Rule {
 			db, refers("performanceInsightsKmsKeyId", kmsKey)},
 		{"database-certificate", ids("C_211"), "The database's certificate is of a current authority", Everywhere,
 			db, is("rds-ca-rsa2048-g1", "caCertIdentifier")},
-		{"database-in-vpc", ids("RDS.18"), "The database is in subnets of this stack", Everywhere, primary, refers("dbSubnetGroupName", rdsSubnetGroup)},
+		{"database-in-vpc", ids("RDS.18"), "The database is in subnets of this stack", Everywhere, primary,
+			refers("dbSubnetGroupName", rdsSubnetGroup)},
 		{"database-port", ids("S-RDS11 RDS.23"), "The port is not PostgreSQL's default", Everywhere, db, isNot(5432, "port")},
 		{"database-user", ids("RDS.25"), "The master user has a name of its own", Everywhere,
 			primary, that(func(_ *World, r plan.Resource) string {

@@ -31,7 +31,8 @@ func planOnce(stack string, overrides map[string]string) func(*testing.T) *plan.
 		t.Helper()
 		once.Do(func() {
 			g, err = plan.Run(t.Context(), plan.Options{
-				Dir: "../../..", Project: "scalable-backend", Stack: stack, StackFile: "../../../testdata/Pulumi." + stack + ".yaml", ConfigOverrides: overrides,
+				Dir: "../../..", Project: "scalable-backend", Stack: stack, StackFile: "../../../testdata/Pulumi." + stack + ".yaml",
+				ConfigOverrides: overrides,
 			})
 		})
 		require.NoError(t, err)

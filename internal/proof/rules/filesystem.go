@@ -6,7 +6,8 @@ func fileSystemRules() []Rule {
 	fs := of(fileSystem)
 	volume := of(ecsTask).where(func(_ *World, r plan.Resource) bool { return len(efsVolumes(r)) > 0 })
 	return []Rule{
-		{"file-system-encrypted", ids("EFS.1 C_42 C_184 T0037 G-efs-encrypted S-EFS1 R-EFSEncrypted EFS.8"), "Files are encrypted with the stack's key", Everywhere,
+		{"file-system-encrypted", ids("EFS.1 C_42 C_184 T0037 G-efs-encrypted S-EFS1 R-EFSEncrypted EFS.8"),
+			"Files are encrypted with the stack's key", Everywhere,
 			fs, all(is(true, "encrypted"), refers("kmsKeyId", kmsKey))},
 		{"access-point-directory", ids("EFS.3 C_329"), "An access point opens one directory", Everywhere,
 			of(accessPoint), all(has("rootDirectory", "path"), isNot("/", "rootDirectory", "path"))},

@@ -17,7 +17,8 @@ func groupRules() []Rule {
 		return ""
 	})
 	return []Rule{
-		{"no-admin-ports", ids("EC2.19 R-EC2RestrictedSSH C_24 C_25 C_277 T0107 EC2.13 EC2.14"), "No address range may reach ports of administration", Everywhere,
+		{"no-admin-ports", ids("EC2.19 R-EC2RestrictedSSH C_24 C_25 C_277 T0107 EC2.13 EC2.14"),
+			"No address range may reach ports of administration", Everywhere,
 			of(ingressRule), that(adminPorts)},
 		{"authorized-ports", ids("EC2.18 R-EC2RestrictedCommonPorts"), "The internet reaches no port but 80 and 443", Everywhere,
 			of(ingressRule), that(func(_ *World, r plan.Resource) string {
@@ -26,18 +27,20 @@ func groupRules() []Rule {
 				}
 				return ""
 			})},
-		{"no-open-ingress", ids("S-EC23"), "No group is open to the internet", Everywhere, of(ingressRule), that(func(_ *World, r plan.Resource) string {
-			if world(r) {
-				return "it lets the internet in"
-			}
-			return ""
-		})},
-		{"no-open-http", ids("C_260"), "Port 80 is closed to the internet", Everywhere, of(ingressRule), that(func(_ *World, r plan.Resource) string {
-			if from, to := ports(r); world(r) && from <= 80 && to >= 80 {
-				return "it opens port 80 to the internet"
-			}
-			return ""
-		})},
+		{"no-open-ingress", ids("S-EC23"), "No group is open to the internet", Everywhere, of(ingressRule),
+			that(func(_ *World, r plan.Resource) string {
+				if world(r) {
+					return "it lets the internet in"
+				}
+				return ""
+			})},
+		{"no-open-http", ids("C_260"), "Port 80 is closed to the internet", Everywhere, of(ingressRule),
+			that(func(_ *World, r plan.Resource) string {
+				if from, to := ports(r); world(r) && from <= 80 && to >= 80 {
+					return "it opens port 80 to the internet"
+				}
+				return ""
+			})},
 		{"only-the-public-balancer-is-open", nil, "Only the group of the public load balancer is open to the internet", Everywhere,
 			open, that(func(w *World, r plan.Resource) string {
 				for _, g := range w.To(r, "securityGroupId", securityGroup) {
@@ -49,7 +52,8 @@ func groupRules() []Rule {
 				}
 				return "its group is not that of a public load balancer"
 			})},
-		{"tiers-by-group", nil, "Tiers admit each other by security group; address ranges are for the public balancer and the NAT instance", Everywhere,
+		{"tiers-by-group", nil, "Tiers admit each other by security group; address ranges are for the public balancer and the NAT instance",
+			Everywhere,
 			of(ingressRule), that(rangeIngress)},
 		{"group-described", ids("S-EC27 C_23 T0099"), "Every security group says what it is for", Everywhere, of(securityGroup), described},
 		{"rule-described", ids("S-EC27 C_23 T0124"), "Every security-group rule says what it is for", Everywhere,

@@ -17,7 +17,8 @@ func instanceRules() []Rule {
 			machines, all(is("required", "metadataOptions", "httpTokens"), is("enabled", "metadataOptions", "httpEndpoint"))},
 		{"imds-hop-limit", ids("C_341"), "The metadata service answers the host only", Everywhere,
 			machines, is(1, "metadataOptions", "httpPutResponseHopLimit")},
-		{"no-public-address", ids("EC2.25 EC2.9 C_88 T0009 G-ec2-instance-no-public-ip R-EC2InstanceNoPublicIp"), "Instances have no public address", Everywhere,
+		{"no-public-address", ids("EC2.25 EC2.9 C_88 T0009 G-ec2-instance-no-public-ip R-EC2InstanceNoPublicIp"),
+			"Instances have no public address", Everywhere,
 			machines, that(publicAddress)},
 		{"volumes-encrypted", ids("S-EC26 EC2.3 EC2.181 C_8 T0008 T0131 G-encrypted-volumes"), "Volumes are encrypted", Everywhere,
 			machines, that(volumesEncrypted)},
@@ -25,19 +26,24 @@ func instanceRules() []Rule {
 			of(launchTemplate), is(true, "monitoring", "enabled")},
 		{"user-data-without-secrets", ids("C_46 T0129 T0029 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,
 			machines, that(userDataSecrets)},
-		{"session-manager", ids("SSM.1 C2_41 R-EC2InstanceProfileAttached"), "Systems Manager reaches the instances", Everywhere, machines, that(managed)},
+		{"session-manager", ids("SSM.1 C2_41 R-EC2InstanceProfileAttached"), "Systems Manager reaches the instances", Everywhere, machines,
+			that(managed)},
 		{"no-key-pair", nil, "No instance has a key pair", Everywhere, machines, hasNo("keyName")},
-		{"one-interface", ids("EC2.17"), "Instances have one network interface", Everywhere, machines, that(func(_ *World, r plan.Resource) string {
-			if n := len(list(r, "networkInterfaces")); n > 1 {
-				return fmt.Sprintf("it has %d", n)
-			}
-			return ""
-		})},
-		{"instance-in-subnet", ids("R-EC2InstancesInVPC"), "Single instances are in a subnet of this stack", Everywhere, of(instance), refers("subnetId", subnet)},
-		{"instance-ebs-optimized", ids("R-EC2EBSOptimizedInstance"), "Single instances are optimized for EBS", Everywhere, of(instance), is(true, "ebsOptimized")},
+		{"one-interface", ids("EC2.17"), "Instances have one network interface", Everywhere, machines,
+			that(func(_ *World, r plan.Resource) string {
+				if n := len(list(r, "networkInterfaces")); n > 1 {
+					return fmt.Sprintf("it has %d", n)
+				}
+				return ""
+			})},
+		{"instance-in-subnet", ids("R-EC2InstancesInVPC"), "Single instances are in a subnet of this stack", Everywhere, of(instance),
+			refers("subnetId", subnet)},
+		{"instance-ebs-optimized", ids("R-EC2EBSOptimizedInstance"), "Single instances are optimized for EBS", Everywhere, of(instance),
+			is(true, "ebsOptimized")},
 		{"instance-termination", ids("S-EC29"), "Single instances are protected against termination", Everywhere,
 			of(instance), is(true, "disableApiTermination")},
-		{"instance-backup", ids("EC2.28"), "AWS Backup covers the volumes of instances", Production, machines, satellite(backupSelection, "resources", anything)},
+		{"instance-backup", ids("EC2.28"), "AWS Backup covers the volumes of instances", Production, machines,
+			satellite(backupSelection, "resources", anything)},
 		{"instances-tagged", nil, "Instances and their volumes carry the stack's tags", Everywhere, of(launchTemplate), that(tagged)},
 		{"backend-by-digest", ids("REL08-BP04"), "Instances run an image by its digest", Everywhere, of(launchTemplate),
 			that(func(_ *World, r plan.Resource) string {
@@ -95,7 +101,8 @@ func volumesEncrypted(_ *World, r plan.Resource) string {
 var secretPatterns = []*regexp.Regexp{
 	regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`),
 	regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`),
-	regexp.MustCompile(`(?i)\b[a-z_]*(password|passwd|secret_access_key|secret|token|api_?key)["']?(=|:\s|\s=\s)\s*["']?[A-Za-z0-9+/_.~-]{8,}`),
+	regexp.MustCompile(
+		`(?i)\b[a-z_]*(password|passwd|secret_access_key|secret|token|api_?key)["']?(=|:\s|\s=\s)\s*["']?[A-Za-z0-9+/_.~-]{8,}`),
 	regexp.MustCompile(`(?i)postgres(ql)?://[^\s:/]+:[^\s@]+@`),
 }
 

@@ -10,9 +10,11 @@ import (
 func keyRules() []Rule {
 	keys := of(kmsKey)
 	return []Rule{
-		{"key-rotation", ids("S-KMS5 KMS.4 C_7 T0065 G-cmk-backing-key-rotation-enabled R-KMSBackingKeyRotationEnabled"), "Keys rotate", Everywhere, keys, is(true, "enableKeyRotation")},
+		{"key-rotation", ids("S-KMS5 KMS.4 C_7 T0065 G-cmk-backing-key-rotation-enabled R-KMSBackingKeyRotationEnabled"), "Keys rotate",
+			Everywhere, keys, is(true, "enableKeyRotation")},
 		{"key-enabled", ids("C_227"), "Keys are enabled", Everywhere, keys, isNot(false, "isEnabled")},
-		{"key-policy", ids("C_33 KMS.5 C2_64"), "A key has a policy of its own: the account administers it, and nobody outside may use it", Everywhere,
+		{"key-policy", ids("C_33 KMS.5 C2_64"), "A key has a policy of its own: the account administers it, and nobody outside may use it",
+			Everywhere,
 			keys, that(keyPolicy)},
 		{"key-deletion-window", nil, "A deleted key can be had back for a month", Production, keys, atLeast(30, "deletionWindowInDays")},
 		{"key-protected", nil, "Pulumi refuses to delete a key", Production, keys, protected},

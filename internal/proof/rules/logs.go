@@ -11,7 +11,8 @@ import (
 func logRules() []Rule {
 	groups, alarms := of(logGroup), of(metricAlarm)
 	return []Rule{
-		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which lets CloudWatch Logs use it", Everywhere,
+		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which lets CloudWatch " +
+			"Logs use it", Everywhere,
 			groups, that(func(w *World, r plan.Resource) string {
 				for _, k := range w.To(r, "kmsKeyId", kmsKey) {
 					if admits(k, "logs.", "kms:GenerateDataKey") {
@@ -38,25 +39,30 @@ func logRules() []Rule {
 			}
 			return ""
 		})},
-		{"topic-key", ids("SNS.1 T0095 T0136 C_26 R-SNSEncryptedKMS"), "The topic is encrypted with a key that its publishers may use", Everywhere, of(topic), that(topicKey)},
+		{"topic-key", ids("SNS.1 T0095 T0136 C_26 R-SNSEncryptedKMS"), "The topic is encrypted with a key that its publishers may use",
+			Everywhere, of(topic), that(topicKey)},
 		{"topic-policy", ids("S-SNS3 SNS.4 C_169 C_385"), "The topic takes messages over TLS, from the account's own publishers", Everywhere,
 			of(topic), satellite(topicPolicy, "arn", topicAdmits)},
-		{"budget-notifies", nil, "Somebody hears before the budget is spent", Everywhere, of(budget), that(func(w *World, r plan.Resource) string {
-			for _, n := range list(r, "notifications") {
-				percent, _ := number(at(n, "threshold"))
-				if at(n, "thresholdType") == "PERCENTAGE" && percent >= 80 && !empty(at(n, "subscriberSnsTopicArns")) && w.reachesTopic(r, "notifications") {
-					return ""
+		{"budget-notifies", nil, "Somebody hears before the budget is spent", Everywhere, of(budget),
+			that(func(w *World, r plan.Resource) string {
+				for _, n := range list(r, "notifications") {
+					percent, _ := number(at(n, "threshold"))
+					if at(n, "thresholdType") == "PERCENTAGE" && percent >= 80 && !empty(at(n, "subscriberSnsTopicArns")) &&
+						w.reachesTopic(r, "notifications") {
+						return ""
+					}
 				}
-			}
-			return "nobody does"
-		})},
+				return "nobody does"
+			})},
 	}
 }
 
 // repairs tells whether an alarm's only action is one on its instance.
 func repairs(r plan.Resource) bool {
 	actions := list(r, "alarmActions")
-	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a any) bool { return !strings.HasPrefix(fmt.Sprint(a), "arn:aws:automate:") })
+	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a any) bool {
+		return !strings.HasPrefix(fmt.Sprint(a), "arn:aws:automate:")
+	})
 }
 
 // publishers are the services that send to the topic: alarms and budgets always, others where they are in the graph.

@@ -36,12 +36,13 @@ func networkRules() []Rule {
 			})},
 		{"no-internet-route", ids("R-VPCNoUnrestrictedRouteToIGW EC2.172"), "No route to an internet gateway", Everywhere,
 			internet, hasNo("gatewayId")},
-		{"address-in-use", ids("EC2.12 C2_19"), "Every elastic address is on something", Everywhere, of(eip), that(func(w *World, r plan.Resource) string {
-			if len(w.From(natGateway, "allocationId", r)) == 0 && len(w.To(r, "instance", instance)) == 0 {
-				return "it is paid for, and unused"
-			}
-			return ""
-		})},
+		{"address-in-use", ids("EC2.12 C2_19"), "Every elastic address is on something", Everywhere, of(eip),
+			that(func(w *World, r plan.Resource) string {
+				if len(w.From(natGateway, "allocationId", r)) == 0 && len(w.To(r, "instance", instance)) == 0 {
+					return "it is paid for, and unused"
+				}
+				return ""
+			})},
 		{"database-isolated", ids("RDS.46"), "The database's subnets have no route out of the VPC", Everywhere,
 			of(rdsSubnetGroup), that(databaseIsolated)},
 		{"private-routes-by-nat-gateway", ids("C2_35"), "Private subnets reach the internet by a NAT gateway", Everywhere,

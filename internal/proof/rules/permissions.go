@@ -22,7 +22,9 @@ func policyRules() []Rule {
 				}
 				return ""
 			})},
-		{"no-broad-actions", ids("IAM.1 IAM.21 C_62 C_63 C2_40 T0345 R-IAMPolicyNoStatementsWithAdminAccess R-IAMPolicyNoStatementsWithFullAccess"), "No policy allows a whole service", Everywhere,
+		{"no-broad-actions",
+			ids("IAM.1 IAM.21 C_62 C_63 C2_40 T0345 R-IAMPolicyNoStatementsWithAdminAccess R-IAMPolicyNoStatementsWithFullAccess"),
+			"No policy allows a whole service", Everywhere,
 			policies, eachStatement(func(s statement) string {
 				for _, v := range s.Action {
 					if v == "*" || strings.HasSuffix(v, ":*") {
@@ -108,7 +110,8 @@ func roleRules() []Rule {
 				}
 				return ""
 			})},
-		{"confused-deputy", ids("prowler:iam_role_cross_service_confused_deputy_prevention"), "A service assumes a role for this account only", Everywhere,
+		{"confused-deputy", ids("prowler:iam_role_cross_service_confused_deputy_prevention"), "A service assumes a role for this account only",
+			Everywhere,
 			roles, that(func(_ *World, r plan.Resource) string {
 				d, _ := document(r, "assumeRolePolicy")
 				for _, s := range d.Statement {

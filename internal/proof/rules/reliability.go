@@ -13,7 +13,8 @@ func reliabilityRules() []Rule {
 	return []Rule{
 		{"instances-survive-a-zone", ids("REL11-BP05"), "Instances are left when a zone fails, without scaling", Production,
 			of(scalingGroup), all(atLeast(2, "minSize"), atLeast(2, "minElbCapacity"))},
-		{"tasks-survive-a-zone", ids("REL11-BP05"), "Agents are left when a zone fails, without scaling", Production, of(appTarget), atLeast(2, "minCapacity")},
+		{"tasks-survive-a-zone", ids("REL11-BP05"), "Agents are left when a zone fails, without scaling", Production, of(appTarget),
+			atLeast(2, "minCapacity")},
 		{"group-scales", ids("REL07-BP01"), "The group follows its load, by CPU and by requests", Everywhere,
 			of(scalingGroup), that(func(w *World, r plan.Resource) string {
 				metrics := map[string]bool{}
@@ -45,7 +46,9 @@ func reliabilityRules() []Rule {
 				return ""
 			})},
 		{"storage-protected-singly", nil, "Protection stands on what loses data and on nothing above it", Production,
-			of(rdsInstance, kmsKey).where(func(_ *World, r plan.Resource) bool { return !isReplica(r) }), that(func(w *World, r plan.Resource) string {
+			of(rdsInstance, kmsKey).where(func(_ *World, r plan.Resource) bool {
+				return !isReplica(r)
+			}), that(func(w *World, r plan.Resource) string {
 				for _, parent := range w.Graph.Resources {
 					if parent.Protect && !parent.Custom {
 						return fmt.Sprintf("%s is protected, and all its children with it", parent.Name)

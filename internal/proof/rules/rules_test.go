@@ -64,7 +64,8 @@ func TestCasesLeaveTheGraphAlone(t *testing.T) {
 
 var (
 	ruleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	ruleID   = regexp.MustCompile(`^((S|R|G)-[A-Za-z0-9-]+|[A-Z][A-Za-z0-9]*\.[0-9]+|C2?_[0-9]+|T[0-9]{4}|prowler:[a-z0-9_]+|REL[0-9]{2}-BP[0-9]{2}|REL10)$`)
+	ruleID   = regexp.MustCompile(
+		`^((S|R|G)-[A-Za-z0-9-]+|[A-Z][A-Za-z0-9]*\.[0-9]+|C2?_[0-9]+|T[0-9]{4}|prowler:[a-z0-9_]+|REL[0-9]{2}-BP[0-9]{2}|REL10)$`)
 )
 
 func TestRulesAreWellFormed(t *testing.T) {

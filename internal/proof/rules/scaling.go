@@ -42,7 +42,8 @@ func scalingRules() []Rule {
 			}
 			return ""
 		})},
-		{"refresh-keeps-capacity", nil, "A refresh launches before it terminates, stops at an alarm, and never rolls back to what is already the newest",
+		{"refresh-keeps-capacity", nil, "A refresh launches before it terminates, stops at an alarm, and never rolls back to what is already " +
+			"the newest",
 			Everywhere, group, all(atLeast(100, refresh("minHealthyPercentage")...), atLeast(101, refresh("maxHealthyPercentage")...),
 				is(false, refresh("autoRollback")...), has(refresh("alarmSpecification", "alarms")...))},
 		{"group-desired-is-initial", nil, "Updates leave the number of instances to scaling", Everywhere, group, ignores("desiredCapacity")},

@@ -52,28 +52,30 @@ func printable(most int) *regexp.Regexp {
 func textRules() []Rule {
 	tokens := slices.Sorted(maps.Keys(texts))
 	return []Rule{
-		{"texts-are-taken", nil, "Names and descriptions are such as AWS takes", Everywhere, of(tokens...), that(func(_ *World, r plan.Resource) string {
-			for _, input := range texts[r.Type] {
-				for _, s := range textsAt(r.Inputs, strings.Split(input.path, ".")) {
-					if !input.pattern.MatchString(s) {
-						return fmt.Sprintf("%s %q is not %s", input.path, s, input.pattern)
+		{"texts-are-taken", nil, "Names and descriptions are such as AWS takes", Everywhere, of(tokens...),
+			that(func(_ *World, r plan.Resource) string {
+				for _, input := range texts[r.Type] {
+					for _, s := range textsAt(r.Inputs, strings.Split(input.path, ".")) {
+						if !input.pattern.MatchString(s) {
+							return fmt.Sprintf("%s %q is not %s", input.path, s, input.pattern)
+						}
 					}
 				}
-			}
-			return ""
-		})},
-		{"tags-are-taken", nil, "Tags are such as every service takes, and no more than fifty", Everywhere, taggable, that(func(_ *World, r plan.Resource) string {
-			tags, _ := get(r, "tags").(map[string]any)
-			for name, value := range tags {
-				if s, known := value.(string); !tagName.MatchString(name) || known && !tagValue.MatchString(s) {
-					return fmt.Sprintf("tag %q is %v", name, value)
+				return ""
+			})},
+		{"tags-are-taken", nil, "Tags are such as every service takes, and no more than fifty", Everywhere, taggable,
+			that(func(_ *World, r plan.Resource) string {
+				tags, _ := get(r, "tags").(map[string]any)
+				for name, value := range tags {
+					if s, known := value.(string); !tagName.MatchString(name) || known && !tagValue.MatchString(s) {
+						return fmt.Sprintf("tag %q is %v", name, value)
+					}
 				}
-			}
-			if len(tags) > 50 {
-				return fmt.Sprintf("it has %d tags", len(tags))
-			}
-			return ""
-		})},
+				if len(tags) > 50 {
+					return fmt.Sprintf("it has %d tags", len(tags))
+				}
+				return ""
+			})},
 	}
 }
 

@@ -185,7 +185,8 @@ func (a *app) listJobs(ctx context.Context, c *client.API, o listOptions) error 
 		}
 		filter.FileID = f.Id
 	}
-	t := a.table(o.wide, o.limit, column{name: "ID", id: true}, column{name: "STATE"}, column{name: "DONE"}, column{name: "FAILURES", wide: true},
+	t := a.table(o.wide, o.limit, column{name: "ID", id: true}, column{name: "STATE"}, column{name: "DONE"},
+		column{name: "FAILURES", wide: true},
 		column{name: "UPDATED"}, column{name: "DEST", long: true}, column{name: "PROBLEM", long: true, wide: true})
 	for j, err := range c.Jobs(ctx, filter) {
 		if err != nil {

@@ -23,7 +23,8 @@ func TestFilesByPatternPrefixAndID(t *testing.T) {
 	for _, name := range []string{"logs/a.txt", "logs/b.txt", "logs/sub/c.txt", "logs/a.txt", "x[1]"} {
 		ids = append(ids, b.server.AddFile(name, []byte(name), 5*mib).Id)
 	}
-	for what, want := range map[string]int{"logs/": 3, "logs/*.txt": 2, "logs/?.txt": 2, "*": 1, "logs/[ab].txt": 2, "x[1]": 1, ids[2][:9]: 1} {
+	for what, want := range map[string]int{"logs/": 3, "logs/*.txt": 2, "logs/?.txt": 2, "*": 1, "logs/[ab].txt": 2, "x[1]": 1,
+		ids[2][:9]: 1} {
 		dir := filepath.Join(b.dir, strings.NewReplacer("/", "_", "*", "star", "?", "any").Replace(what))
 		require.Equal(t, want, lines(b.ok("fetch", what, "-o", dir)), what)
 	}
@@ -58,7 +59,8 @@ func TestCancelRetryShow(t *testing.T) {
 	dead.Problem, dead.Failures, dead.Grants = &api.JobProblem{Title: "It failed", Detail: &detail}, 5, 6
 
 	out := b.ok("show", dead.Id[:12])
-	for _, want := range []string{"destination     in/dead\n", "state           dead\n", "failures        5 of 5\n", "last problem    It failed: no space left\n"} {
+	for _, want := range []string{"destination     in/dead\n", "state           dead\n", "failures        5 of 5\n",
+		"last problem    It failed: no space left\n"} {
 		require.Contains(t, out, want)
 	}
 	require.Contains(t, b.ok("show", "g"), "sha256          "+g.Sha256)
@@ -76,7 +78,8 @@ func TestCancelRetryShow(t *testing.T) {
 	require.Zero(t, dead.Failures)
 	require.Equal(t, 2, lines(b.ok("cancel", "--all", "--dest", "in/*ed")), "queued and leased, by pattern")
 
-	for _, args := range [][]string{{"cancel"}, {"retry", "x"}, {"retry", "--dest", "x"}, {"cancel", queued.Id, "--all"}, {"retry", "--all", "--dest", "["}} {
+	for _, args := range [][]string{{"cancel"}, {"retry", "x"}, {"retry", "--dest", "x"}, {"cancel", queued.Id, "--all"},
+		{"retry", "--all", "--dest", "["}} {
 		code, _, errOut := b.run(args...)
 		require.Equal(t, ExitUsage, code, "%v: %s", args, errOut)
 	}

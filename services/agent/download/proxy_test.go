@@ -101,7 +101,8 @@ func TestHostPolicyHoldsBehindAProxy(t *testing.T) {
 		o.Proxy = func(*http.Request) (*url.URL, error) { return proxy, nil }
 		o.Hosts = HostPolicy{Allow: []string{"bucket.invalid"}}
 	})
-	for _, u := range []string{"https://elsewhere.invalid/", "https://169.254.169.254/latest", "https://127.0.0.1/", "http://bucket.invalid/"} {
+	for _, u := range []string{"https://elsewhere.invalid/", "https://169.254.169.254/latest", "https://127.0.0.1/",
+		"http://bucket.invalid/"} {
 		b.task.URL = u
 		_, err := b.fetch()
 		require.ErrorIs(t, err, ErrRefused, u)

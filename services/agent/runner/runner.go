@@ -119,7 +119,9 @@ func New(o Options) (*Runner, error) {
 	id := uuid.NewString()
 	o.Log = o.Log.With("agent_id", id)
 	return &Runner{
-		o: o, id: id, root: root, freeSpace: func() (int64, error) { return download.FreeSpace(root) }, stop: make(chan struct{}), leases: map[string]*lease{},
+		o: o, id: id, root: root, freeSpace: func() (int64, error) {
+			return download.FreeSpace(root)
+		}, stop: make(chan struct{}), leases: map[string]*lease{},
 		freed: make(chan struct{}, 1), beat: make(chan struct{}, 1),
 	}, nil
 }
