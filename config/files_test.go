@@ -145,7 +145,7 @@ func TestConfigurationReference(t *testing.T) {
 	})
 	require.Empty(t, documented, "objects without a table in docs/configuration.md")
 	if *updateFiles {
-		require.NoError(t, os.WriteFile(file, []byte(want), 0o644)) //nolint:gosec // a page for everyone
+		require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
 	}
 	require.True(t, *updateFiles || want == string(have), "docs/configuration.md is out of date: run make golden")
 }

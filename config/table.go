@@ -36,14 +36,14 @@ func table(key string, target *map[string]string, allowed, exampleName, example 
 		for _, name := range slices.Sorted(maps.Keys(members)) {
 			bad := fault{place: fmt.Sprintf("[%q]", name), value: members[name]}
 			value, isText := scalar(members[name])
-			err := errNotAllowed
 			switch {
 			case !isText:
 				bad.detail = "it is not text"
 			case slices.ContainsFunc(slices.Collect(maps.Keys(values)), func(other string) bool { return strings.EqualFold(name, other) }):
 				bad.detail = "another name differs from it in capitals only"
 			default:
-				if err = valid(name, value); err == nil {
+				err := valid(name, value)
+				if err == nil {
 					values[name] = value
 					continue
 				}

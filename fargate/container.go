@@ -54,15 +54,18 @@ type Container struct {
 
 // The parts of a container definition.
 type (
+	// KeyValue is an environment variable.
 	KeyValue struct {
 		Name  string `json:"name"`
 		Value string `json:"value"`
 	}
+	// MountPoint is where a volume is in the container.
 	MountPoint struct {
 		SourceVolume  string `json:"sourceVolume"`
 		ContainerPath string `json:"containerPath"`
 		ReadOnly      bool   `json:"readOnly"`
 	}
+	// LinuxParameters are options of the Linux kernel.
 	LinuxParameters struct {
 		InitProcessEnabled bool         `json:"initProcessEnabled"`
 		Capabilities       Capabilities `json:"capabilities"`
@@ -73,11 +76,13 @@ type (
 		Add  []string `json:"add"`
 		Drop []string `json:"drop"`
 	}
+	// Ulimit is a limit of the process.
 	Ulimit struct {
 		Name      string `json:"name"`
 		SoftLimit int    `json:"softLimit"`
 		HardLimit int    `json:"hardLimit"`
 	}
+	// HealthCheck is the command that tells whether the container works; durations in seconds.
 	HealthCheck struct {
 		Command     []string `json:"command"`
 		Interval    int      `json:"interval"`
@@ -85,6 +90,7 @@ type (
 		Retries     int      `json:"retries"`
 		StartPeriod int      `json:"startPeriod"`
 	}
+	// LogConfiguration is where the logs go.
 	LogConfiguration struct {
 		LogDriver string            `json:"logDriver"`
 		Options   map[string]string `json:"options"`

@@ -129,7 +129,8 @@ func (b *builder) newScaling(c *cluster, service *ecs.Service) error {
 
 // The SDK's types under names that fit a line.
 type (
-	scalingMetric     = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgs
+	scalingMetric = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgs
+	//nolint:lll // the name has 120 characters
 	scalingDimensions = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricDimensionArray
 )
 

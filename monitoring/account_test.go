@@ -128,7 +128,7 @@ func TestConfig(t *testing.T) {
 		sids = append(sids, s.Sid)
 	}
 	assert.Equal(t, []string{"TLSOnly", "Check", "Deliver"}, sids)
-	assert.Equal(t, []string{"s3:PutObject", "s3:PutObjectAcl"}, []string(document.Statement[2].Action))
+	assert.Equal(t, []string{"s3:PutObject", "s3:PutObjectAcl"}, document.Statement[2].Action)
 	for _, input := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
 		assert.True(t, g.Only(t, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").Bool(t, input))
 	}

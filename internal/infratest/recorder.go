@@ -1,6 +1,7 @@
 package infratest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -253,6 +254,6 @@ func await(output pulumi.Output) (any, error) {
 	case v := <-values:
 		return v, nil
 	case <-time.After(outputTimeout):
-		return nil, fmt.Errorf("the output did not resolve in time: its resource failed, or it waits for itself")
+		return nil, errors.New("the output did not resolve in time: its resource failed, or it waits for itself")
 	}
 }

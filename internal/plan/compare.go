@@ -79,11 +79,9 @@ func (d *Diff) with(following *Diff, before, after *Graph) *Diff {
 		merged[key] = c
 	}
 	out := &Diff{Resources: []Change{}, Outputs: union(slices.Clone(d.Outputs), following.Outputs)}
-	for _, r := range slices.SortedFunc(maps.Values(merged), func(a, b Change) int {
+	out.Resources = append(out.Resources, slices.SortedFunc(maps.Values(merged), func(a, b Change) int {
 		return compare(Resource{Type: a.Type, Name: a.Name}, Resource{Type: b.Type, Name: b.Name})
-	}) {
-		out.Resources = append(out.Resources, r)
-	}
+	})...)
 	return out
 }
 

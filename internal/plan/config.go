@@ -54,7 +54,7 @@ func load(dir string, o Options) (*settings, error) {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
 	}
 	if stack.Environment != nil {
-		return nil, fmt.Errorf("%s: environment: %s cannot be opened without a login to Pulumi Cloud: put the values under config:",
+		return nil, fmt.Errorf("%s: environment: %s cannot be opened without a login to Pulumi Cloud: put the values under \"config\"",
 			filepath.Base(path), strings.Join(stack.Environment.Imports(), ", "))
 	}
 	if err := override(project, stack.Config, o.ConfigOverrides); err != nil {

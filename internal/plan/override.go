@@ -56,7 +56,7 @@ func pathKey(project *workspace.Project, name string, path resource.PropertyPath
 		return config.Key{}, fmt.Errorf("want the name of a key first, got [%v]", path[0])
 	}
 	if strings.HasPrefix(name, "[") {
-		return config.Key{}, fmt.Errorf("want the name of a key first, without brackets")
+		return config.Key{}, errors.New("want the name of a key first, without brackets")
 	}
 	namespace, bare, namespaced := strings.Cut(first, ":")
 	if !namespaced {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,7 +42,7 @@ func ReadGraph(r io.Reader) (*Graph, error) {
 		return nil, fmt.Errorf("reading a graph: %w", err)
 	}
 	if decoder.More() {
-		return nil, fmt.Errorf("reading a graph: more than one JSON value")
+		return nil, errors.New("reading a graph: more than one JSON value")
 	}
 	return &g, nil
 }

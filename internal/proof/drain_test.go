@@ -11,6 +11,7 @@ import (
 
 	"scalable-backend/api"
 	"scalable-backend/compute"
+	"scalable-backend/internal/plan"
 	backendconfig "scalable-backend/services/backend/config"
 )
 
@@ -32,12 +33,12 @@ func TestDrainTimesNest(t *testing.T) {
 
 		longest := max(api.TimeoutMillis*time.Millisecond, backendconfig.WriteTimeout)
 		for _, targets := range g.OfType("aws:lb/targetGroup:TargetGroup") {
-			delay := time.Duration(input(t, targets, "deregistrationDelay").(float64)) * time.Second
+			delay := inputSeconds(t, targets, "deregistrationDelay")
 			require.GreaterOrEqual(t, delay, longest, targets.Name)
 			require.Less(t, delay, backend.DrainTimeout, targets.Name)
 			require.Less(t, delay, spotNotice, targets.Name)
-			noticed := time.Duration(input(t, targets, "healthCheck", "interval").(float64)*input(t, targets, "healthCheck",
-				"unhealthyThreshold").(float64)) * time.Second
+			checks := input(t, targets, "healthCheck", "unhealthyThreshold").(float64)
+			noticed := inputSeconds(t, targets, "healthCheck", "interval") * time.Duration(checks)
 			require.Less(t, noticed, backend.DrainTimeout, "a backend that ends by itself serves until the load balancers know")
 		}
 		stops := map[string]time.Duration{}
@@ -53,7 +54,13 @@ func TestDrainTimesNest(t *testing.T) {
 
 		// The load balancer is the one to close a connection that is idle.
 		balancer, _ := g.Find("aws:lb/loadBalancer:LoadBalancer", "compute-alb")
-		idle := time.Duration(input(t, balancer, "idleTimeout").(float64)) * time.Second
+		idle := inputSeconds(t, balancer, "idleTimeout")
 		require.Less(t, idle, backendconfig.IdleTimeout)
 	}
+}
+
+// inputSeconds is an input that is a number of seconds.
+func inputSeconds(t *testing.T, r plan.Resource, path ...any) time.Duration {
+	t.Helper()
+	return time.Duration(input(t, r, path...).(float64) * float64(time.Second))
 }

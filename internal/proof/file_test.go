@@ -12,7 +12,7 @@ import (
 func requireFile(t *testing.T, name, want string) {
 	t.Helper()
 	if *updateFiles {
-		require.NoError(t, os.WriteFile(name, []byte(want), 0o644)) //nolint:gosec // for everyone
+		require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
 	}
 	have, err := os.ReadFile(name)
 	require.NoError(t, err, "make golden writes it")

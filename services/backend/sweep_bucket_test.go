@@ -193,15 +193,15 @@ func (b *bench) sweep() {
 // holds asserts that the bucket has the objects of these files and nothing else.
 func (b *bench) holds(files ...backend.File) {
 	b.t.Helper()
-	real := b.objects.ObjectStore
-	objects, _, err := real.ListObjects(b.t.Context(), backend.Mark{}, 1000)
+	bucket := b.objects.ObjectStore
+	objects, _, err := bucket.ListObjects(b.t.Context(), backend.Mark{}, 1000)
 	require.NoError(b.t, err)
 	want := []backend.StoredObject{}
 	for _, f := range files {
 		want = append(want, backend.StoredObject{Key: f.Key, Version: f.Version})
 	}
 	require.ElementsMatch(b.t, want, objects)
-	uploads, _, err := real.ListMultiparts(b.t.Context(), backend.Mark{}, 1000)
+	uploads, _, err := bucket.ListMultiparts(b.t.Context(), backend.Mark{}, 1000)
 	require.NoError(b.t, err)
 	require.Empty(b.t, uploads)
 }

@@ -267,7 +267,8 @@ func TestSigV4(t *testing.T) {
 	a := r.api(t, func(o *Options) { o.Auth = auth })
 	_, err := a.PutOutcome(t.Context(), "0198b2f4-0000-7000-8000-000000000000", api.Outcome{Status: api.OutcomeStatusReleased})
 	require.NoError(t, err)
-	for range a.Files(t.Context(), FileFilter{Name: "ä b&c"}) {
+	for _, err := range a.Files(t.Context(), FileFilter{Name: "ä b&c"}) {
+		_ = err // the answer is of another kind; what counts is the request
 		break
 	}
 	require.Len(t, r.seen(), 3, "the second try is signed as well")

@@ -100,7 +100,7 @@ func (d *demo) checkSpace() error {
 	if err := unix.Statfs(d.dir, &fs); err != nil {
 		return err
 	}
-	free := int64(fs.Bavail) * int64(fs.Bsize)
+	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // Bsize is 32 bits wide on some architectures
 	need := d.settings.Bytes*7/2 + 200<<20
 	if free < need {
 		return fmt.Errorf(

@@ -131,7 +131,7 @@ func digest(path string) (sum [sha256.Size]byte, size int64, err error) {
 	if err != nil {
 		return sum, 0, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // nothing was written to it
 	hash := sha256.New()
 	size, err = io.Copy(hash, f)
 	return [sha256.Size]byte(hash.Sum(nil)), size, err

@@ -44,7 +44,7 @@ func makeGoImage(ctx context.Context, cache, services string) (goImage, error) {
 	if err != nil {
 		return goImage{}, err
 	}
-	defer os.RemoveAll(work)
+	defer os.RemoveAll(work) //nolint:errcheck // a directory of the test
 	var layers []string
 	for _, make := range []func(ctx context.Context, work, services string) (string, error){debian, toolchain, modules} {
 		layer, err := make(ctx, work, services)

@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -201,6 +202,21 @@ func excused(h *history, name string) bool {
 	return false
 }
 
+// recorded tells whether a file is an agent's record of a published file, or of a directory above one.
+func recorded(file string, byDest map[string]*job) bool {
+	text, err := os.ReadFile(file)
+	var record struct{ Path string }
+	if err != nil || json.Unmarshal(text, &record) != nil {
+		return false
+	}
+	for dest := range byDest {
+		if dest == record.Path || strings.HasPrefix(dest, record.Path+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 var partialName = regexp.MustCompile(`^([0-9a-f-]{36})-[0-9a-f]{16}(?:\.([0-9a-f-]{36})\.journal)?$`)
 
 // judgeDisk looks at every file on an agent's disk.
@@ -212,6 +228,12 @@ func (s *system) judgeDisk(v *summary, name string, byDest map[string]*job, all 
 		}
 		rel, _ := filepath.Rel(root, path)
 		rel = filepath.ToSlash(rel)
+		if strings.HasPrefix(rel, ".partial/published/") {
+			if !recorded(path, byDest) {
+				v.find("%s: %s is no record of a file that was asked for", name, rel)
+			}
+			return nil
+		}
 		if base, ok := strings.CutPrefix(rel, ".partial/"); ok {
 			v.partials++
 			if m := partialName.FindStringSubmatch(base); m == nil || !s.left(name, m[1], m[2], all) {

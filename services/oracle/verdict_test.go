@@ -67,6 +67,16 @@ func TestVerdict(t *testing.T) {
 			h["1"].leases[oneLease] = "succeeded"
 			put(t, s, "b", partial+"."+oneLease+".journal", "")
 		}, true},
+		"record of a published file": {func(s *system, _ map[string]*history) {
+			put(t, s, "a", ".partial/published/0123456789abcdef", `{"path":"x/job"}`)
+			put(t, s, "a", ".partial/published/fedcba9876543210", `{"path":"x","dir":true}`)
+		}, false},
+		"record of another file": {func(s *system, _ map[string]*history) {
+			put(t, s, "a", ".partial/published/0123456789abcdef", `{"path":"y"}`)
+		}, true},
+		"record that was never finished": {func(s *system, _ map[string]*history) {
+			put(t, s, "a", ".partial/published/0123456789abcdef", `{"path":`)
+		}, true},
 		"strange partial": {func(s *system, _ map[string]*history) { put(t, s, "b", ".partial/x", "") }, true},
 		"race": {func(s *system, _ map[string]*history) {
 			require.NoError(t, os.WriteFile(s.log("a"), []byte("WARNING: DATA RACE\n"), 0o600))

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,7 +76,7 @@ func (c *Condition) parse() error {
 	case !strings.Contains(c.Key, ":"):
 		return fmt.Errorf("key %q: want prefix:name", c.Key)
 	case len(c.Values) == 0:
-		return fmt.Errorf("no values")
+		return errors.New("no values")
 	}
 	for _, v := range c.Values {
 		switch {

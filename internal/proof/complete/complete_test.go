@@ -46,7 +46,8 @@ func TestMissing(t *testing.T) {
 			[]string{"loadBalancerArn: empty in lb.ListenerArgs"}},
 		"fields that come later": {
 			&ecs.ServiceArgs{
-				NetworkConfiguration: ecs.ServiceNetworkConfigurationArgs{}.ToServiceNetworkConfigurationOutput().ToServiceNetworkConfigurationPtrOutput()},
+				NetworkConfiguration: ecs.ServiceNetworkConfigurationArgs{}.ToServiceNetworkConfigurationOutput().
+					ToServiceNetworkConfigurationPtrOutput()},
 			[]string{"networkConfiguration: a *ecs.ServiceNetworkConfiguration comes as an output, which hides its fields"},
 		},
 	} {

@@ -96,13 +96,13 @@ func redirects(_ *World, r plan.Resource) string {
 
 // logDelivery: load balancers write to buckets with S3's own encryption only, and are refused without the policy.
 func logDelivery(w *World, r plan.Resource) string {
-	for _, b := range w.To(r, "accessLogs", bucket) {
+	return each(w.To(r, "accessLogs", bucket), "its bucket is not in the graph", func(b plan.Resource) string {
 		for _, e := range w.From(bucketEncryption, "bucket", b) {
 			if got := get(e, "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"); got != "AES256" {
 				return fmt.Sprintf("%s is encrypted with %v", b.Name, got)
 			}
 		}
-		for _, p := range w.To(r, "accessLogs", bucketPolicy) {
+		return each(w.To(r, "accessLogs", bucketPolicy), "it does not wait for the bucket's policy", func(p plan.Resource) string {
 			d, err := document(p, "policy")
 			if err != nil {
 				return err.Error()
@@ -115,8 +115,6 @@ func logDelivery(w *World, r plan.Resource) string {
 				}
 			}
 			return p.Name + " does not let the service deliver below the prefix"
-		}
-		return "it does not wait for the bucket's policy"
-	}
-	return "its bucket is not in the graph"
+		})
+	})
 }

@@ -120,9 +120,17 @@ func hasNo(path ...any) Check {
 	})
 }
 
-// never is for what a stack does on purpose against a rule: it always finds, and waivers tell the reasons.
-func never(problem string) Check {
-	return that(func(*World, plan.Resource) string { return problem })
+// each is the first problem that one of the resources has; missing when there are none.
+func each(found []plan.Resource, missing string, problem func(plan.Resource) string) string {
+	for _, r := range found {
+		if p := problem(r); p != "" {
+			return p
+		}
+	}
+	if len(found) == 0 {
+		return missing
+	}
+	return ""
 }
 
 // refers wants an input to refer to a resource of a type of this graph.

@@ -162,7 +162,7 @@ func password(w *World, r plan.Resource) string {
 	if !equal(get(r, "password", "secret"), true) {
 		return "its password is not a secret"
 	}
-	for _, p := range w.To(r, "password", randomPassword) {
+	return each(w.To(r, "password", randomPassword), "its password is not random", func(p plan.Resource) string {
 		if n, _ := number(get(p, "length")); n < 16 || n > 128 {
 			return fmt.Sprintf("the password's length is %v", get(p, "length"))
 		}
@@ -173,6 +173,5 @@ func password(w *World, r plan.Resource) string {
 			return "another change than that of its keepers would rotate the password"
 		}
 		return ""
-	}
-	return "its password is not random"
+	})
 }

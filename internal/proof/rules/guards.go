@@ -108,7 +108,7 @@ func counted(name string) Check {
 }
 
 func webACLLog(w *World, r plan.Resource) string {
-	for _, g := range w.To(r, "logDestinationConfigs", logGroup) {
+	return each(w.To(r, "logDestinationConfigs", logGroup), "its log group is not in the graph", func(g plan.Resource) string {
 		if !strings.HasPrefix(text(g, "name"), "aws-waf-logs-") {
 			return "WAF refuses " + g.Name + ": its name does not begin with aws-waf-logs-"
 		}
@@ -116,8 +116,7 @@ func webACLLog(w *World, r plan.Resource) string {
 			return "it logs bearer tokens"
 		}
 		return ""
-	}
-	return "its log group is not in the graph"
+	})
 }
 
 func present(token string) Check {

@@ -14,13 +14,12 @@ func logRules() []Rule {
 		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which lets CloudWatch " +
 			"Logs use it", Everywhere,
 			groups, that(func(w *World, r plan.Resource) string {
-				for _, k := range w.To(r, "kmsKeyId", kmsKey) {
+				return each(w.To(r, "kmsKeyId", kmsKey), "kmsKeyId is no key of the graph", func(k plan.Resource) string {
 					if admits(k, "logs.", "kms:GenerateDataKey") {
 						return ""
 					}
 					return k.Name + " does not let CloudWatch Logs use it"
-				}
-				return "kmsKeyId is no key of the graph"
+				})
 			})},
 		{"log-retention", ids("C_66 R-CloudWatchLogGroupRetentionPeriod"), "Logs expire", Everywhere, groups, atLeast(1, "retentionInDays")},
 		{"log-year", ids("C_338"), "Logs are kept for a year", Production, groups, atLeast(365, "retentionInDays")},
@@ -89,15 +88,14 @@ func admits(key plan.Resource, service, action string) bool {
 
 // topicKey: with the AWS-managed key, whose policy names no services, alarms fail in silence.
 func topicKey(w *World, r plan.Resource) string {
-	for _, k := range w.To(r, "kmsMasterKeyId", kmsKey) {
+	return each(w.To(r, "kmsMasterKeyId", kmsKey), "kmsMasterKeyId is no key of the graph", func(k plan.Resource) string {
 		for _, service := range w.publishers() {
 			if !admits(k, service, "kms:Decrypt") || !admits(k, service, "kms:GenerateDataKey") {
 				return k.Name + " does not let " + service + " use it"
 			}
 		}
 		return ""
-	}
-	return "kmsMasterKeyId is no key of the graph"
+	})
 }
 
 func topicAdmits(w *World, r plan.Resource) []Problem {

@@ -97,17 +97,18 @@ func usesNAT(w *World, s plan.Resource) bool {
 
 func natInZone(w *World, s plan.Resource) string {
 	table, _ := w.routeTable(s)
+	var homes []plan.Resource
 	for _, r := range w.routes(table) {
 		for _, nat := range w.To(r, "natGatewayId", natGateway) {
-			for _, home := range w.To(nat, "subnetId", subnet) {
-				if zone := text(home, "availabilityZone"); zone != text(s, "availabilityZone") {
-					return "its NAT gateway is in " + zone
-				}
-				return ""
-			}
+			homes = append(homes, w.To(nat, "subnetId", subnet)...)
 		}
 	}
-	return "it has no NAT gateway"
+	return each(homes, "it has no NAT gateway", func(home plan.Resource) string {
+		if zone := text(home, "availabilityZone"); zone != text(s, "availabilityZone") {
+			return "its NAT gateway is in " + zone
+		}
+		return ""
+	})
 }
 
 func endpointRule(id, service string) Rule {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"path"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 //go:embed unasked.yaml

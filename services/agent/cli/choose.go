@@ -27,8 +27,9 @@ type chooser struct {
 	list []api.File // all ready files, newest first, once they were needed
 }
 
-const chooseHelp = `A file is named by its id, by the beginning of its id (8 characters or more), or by its name, which means the newest ready file of
-that name. A name that ends with / means all files below it, and one with *, ? or [ is a pattern (* stops at a /); quote it.`
+const chooseHelp = `A file is named by its id, by the beginning of its id (8 characters or more), or by its name, which means the
+newest ready file of that name. A name that ends with / means all files below it, and one with *, ? or [ is a pattern
+(* stops at a /); quote it.`
 
 // isPattern reports whether a person means several files.
 func isPattern(what string) bool {

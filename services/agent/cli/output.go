@@ -148,7 +148,7 @@ func (p *printer) result(v any, format string, args ...any) {
 
 // skipped says on standard error what was left out: that is no result, and no failure.
 func (p *printer) skipped(all []local.Skipped) {
-	var to io.Writer = p.a.errOut
+	to := p.a.errOut
 	if p.bars != nil {
 		to = p.bars // above the bars
 	}

@@ -53,7 +53,7 @@ func freeSpace(f *os.File) (int64, error) {
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
 		return 0, os.NewSyscallError("fstatfs", err)
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil // Bsize is 32 bits wide on some architectures
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // Bsize is 32 bits wide on some architectures
 }
 
 // fileSystemID tells mounts apart: a rename from one to another fails, even between two mounts of the same disk.

@@ -80,7 +80,7 @@ func start(t *testing.T, s *fakeapi.Server, change ...func(*Options)) *bundle {
 	t.Cleanup(func() {
 		stop()
 		select {
-		case <-b.ended:
+		case <-b.ended: //nolint:errcheck // tests that care for it have read it
 		case <-time.After(10 * time.Second):
 			t.Error("the agent did not stop")
 		}

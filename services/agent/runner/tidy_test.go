@@ -89,10 +89,10 @@ func TestDeliveringAgainRenews(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "theirs"), body(10), 0o600))
-	r := delivering(t, dir, "ours", "theirs")
+	delivering(t, dir, "ours", "theirs")
 	then := time.Now().Add(-3 * time.Hour)
 	require.NoError(t, os.Chtimes(filepath.Join(dir, recordName("ours")), then, then))
-	r = delivering(t, dir, "ours", "theirs")
+	r := delivering(t, dir, "ours", "theirs")
 	r.o.Retain = time.Hour
 	r.sweep(time.Now().Add(time.Minute))
 	require.True(t, exists(dir, "ours"), "it was delivered again just now")

@@ -128,7 +128,7 @@ func TestCancelAndRetry(t *testing.T) {
 }
 
 // waiting starts a long poll and returns where its answer will come.
-func waiting(b *bundle, ctx context.Context) <-chan reply {
+func waiting(ctx context.Context, b *bundle) <-chan reply {
 	answers := make(chan reply, 1)
 	go func() {
 		defer close(answers)
@@ -154,7 +154,7 @@ func TestLongPollWakesForWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	file := b.ready("f", nil)
-	answers := waiting(b, t.Context())
+	answers := waiting(t.Context(), b)
 	b.agentsSeen(1)
 	began := time.Now()
 	b.submit(file)
@@ -179,7 +179,7 @@ func TestDrainEndsLongPolls(t *testing.T) {
 	b.submit(file)
 	agent := uuid.NewString()
 	l := b.lease(agent, 0)[0]
-	answers := waiting(b, t.Context())
+	answers := waiting(t.Context(), b)
 	b.agentsSeen(2)
 	b.call(200, "GET", "/readyz", nil, nil)
 	began := time.Now()

@@ -43,7 +43,7 @@ func (d *door) observed() http.Handler {
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Cache-Control", "no-store")
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
+			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http compares the value, too
 				d.config.Logger.ErrorContext(r.Context(), "panic", "trace_id", info.trace, "panic", p, "backtrace", string(debug.Stack()))
 				d.fail(rec, r, errPanic)
 			} else if p != nil {

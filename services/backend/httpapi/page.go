@@ -175,7 +175,7 @@ func (p *page) throughput(now sample) (bytes, files float64, window time.Duratio
 }
 
 func (p *page) render(w http.ResponseWriter, status int, v view) error {
-	v.CSS, v.Version = template.CSS(pageCSS), p.api.config.Version
+	v.CSS, v.Version = template.CSS(pageCSS), p.api.config.Version //nolint:gosec // G203: the page's own style sheet
 	var b bytes.Buffer
 	if err := p.template.Execute(&b, v); err != nil {
 		return fmt.Errorf("rendering the page: %w", err)

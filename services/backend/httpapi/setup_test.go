@@ -236,7 +236,7 @@ func uploadPath(u api.Upload) string { return "/v1/files/" + u.FileId + "/upload
 // put PUTs the bytes of a part to its URL and returns S3's status.
 func (b *bundle) put(part api.UploadPart, data []byte) int {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), "PUT", *part.Url, bytes.NewReader(data))
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPut, *part.Url, bytes.NewReader(data))
 	require.NoError(b.t, err)
 	for name, value := range *part.Headers {
 		r.Header.Set(name, value)

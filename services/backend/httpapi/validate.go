@@ -106,7 +106,7 @@ func tooLarge() error {
 
 // fieldErrors flattens the filter's errors. Its own texts show the schema and the value; only the reason is for callers.
 func fieldErrors(err error, parameter string, fields []backend.FieldError) []backend.FieldError {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // each layer is taken off by itself, below
 	case openapi3.MultiError:
 		for _, one := range e {
 			fields = fieldErrors(one, parameter, fields)
@@ -129,7 +129,7 @@ func fieldErrors(err error, parameter string, fields []backend.FieldError) []bac
 		}
 		return append(fields, backend.FieldError{Pointer: pointer, Detail: e.Reason})
 	case *openapi3filter.ParseError:
-		return append(fields, backend.FieldError{Pointer: parameter, Detail: "cannot be read: " + string(reason(e))})
+		return append(fields, backend.FieldError{Pointer: parameter, Detail: "cannot be read: " + reason(e)})
 	default:
 		return append(fields, backend.FieldError{Pointer: parameter, Detail: "is missing or cannot be read"})
 	}

@@ -209,12 +209,12 @@ func (m *machine) compare(r *rapid.T) {
 		want[l.id] = end{l.end, l.timeUp, l.outcome >= 0}
 	}
 	require.Equal(r, want, got)
-	real, err := m.Stats(m.t.Context())
+	actual, err := m.Stats(m.t.Context())
 	require.NoError(r, err)
 	require.Equal(r, stats, backend.Stats{
-		Queued: real.Queued, Leased: real.Leased, Succeeded: real.Succeeded, Dead: real.Dead, Cancelled: real.Cancelled,
+		Queued: actual.Queued, Leased: actual.Leased, Succeeded: actual.Succeeded, Dead: actual.Dead, Cancelled: actual.Cancelled,
 	})
-	require.Equal(r, stats.Succeeded*fileSize, real.BytesDelivered)
+	require.Equal(r, stats.Succeeded*fileSize, actual.BytesDelivered)
 }
 
 // ordered holds each destination to its promise: one lease at a time, and none while an older job is queued.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -120,7 +121,7 @@ func (r *running) ended() error {
 	case err := <-r.done:
 		return err
 	case <-time.After(time.Minute):
-		return fmt.Errorf("not ended")
+		return errors.New("not ended")
 	}
 }
 

@@ -29,7 +29,7 @@ type authorization struct {
 }
 
 //
-//lint:ignore ST1005 the words are API Gateway's own
+//nolint:staticcheck // ST1005: the words are API Gateway's own
 var errIncomplete = errors.New(
 	"Authorization header requires 'Credential' parameter. " +
 		"Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter.",
