@@ -9,11 +9,12 @@ import (
 // addImages builds and pushes the images of backend and agent, or takes the given ones.
 func (s *system) addImages(ctx *pulumi.Context) (err error) {
 	s.images, err = images.New(ctx, "images", &images.Args{
-		Stack:        s.at,
-		Architecture: s.cfg.Compute.Architecture,
-		DataKeyARN:   s.storage.DataKeyARN,
-		Backend:      s.cfg.Images.Backend,
-		Agent:        s.cfg.Images.Agent,
+		Stack:             s.at,
+		Architecture:      s.cfg.Compute.Architecture,
+		DataKeyARN:        s.storage.DataKeyARN,
+		Backend:           s.cfg.Images.Backend,
+		Agent:             s.cfg.Images.Agent,
+		RDSBundleChecksum: s.cfg.Images.RDSBundleChecksum,
 	})
 	return err
 }

@@ -95,6 +95,9 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 				imagestier.RepositoryName("scalable-backend", c.stack, service), d.Uint64())
 		}
 	}
+	if option() {
+		images["rdsBundleChecksum"] = fmt.Sprintf("sha256:%064x", d.Uint64())
+	}
 	values["images"] = images
 	if option() {
 		values["stack"] = map[string]any{
