@@ -90,5 +90,8 @@ func (c Config) Warnings() []string {
 			"AWS's default quota is %d (\"Inbound or outbound rules per security group\"); have it raised before the update",
 			len(c.Compute.AllowedCIDRs), rules, rulesPerGroup))
 	}
+	if c.Budget() == 0 {
+		warnings = append(warnings, fmt.Sprintf("monitoring.monthlyBudgetUsd has no effect: AWS Budgets is not in the partition %s", c.Partition()))
+	}
 	return warnings
 }

@@ -32,5 +32,10 @@ func (c Config) HTTPS() bool { return c.Compute.CertificateARN != "" }
 // Partition is the part of AWS that the region belongs to, as ARNs name it.
 func (c Config) Partition() string { return partition(c.Region) }
 
-// HasBudgets tells whether the region's partition has AWS Budgets. GovCloud has not.
-func (c Config) HasBudgets() bool { return offers(c.Partition(), "budgets") }
+// Budget is monitoring.monthlyBudgetUsd, or 0 where the region's partition has no AWS Budgets, as in GovCloud.
+func (c Config) Budget() int {
+	if !offers(c.Partition(), "budgets") {
+		return 0
+	}
+	return c.Monitoring.MonthlyBudgetUSD
+}

@@ -29,7 +29,8 @@ func TestRegions(t *testing.T) {
 		c, err := Parse(testProject, "dev", map[string]string{regionKey: region})
 		require.NoError(t, err)
 		require.Equal(t, want, c.Partition())
-		require.Equal(t, want != "aws-us-gov", c.HasBudgets(), region)
+		require.Equal(t, want != "aws-us-gov", c.Budget() == c.Monitoring.MonthlyBudgetUSD, region)
+		require.Equal(t, want == "aws-us-gov", len(c.Warnings()) == 1, region)
 	}
 	// A region that opens after this program was built; the provider has the same switch.
 	c, err := Parse(testProject, "dev", map[string]string{regionKey: "eu-north-2", skipRegionKey: "true"})

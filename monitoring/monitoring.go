@@ -62,7 +62,7 @@ type Args struct {
 	MetricsNamespace string
 	// Metrics are the names of the backend's metrics.
 	Metrics Metrics
-	// MonthlyBudgetUSD is the budget of the stack, in US dollars a month; at least 1.
+	// MonthlyBudgetUSD is the budget of the stack, in US dollars a month; 0 makes none, for partitions without AWS Budgets.
 	MonthlyBudgetUSD int
 
 	// WAF puts a web ACL in front of the public load balancer and the API's stage.
@@ -124,7 +124,7 @@ func (a *Args) validate() error {
 	}{
 		{"LogRetentionDays", 1, a.LogRetentionDays}, {"DatabaseMemoryGiB", 1, a.DatabaseMemoryGiB},
 		{"DatabaseStorageGiB", 1, a.DatabaseStorageGiB}, {"MaxTasks", 1, a.MaxTasks}, {"BacklogPerTask", 1, a.BacklogPerTask},
-		{"MonthlyBudgetUSD", 1, a.MonthlyBudgetUSD}, {"QueueAgeLimitSeconds", 0, a.QueueAgeLimitSeconds},
+		{"MonthlyBudgetUSD", 0, a.MonthlyBudgetUSD}, {"QueueAgeLimitSeconds", 0, a.QueueAgeLimitSeconds},
 		{"DatabaseReplicas", 0, a.DatabaseReplicas}, {"NATGateways", 0, a.NATGateways},
 	} {
 		check.AtLeast(f.name, f.least, f.value)
@@ -163,8 +163,10 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	if err := b.newBudget(); err != nil {
-		return nil, err
+	if args.MonthlyBudgetUSD > 0 {
+		if err := b.newBudget(); err != nil {
+			return nil, err
+		}
 	}
 	for _, service := range []struct {
 		on     bool

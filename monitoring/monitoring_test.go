@@ -247,7 +247,7 @@ func TestValidate(t *testing.T) {
 		"BucketMetricsFilter":  func(a *Args) { a.BucketMetricsFilter = "" },
 		"Metrics.DeadJobs":     func(a *Args) { a.Metrics.DeadJobs = "" },
 		"DatabaseMemoryGiB":    func(a *Args) { a.DatabaseMemoryGiB = 0 },
-		"MonthlyBudgetUSD":     func(a *Args) { a.MonthlyBudgetUSD = 0 },
+		"MonthlyBudgetUSD":     func(a *Args) { a.MonthlyBudgetUSD = -1 },
 		"QueueAgeLimitSeconds": func(a *Args) { a.QueueAgeLimitSeconds = -1 },
 		"NATGatewayIDs":        func(a *Args) { a.NATGatewayIDs = nil },
 	} {

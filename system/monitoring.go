@@ -59,7 +59,7 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 			HostMemory:     compute.HostMemory,
 			HostDisk:       compute.HostDisk,
 		},
-		MonthlyBudgetUSD: s.cfg.Monitoring.MonthlyBudgetUSD,
+		MonthlyBudgetUSD: s.cfg.Budget(),
 		WAF:              s.cfg.Monitoring.WAF,
 		OwnAddresses:     s.network.NATAddresses,
 		GuardDuty:        s.cfg.Monitoring.GuardDuty,

@@ -137,9 +137,12 @@ func TestBoundaryIsOnEveryRole(t *testing.T) {
 // In another partition every ARN and every name of a service is that partition's.
 func TestPartitions(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ region, partition, logs, kms string }{
-		{"us-gov-west-1", "aws-us-gov", "logs.us-gov-west-1.amazonaws.com", "s3.us-gov-west-1.amazonaws.com"},
-		{"cn-north-1", "aws-cn", "logs.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn"},
+	for _, c := range []struct {
+		region, partition, logs, kms string
+		budgets                      int
+	}{
+		{"us-gov-west-1", "aws-us-gov", "logs.us-gov-west-1.amazonaws.com", "s3.us-gov-west-1.amazonaws.com", 0},
+		{"cn-north-1", "aws-cn", "logs.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn", 1},
 	} {
 		t.Run(c.region, func(t *testing.T) {
 			g := plannedWith(t, "dev", everything(map[string]string{"aws:region": c.region, "network.nat": "instance"}))
@@ -148,6 +151,7 @@ func TestPartitions(t *testing.T) {
 					require.NotContains(t, text, "arn:aws:", r.Key())
 				})
 			}
+			require.Len(t, g.OfType("aws:budgets/budget:Budget"), c.budgets)
 			key, _ := g.Find("aws:kms/key:Key", "storage-logs")
 			require.Contains(t, input(t, key, "policy"), `"`+c.logs+`"`)
 			service, _ := g.Find("aws:iam/policy:Policy", "compute-service")
