@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images check fmt lint tidy generate plan golden mutate preview up build clean
+.PHONY: help setup demo test test-infra test-services test-images check fmt lint tidy generate plan golden mutate preview up build install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,12 @@ $(BIN)/toxiproxy: tools/go.sum
 $(BIN)/golangci-lint: tools/lint/go.sum
 	$(GO) build -C tools/lint -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
+
+PREFIX ?= /usr/local
+install: build ## Install the client `agent` and its manual pages below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BIN)/agent $(DESTDIR)$(PREFIX)/bin/agent
+	$(BIN)/agent man $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean: ## Remove what was built here
 	rm -rf .cache

@@ -7,7 +7,7 @@ fail() {
 	exit 1
 }
 
-command -v go >/dev/null || fail 'Go is missing: install Go 1.26 or later (https://go.dev/doc/install)'
+command -v go >/dev/null || fail 'Go is missing: install Go 1.26.6 or later (https://go.dev/doc/install)'
 command -v cc >/dev/null || command -v gcc >/dev/null || fail 'a C compiler is missing (the race detector needs it): install gcc or clang'
 
 postgres_found() {
