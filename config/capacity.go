@@ -91,7 +91,8 @@ func (c Config) Warnings() []string {
 			len(c.Compute.AllowedCIDRs), rules, rulesPerGroup))
 	}
 	if c.Budget() == 0 {
-		warnings = append(warnings, fmt.Sprintf("monitoring.monthlyBudgetUsd has no effect: AWS Budgets is not in the partition %s", c.Partition()))
+		warnings = append(warnings,
+			"monitoring.monthlyBudgetUsd has no effect: AWS Budgets is not in the partition "+c.Partition())
 	}
 	return warnings
 }
