@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -15,16 +16,17 @@ var ErrOtherFileSystem = errors.New("the destination is on another file system t
 // prepareDirs makes the directories of a download. It refuses a destination to which nothing could be renamed before anything is
 // made there or fetched.
 func (t Task) prepareDirs(dir string) error {
-	if err := t.Root.MkdirAll(PartialDir, 0o755); err != nil {
-		return fmt.Errorf("making the directory %s: %w", PartialDir, err)
-	}
 	there := dir
 	for ; there != "."; there = path.Dir(there) {
 		if _, err := t.Root.Stat(there); err == nil {
 			break
 		}
 	}
-	same, err := t.sameFileSystem(PartialDir, there)
+	same := false
+	err := inPartialDir(t.Root, func() (err error) {
+		same, err = t.sameFileSystem(PartialDir, there)
+		return err
+	})
 	if err != nil {
 		return t.explain(dir, err)
 	}
@@ -32,6 +34,31 @@ func (t Task) prepareDirs(dir string) error {
 		return fmt.Errorf("%w: %s is a mount point, or below one", ErrOtherFileSystem, there)
 	}
 	return t.makeDirs(dir)
+}
+
+// inPartialDir does something in PartialDir, and once more where another fetch has removed the directory meanwhile: whoever
+// leaves it empty removes it.
+func inPartialDir(root *os.Root, do func() error) error {
+	const tries = 10
+	var err error
+	for range tries {
+		if err := root.MkdirAll(PartialDir, 0o755); err != nil {
+			return fmt.Errorf("making the directory %s: %w", PartialDir, err)
+		}
+		if err = do(); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
+}
+
+// createPartial opens a file of PartialDir, and makes it if it is not there.
+func createPartial(root *os.Root, name string, flags int, mode fs.FileMode) (f *os.File, err error) {
+	err = inPartialDir(root, func() (err error) {
+		f, err = root.OpenFile(name, os.O_CREATE|flags, mode)
+		return err
+	})
+	return f, err
 }
 
 func (t Task) sameFileSystem(a, b string) (bool, error) {

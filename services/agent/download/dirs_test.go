@@ -128,3 +128,19 @@ func TestFileAppearsDuringAFetch(t *testing.T) {
 		})
 	}
 }
+
+// Another fetch that ends removes the directory of partial files while this one is about to write there.
+func TestPartialDirIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, newOrigin(t, 100))
+	removed := 0
+	err := inPartialDir(b.root, func() error {
+		if removed < 3 {
+			removed++
+			require.NoError(t, b.root.Remove(PartialDir))
+		}
+		return b.root.WriteFile(PartialDir+"/x", nil, 0o600)
+	})
+	require.NoError(t, err)
+	require.Equal(t, 3, removed)
+}

@@ -91,7 +91,7 @@ func (e *Engine) open(t Task) (*fetch, error) {
 	if err := t.prepareDirs(f.names.dir); err != nil {
 		return nil, err
 	}
-	partial, err := t.Root.OpenFile(f.names.partial, os.O_CREATE|os.O_RDWR, 0o644)
+	partial, err := createPartial(t.Root, f.names.partial, os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("opening the partial file: %w", err)
 	}

@@ -60,7 +60,7 @@ type journal struct {
 
 // createJournal makes a journal durable together with its first records.
 func createJournal(root *os.Root, n names, h header, r record) (*journal, error) {
-	f, err := root.OpenFile(n.journal, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := createPartial(root, n.journal, os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("creating the journal: %w", err)
 	}
