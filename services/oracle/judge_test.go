@@ -202,6 +202,9 @@ func excused(h *history, name string) bool {
 	return false
 }
 
+// unfinishedRecord matches what an agent leaves that is killed while it writes a record.
+var unfinishedRecord = regexp.MustCompile(`/[0-9a-f]{32}\.[0-9a-f-]{36}$`)
+
 // recorded tells whether a file is an agent's record of a published file, or of a directory above one.
 func recorded(file string, byDest map[string]*job) bool {
 	text, err := os.ReadFile(file)
@@ -229,7 +232,7 @@ func (s *system) judgeDisk(v *summary, name string, byDest map[string]*job, all 
 		rel, _ := filepath.Rel(root, path)
 		rel = filepath.ToSlash(rel)
 		if strings.HasPrefix(rel, ".partial/published/") {
-			if !recorded(path, byDest) {
+			if !unfinishedRecord.MatchString(rel) && !recorded(path, byDest) {
 				v.find("%s: %s is no record of a file that was asked for", name, rel)
 			}
 			return nil

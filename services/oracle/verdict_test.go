@@ -74,6 +74,9 @@ func TestVerdict(t *testing.T) {
 		"record of another file": {func(s *system, _ map[string]*history) {
 			put(t, s, "a", ".partial/published/0123456789abcdef", `{"path":"y"}`)
 		}, true},
+		"record of a killed agent": {func(s *system, _ map[string]*history) {
+			put(t, s, "a", ".partial/published/0123456789abcdef0123456789abcdef."+oneLease, `{"pa`)
+		}, false},
 		"record that was never finished": {func(s *system, _ map[string]*history) {
 			put(t, s, "a", ".partial/published/0123456789abcdef", `{"path":`)
 		}, true},

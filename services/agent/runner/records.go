@@ -19,6 +19,9 @@ import (
 // nobody has changed since may be removed again, and nothing else. The agents that share a root share the records.
 const recordDir = download.PartialDir + "/published"
 
+// unfinishedRecord is the age from which a record that was never renamed belongs to an agent that was killed.
+const unfinishedRecord = time.Hour
+
 // record says what was published. Its own modification time is when.
 type record struct {
 	Path     string    `json:"path"` // relative to the root
@@ -118,5 +121,11 @@ func (r *Runner) records() []fs.FileInfo {
 	if err != nil {
 		r.o.Log.Error("listing the records of published files failed", "error", err)
 	}
-	return slices.DeleteFunc(all, func(e fs.FileInfo) bool { return !e.Mode().IsRegular() || strings.Contains(e.Name(), ".") })
+	return slices.DeleteFunc(all, func(e fs.FileInfo) bool {
+		unfinished := strings.Contains(e.Name(), ".")
+		if unfinished && time.Since(e.ModTime()) > unfinishedRecord {
+			_ = r.root.Remove(path.Join(recordDir, e.Name()))
+		}
+		return unfinished || !e.Mode().IsRegular()
+	})
 }

@@ -158,3 +158,19 @@ func TestDamagedRecord(t *testing.T) {
 	require.True(t, exists(dir, "one"))
 	require.False(t, exists(dir, "two"))
 }
+
+// What an agent leaves that is killed while it writes a record goes after an hour; a record that is being written stays.
+func TestUnfinishedRecords(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := delivering(t, dir, "ours")
+	old, fresh := recordName("ours")+".killed", recordName("ours")+".writing"
+	for _, name := range []string{old, fresh} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("{"), 0o600))
+	}
+	then := time.Now().Add(-2 * time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(dir, old), then, then))
+	require.Len(t, r.records(), 1)
+	require.False(t, exists(dir, old))
+	require.True(t, exists(dir, fresh))
+}
