@@ -46,7 +46,8 @@ func TestBuildsBothImages(t *testing.T) {
 		require.Equal(t, dataKey, repository.String(t, "encryptionConfigurations", 0, "kmsKey"))
 		require.False(t, repository.Bool(t, "forceDelete"))
 		for key, want := range map[string]string{
-			"project": "scalable-backend", "stack": "test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
+			"project": "scalable-backend", "stack": "test",
+			"deployment": "scalable-backend-test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
 		} {
 			require.Equal(t, want, repository.String(t, "tags", key))
 		}

@@ -86,7 +86,7 @@ func TestExtraTagsAreEverywhere(t *testing.T) {
 				}
 				tagged++
 				require.Equal(t, value, input(t, r, "tags", key), r.Key())
-				for _, own := range []string{"project", "stack", "tier", "managed-by"} {
+				for _, own := range []string{"project", "stack", "deployment", "tier", "managed-by"} {
 					require.NotEmpty(t, input(t, r, "tags", own), r.Key())
 				}
 			}
