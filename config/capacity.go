@@ -90,6 +90,7 @@ func (c Config) Warnings() []string {
 			"AWS's default quota is %d (\"Inbound or outbound rules per security group\"); have it raised before the update",
 			len(c.Compute.AllowedCIDRs), rules, rulesPerGroup))
 	}
+	warnings = append(warnings, c.unknownHardware()...)
 	if c.Budget() == 0 {
 		warnings = append(warnings,
 			"monitoring.monthlyBudgetUsd has no effect: AWS Budgets is not in the partition "+c.Partition())

@@ -15,8 +15,10 @@ type Compute struct {
 
 func (c *Compute) settings() []*setting {
 	return []*setting{
-		text("compute.instanceType", &c.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that runs Linux", validInstanceType).
-			means("The backend's instances. Images are built for its architecture, for the agents too."),
+		text("compute.instanceType", &c.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that can run the backend",
+			validInstanceType).
+			means("The backend's instances. Images are built for its architecture, for the agents too. Refused are the first Graviton " +
+				"(a1), `nano`, and the oldest families, which a Network Load Balancer does not take."),
 		integer("compute.minSize", &c.MinSize, 1, 1, 500).
 			means("Fewest instances. At least 2 in production, so that a zone may fail."),
 		integer("compute.desiredCapacity", &c.DesiredCapacity, 1, 1, 500).
