@@ -30,7 +30,8 @@ func (c *Compute) settings() []*setting {
 		integer("compute.cpuTarget", &c.CPUTarget, 60, 10, 90).
 			means("Average CPU in percent that scaling keeps."),
 		integer("compute.requestsPerTarget", &c.RequestsPerTarget, 1000, 1, 1_000_000).
-			means("Requests per instance and minute that scaling keeps."),
+			means("Requests per instance and minute that scaling keeps. What all instances take by it should not be less than what " +
+				"`api.throttleRate` lets through."),
 		optional("compute.certificateArn", &c.CertificateARN, "the ARN of an ACM certificate in the stack's region",
 			"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000", matches(certificate)).
 			means("The load balancer's ACM certificate, of the stack's own region and account. With one it serves HTTPS and " +

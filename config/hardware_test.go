@@ -15,7 +15,7 @@ func TestUnfitHardware(t *testing.T) {
 		"a1.medium": "AL2023 system requirements", "a1.metal": "first Graviton",
 		"m3.large": "Network Load Balancer", "m1.small": "RegisterTargets", "t1.micro": "Network Load Balancer",
 		"g2.2xlarge": "Network Load Balancer",
-		"t4g.nano": "0.5 GiB", "t3a.nano": "0.5 GiB", "t2.nano": "0.5 GiB", "mac2.metal": "macOS",
+		"t4g.nano":   "0.5 GiB", "t3a.nano": "0.5 GiB", "t2.nano": "0.5 GiB", "mac2.metal": "macOS",
 	} {
 		_, err := Parse(testProject, "dev", raw("compute", `{"instanceType": "`+instanceType+`"}`))
 		require.ErrorContains(t, err, "compute.instanceType = ", instanceType)
