@@ -82,7 +82,15 @@ func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := warn(ctx, quotaWarnings(ctx, cfg, at)); err != nil {
+	warnings := quotaWarnings(ctx, cfg, at)
+	upgrade, err := checkUpgrade(ctx, cfg, at)
+	if err != nil {
+		return err
+	}
+	if upgrade != "" {
+		warnings = append(warnings, upgrade)
+	}
+	if err := warn(ctx, warnings); err != nil {
 		return err
 	}
 	document, err := apitier.Read(api.Document)
