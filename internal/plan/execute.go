@@ -30,6 +30,7 @@ func execute(ctx context.Context, o Options, s *settings, run pulumi.RunInfo, m 
 	var stderr bytes.Buffer
 	var err error
 	if o.Program != nil {
+		connect(&run, m)
 		err = inline(ctx, o.Program, run)
 	} else {
 		program, failed := build(ctx, filepath.Join(run.RootDirectory, s.main))
