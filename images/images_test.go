@@ -143,7 +143,7 @@ func TestRejectsArguments(t *testing.T) {
 	for want, args := range map[string]Args{
 		"images.Args.Architecture: want arm64 or x86_64, got \"\"":                {},
 		"images.Args.Architecture: want arm64 or x86_64, got \"riscv\"":           {Architecture: "riscv"},
-		"images.Args.DataKeyARN: want a value, got none":                          {Architecture: "x86_64"},
+		"images.Args.DataKeyARN: want a value, got nil":                           {Architecture: "x86_64"},
 		"images.Args.Context: want a path inside the project, got \"/x\"":         {Architecture: "arm64", Context: "/x"},
 		"images.Args.Context: want a path inside the project, got \"./..\"":       {Architecture: "arm64", Context: "./.."},
 		"images.Args.Agent: an image of repository scalable-backend/test/backend": {Architecture: "arm64", Agent: ownURI(Backend)},
@@ -195,4 +195,28 @@ func TestRepositoryName(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Another name would be another repository, without the images of the old one.
+func TestRepositoryNamesStay(t *testing.T) {
+	long := strings.Repeat("x", 70)
+	require.Equal(t, "big-f69fd263/dev-9c24f45a/agent", RepositoryName("Big", "Dev", Agent))
+	capped := strings.Repeat("x", 51) // with the hash, 60 characters
+	require.Equal(t, capped+"-c71bd109/"+capped+"-87a1e4c1-3b2edf1c/agent", RepositoryName(long, "X"+long, Agent))
+}
+
+func TestBuildsFromAnotherDirectory(t *testing.T) {
+	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64", Context: "./own", Agent: ownURI(Agent)})
+	image := graph.Only(t, "awsx:ecr:Image")
+	require.Equal(t, "./own", image.String(t, "context"))
+	require.Equal(t, "./own/backend.Dockerfile", image.String(t, "dockerfile"))
+}
+
+// In a preview without credentials the account is not known, and any will do.
+func TestImagesAreOfTheStacksAccount(t *testing.T) {
+	args := &Args{Stack: infratest.Stack(), Architecture: "arm64", DataKeyARN: pulumi.String(dataKey), Agent: ownURI(Agent)}
+	args.Stack.AccountID = "999999999999"
+	require.ErrorContains(t, args.validate(), "images.Args.Agent: an image of account 123456789012; this stack's account is 999999999999")
+	args.Stack.AccountID = ""
+	require.NoError(t, args.validate())
 }

@@ -64,6 +64,10 @@ func largest(https bool) Options {
 	}
 }
 
+func TestOneRangeIsEnoughForANATInstance(t *testing.T) {
+	assert.Contains(t, lines(Flows(largest(true))), "nat-instance > 0.0.0.0/0 tcp 443")
+}
+
 func TestOnlyTheLoadBalancerIsOpenToUsers(t *testing.T) {
 	flows := Flows(largest(true))
 	for _, f := range flows {

@@ -127,3 +127,9 @@ func TestGroupIDsCarryTheirRules(t *testing.T) {
 		typeGroup + "::network-load-balancer", typeEgress + "::network-load-balancer-to-backend-8080-out",
 	}, graph.Find(t, probe, "load-balancer").DependsOn, "AllowedCIDRs change nothing for the load balancer")
 }
+
+func TestAFlowNeedsItsGroups(t *testing.T) {
+	for _, flow := range []Flow{{From: Agents, To: Anywhere}, {From: Anywhere, To: Agents}} {
+		require.ErrorContains(t, (&builder{}).newRules(flow), "there is no security group agents")
+	}
+}

@@ -214,3 +214,11 @@ func TestSubnetIDsCarryTheirReadiness(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoZonesMayHaveAGatewayEach(t *testing.T) {
+	args := development()
+	args.NAT = NATPerZone
+	graph := deploy(t, args)
+	graph.RequireNames(t, typeGateway, "network-nat-a", "network-nat-b")
+	graph.Find(t, typeRoute, "network-backend-routes-b-default")
+}

@@ -45,7 +45,7 @@ func report(w io.Writer, all, left []mutation, noticed map[string]int, equivalen
 		}
 	}
 	fmt.Fprintf(w, "\n%d mutants in %s", len(all), took.Round(time.Second))
-	for _, name := range []string{"the golden graphs", ownTests.name, proofTests.name} {
+	for _, name := range []string{"the golden graphs", ownTests.name, quickTests.name, proofTests.name} {
 		fmt.Fprintf(w, ", %s noticed %d", name, noticed[name])
 	}
 	fmt.Fprintf(w, ", equivalent %d, open %d\n", len(left)-len(open), len(open))

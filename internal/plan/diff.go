@@ -24,6 +24,7 @@ const (
 type Diff struct {
 	Resources []Change   `json:"resources"` // by type, then name
 	Outputs   []Property `json:"outputs"`   // the stack's
+	Lookups   []Property `json:"lookups"`   // of the calls of provider functions
 }
 
 // Change is what happens to one resource.
@@ -61,7 +62,7 @@ type Property struct {
 }
 
 // Empty tells whether the graphs are the same.
-func (d *Diff) Empty() bool { return len(d.Resources)+len(d.Outputs) == 0 }
+func (d *Diff) Empty() bool { return len(d.Resources)+len(d.Outputs)+len(d.Lookups) == 0 }
 
 // Keys returns the type::name of the resources that have one of the actions.
 func (d *Diff) Keys(actions ...Action) []string {
@@ -76,7 +77,7 @@ func (d *Diff) Keys(actions ...Action) []string {
 
 // NewDiff compares two graphs as they are. Compare also finds what a replacement changes in other resources.
 func NewDiff(before, after *Graph) *Diff {
-	d := &Diff{Resources: []Change{}, Outputs: []Property{}}
+	d := &Diff{Resources: []Change{}, Outputs: []Property{}, Lookups: []Property{}}
 	old, now := byKey(before), byKey(after)
 	for _, key := range slices.Sorted(maps.Keys(old)) {
 		if r := old[key]; !has(now, key) {
@@ -98,6 +99,7 @@ func NewDiff(before, after *Graph) *Diff {
 	})
 	d.Outputs = append(d.Outputs, differences("", masked(openedMap(before.Outputs), openedMap(before.revealed)),
 		masked(openedMap(after.Outputs), openedMap(after.revealed)))...)
+	d.Lookups = append(d.Lookups, differences("", before.Lookups, after.Lookups)...)
 	return d
 }
 

@@ -308,3 +308,16 @@ func mentioned(file string) bool {
 	}
 	return false
 }
+
+// A machine image's filters are in no resource, only its id is.
+func TestDiffShowsWhatTheProgramLooksUp(t *testing.T) {
+	t.Parallel()
+	filter := func(name string) object { return object{"aws:ec2/getAmi:getAmi": []any{object{"owners": name}}} }
+	before, after := &Graph{}, &Graph{Lookups: filter("amazon")}
+	require.Equal(t, []Property{{Path: "aws:ec2/getAmi:getAmi", After: filter("amazon")["aws:ec2/getAmi:getAmi"]}},
+		NewDiff(before, after).Lookups)
+	var text bytes.Buffer
+	d := NewDiff(after, &Graph{Lookups: filter("self")})
+	require.NoError(t, d.WriteText(&text))
+	require.Equal(t, "lookups\n      aws:ec2/getAmi:getAmi[0].owners: \"amazon\" -> \"self\"\n1 lookup different\n", text.String())
+}

@@ -103,7 +103,8 @@ func differences(path string, a, b any) []Property {
 
 func ofObjects(path string, before, after map[string]any) []Property {
 	var found []Property
-	all := maps.Clone(before)
+	all := map[string]any{} // one of the two may be nil: a graph's file need not have every object
+	maps.Copy(all, before)
 	maps.Copy(all, after)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		found = append(found, differences(join(path, key), before[key], after[key])...)

@@ -29,6 +29,9 @@ func (d *Diff) Summary() string {
 	if n := len(d.Outputs); n > 0 {
 		parts = append(parts, plural(n, "output")+" different")
 	}
+	if n := len(d.Lookups); n > 0 {
+		parts = append(parts, plural(n, "lookup")+" different")
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -46,6 +49,10 @@ func (d *Diff) WriteText(w io.Writer) error {
 	if len(d.Outputs) > 0 {
 		b.WriteString("outputs\n")
 		writeProperties(&b, d.Outputs)
+	}
+	if len(d.Lookups) > 0 {
+		b.WriteString("lookups\n")
+		writeProperties(&b, d.Lookups)
 	}
 	b.WriteString(d.Summary() + "\n")
 	_, err := io.WriteString(w, b.String())

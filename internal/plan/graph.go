@@ -16,6 +16,7 @@ type Graph struct {
 	Stack     string         `json:"stack"`
 	Resources []Resource     `json:"resources"` // by type, then name
 	Outputs   map[string]any `json:"outputs"`   // the stack's
+	Lookups   map[string]any `json:"lookups"`   // provider functions that it calls, to the list of arguments, each once
 
 	Warnings []string `json:"-"`
 	revealed map[string]any

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,7 @@ type monitor struct {
 	transforms map[string][]*pulumirpc.Callback
 	parents    map[string]string // URN to the parent's URN
 	outputs    resource.PropertyMap
+	lookups    map[string]map[string]any // function to arguments, by their JSON
 	warnings   []string
 	logged     []string
 }
@@ -58,7 +60,7 @@ func newMonitor(env shape.Env, unknown bool) *monitor {
 	return &monitor{
 		env: env, unknown: unknown, callbacks: &callbacks{},
 		registered: map[string]*registration{}, states: map[string]state{},
-		transforms: map[string][]*pulumirpc.Callback{}, parents: map[string]string{},
+		transforms: map[string][]*pulumirpc.Callback{}, parents: map[string]string{}, lookups: map[string]map[string]any{},
 	}
 }
 
@@ -132,6 +134,7 @@ func (m *monitor) Invoke(_ context.Context, req *pulumirpc.ResourceInvokeRequest
 	if req.GetTok() == "pulumi:pulumi:getResource" {
 		result, err = m.getResource(args["urn"].StringValue())
 	} else {
+		m.remember(req.GetTok(), args)
 		result, err = shape.Invoke(m.env, req.GetTok(), args)
 	}
 	if err != nil {
@@ -142,6 +145,19 @@ func (m *monitor) Invoke(_ context.Context, req *pulumirpc.ResourceInvokeRequest
 		return nil, fmt.Errorf("encoding the answer of %s: %w", req.GetTok(), err)
 	}
 	return &pulumirpc.ResourceInvokeResponse{Return: answer}, nil
+}
+
+// remember records the call of a provider function. What such a call asks for is as much a part of the program as an input: the
+// filters of a machine image, say.
+func (m *monitor) remember(function string, args resource.PropertyMap) {
+	arguments := shape.JSON(args, shape.HideSecrets)
+	text, _ := json.Marshal(arguments) // it is made of JSON's types
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lookups[function] == nil {
+		m.lookups[function] = map[string]any{}
+	}
+	m.lookups[function][string(text)] = arguments
 }
 
 func (m *monitor) getResource(urn string) (resource.PropertyMap, error) {

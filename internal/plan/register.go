@@ -168,6 +168,14 @@ func (m *monitor) graph() *Graph {
 	g := &Graph{
 		Project: m.env.Project, Stack: m.env.Stack, Resources: []Resource{}, Warnings: slices.Clone(m.warnings),
 		Outputs: shape.JSON(m.outputs, shape.HideSecrets), revealed: shape.JSON(m.outputs, shape.RevealSecrets),
+		Lookups: map[string]any{},
+	}
+	for function, calls := range m.lookups {
+		var list []any
+		for _, text := range slices.Sorted(maps.Keys(calls)) {
+			list = append(list, calls[text])
+		}
+		g.Lookups[function] = list
 	}
 	names := names{}
 	for _, key := range slices.Sorted(maps.Keys(m.registered)) {

@@ -17,7 +17,7 @@ var updateFiles = flag.Bool("update", false, "write testdata and docs/security.m
 // The shipped stacks register what was reviewed: a change of the program shows in testdata, or it fails here.
 func TestGoldenGraphs(t *testing.T) {
 	t.Parallel()
-	for _, stack := range []string{"dev", "prod"} {
+	for _, stack := range []string{"dev", "prod", "other"} {
 		t.Run(stack, func(t *testing.T) {
 			name := "testdata/" + stack + ".json"
 			var now bytes.Buffer
