@@ -17,6 +17,6 @@ func TestEveryProblemIsNamed(t *testing.T) {
 images.Args.Architecture: want arm64 or x86_64, got ""
 images.Args.Context: want a path inside the project, got "../x"
 images.Args.RDSBundleChecksum: want sha256:<64 hex digits>, got "z"
-images.Args.Backend: not a digest URI: want ` + own + `backend@sha256:<64 hex digits>
-images.Args.Agent: not a digest URI: want ` + own + `agent@sha256:<64 hex digits>`)
+images.Args.Backend: not a digest URI: want `+own+`backend@sha256:<64 hex digits>
+images.Args.Agent: not a digest URI: want `+own+`agent@sha256:<64 hex digits>`)
 }
