@@ -112,7 +112,7 @@ func TestInputsAreComplete(t *testing.T) {
 			}
 		})
 		assert.Empty(t, problems, name)
-		require.Greater(t, typed, 130, name)
+		require.NotZero(t, typed, name)
 	}
 	require.Equal(t, slices.Sorted(slices.Values(requiredLists)), slices.Sorted(maps.Keys(used)),
 		"a list that no resource has is a misspelt one")
