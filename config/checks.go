@@ -177,7 +177,7 @@ func checkImages(c *Config, r *report) {
 				want += "; it is " + err.Error()
 			}
 			r.add(image.key, image.uri, want,
-				"<account>.dkr.ecr."+c.Region+".amazonaws.com/"+repository+"@sha256:<digest>")
+				images.ExampleURI(c.Region, repository))
 		}
 	}
 }

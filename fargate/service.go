@@ -23,6 +23,7 @@ const (
 func (b *builder) newGuards() ([]*cloudwatch.MetricAlarm, error) {
 	missing, err := b.NewAlarm("agents-missing", component.Alarm{
 		Description: fmt.Sprintf("The backend has seen fewer than %d agents for five minutes.", b.args.MinTasks),
+		Runbook:     "agents-missing",
 		Topic:       b.args.AlarmTopicARN,
 		Metric: component.Metric{
 			Namespace: b.args.MetricsNamespace, Name: b.args.AgentsMetric,

@@ -2,7 +2,6 @@ package fargate_test
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,13 +27,6 @@ func TestTaskDefinition(t *testing.T) {
 	require.Equal(t, []any{map[string]any{"name": "data"}, map[string]any{"name": "tmp"}}, value(t, td, "volumes"))
 	require.Equal(t, true, value(t, td, "skipDestroy"), "a rollback returns to it")
 	require.Equal(t, false, value(t, run(t, dev()).Only(t, task), "skipDestroy"))
-}
-
-// ECS takes 255 characters.
-func TestTaskDefinitionOfALongProject(t *testing.T) {
-	args := dev()
-	args.Stack.Project = strings.Repeat("x", 300)
-	require.Len(t, run(t, args).Only(t, task).String(t, "family"), 255)
 }
 
 func TestContainer(t *testing.T) {

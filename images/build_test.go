@@ -20,8 +20,8 @@ import (
 
 const services = "../services"
 
-// besides are the files of a context that are no sources: they say how the sources are built.
-var besides = []string{"go.mod", "go.sum", "image.sh"}
+// buildFiles are the files of a context that are no sources: they say how the sources are built.
+var buildFiles = []string{"go.mod", "go.sum", "image.sh"}
 
 // docker-build hashes each file of the context that is not ignored, and builds again when the hash changes. So each image's
 // ignore file lets through what its command is compiled from, and nothing else: a package that the command begins to import
@@ -77,7 +77,7 @@ func contextOf(t *testing.T, service string) (files []string) {
 // sources returns what a command is compiled from on either architecture, and what else the build reads.
 func sources(t *testing.T, service string) []string {
 	t.Helper()
-	files := slices.Clone(besides)
+	files := slices.Clone(buildFiles)
 	root, err := filepath.Abs(services)
 	require.NoError(t, err)
 	for _, architecture := range []string{"amd64", "arm64"} {

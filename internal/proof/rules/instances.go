@@ -151,7 +151,7 @@ func managed(w *World, r plan.Resource) string {
 }
 
 // stackTags are on everything that a stack makes.
-var stackTags = []string{"project", "stack", "tier", "managed-by"}
+var stackTags = []string{"project", "stack", "deployment", "tier", "managed-by"}
 
 func tagged(_ *World, r plan.Resource) string {
 	for _, kind := range []string{"instance", "volume"} {
