@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -60,6 +61,31 @@ func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page bac
 		return err
 	})
 	return jobs, err
+}
+
+// ListAttempts implements backend.JobStore. Why an attempt failed is in the event that tells of its end.
+func (s *Store) ListAttempts(ctx context.Context, id uuid.UUID, limit int) (attempts []backend.Attempt, err error) {
+	scan := func(row pgx.Row, a *backend.Attempt) error {
+		var ended *time.Time
+		err := row.Scan(&a.Number, &a.LeaseID, &a.AgentID, &a.AgentName, &a.GrantedAt, &ended, &a.End, &a.Problem)
+		if ended != nil {
+			a.EndedAt = *ended
+		}
+		return err
+	}
+	err = s.do(ctx, func(q querier) error {
+		if _, err := one(ctx, q, scanJob, "job", `SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1`, id); err != nil {
+			return err
+		}
+		attempts, err = all(ctx, q, scan, `
+			SELECT l."grant", l.lease_id, l.agent, coalesce(a.name, ''), l.granted_at, l.ended_at, coalesce(l."end", ''), (
+				SELECT e.detail->'problem' FROM job_events e
+				WHERE e.job_id = l.job_id AND e.lease_id = l.lease_id AND jsonb_typeof(e.detail->'problem') = 'object' LIMIT 1)
+			FROM leases l LEFT JOIN agents a ON a.id = l.agent AND a.caller = l.caller
+			WHERE l.job_id = $1 ORDER BY l."grant" DESC LIMIT $2`, id, limit)
+		return err
+	})
+	return attempts, err
 }
 
 // lockJob takes the lock under which a job and its leases change.
