@@ -124,9 +124,12 @@ and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_TRACES_SAMPLER_ARG.`,
 	flags.StringVar(&a.token, "token", "", "bearer token (AGENT_TOKEN; better there: flags are seen by other users of the machine)")
 	flags.BoolVar(&a.json, "json", false, "print JSON, one object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.uploadCommand(), a.fetchCommand(), a.verifyCommand(), a.listCommand(), a.showCommand(), a.submitCommand(),
-		a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.statsCommand(), a.tokensCommand(), a.loginCommand(),
-		a.runCommand(), a.healthcheckCommand(), a.versionCommand(), manCommand())
+	root.AddCommand(a.fetchCommand(), a.listCommand(), a.showCommand(), a.submitCommand(),
+		a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.statsCommand(), a.agentsCommand(), a.tokensCommand(), a.loginCommand(),
+		a.runCommand(), a.healthcheckCommand(), a.versionCommand())
+	completeFlag(root, "profile", a.completeProfiles)
+	noFiles(root.Commands())
+	root.AddCommand(a.uploadCommand(), a.verifyCommand(), manCommand()) // these take files of this machine
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultVersionFlag()
 	return root
@@ -144,6 +147,16 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",
 		Short: "Help about any command",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			if c, rest, err := root.Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range c.Commands() {
+					if sub.IsAvailableCommand() {
+						names = append(names, sub.Name()+"\t"+sub.Short)
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

@@ -37,6 +37,7 @@ from there. If no entry of that name has the file's bytes, the whole catalogue i
 		RunE: func(c *cobra.Command, args []string) error { return a.verify(c.Context(), args, file) },
 	}
 	c.Flags().StringVar(&file, "file", "", "compare with this file of the catalogue, by id or name, and no other")
+	a.completeFileFlags(c, "file")
 	return c
 }
 
