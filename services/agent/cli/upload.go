@@ -82,9 +82,7 @@ func (a *app) upload(ctx context.Context, paths []string, o uploadOptions) error
 
 func uploadOne(ctx context.Context, u *upload.Uploader, s source, p *printer, sent *atomic.Int64) error {
 	var hashed atomic.Int64
-	endHashing := p.bar("hashing "+s.name, s.size, hashed.Load)
-	defer endHashing()
-	defer p.bar(s.name, s.size, sent.Load)()
+	defer p.bar(s.name, s.size, step{"hashing ", hashed.Load}, step{"", sent.Load})()
 	begun := time.Now()
 	r, err := u.Upload(ctx, s.path, s.name, &hashed, sent)
 	if err != nil {
