@@ -134,7 +134,8 @@ type JobStore interface {
 	ListAttempts(ctx context.Context, id uuid.UUID, limit int) ([]Attempt, error)
 	// CancelJob cancels a queued job at once and asks for it of a leased one. Conflict once succeeded or dead.
 	CancelJob(ctx context.Context, id uuid.UUID) (Job, error)
-	// RetryJob queues a dead or cancelled job again. Conflict in any other state, or with an active twin.
+	// RetryJob queues a dead or cancelled job again. Conflict in any other state, and when a newer job of its destination is queued
+	// or leased, or has succeeded: the newer version is to stay.
 	RetryJob(ctx context.Context, id uuid.UUID) (Job, error)
 
 	// ClaimJobs leases up to c.Max due jobs, best first, without waiting. Leases granted to the same agent and caller that

@@ -220,7 +220,7 @@ type ClientInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -235,7 +235,7 @@ type ClientInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -265,7 +265,9 @@ type ClientInterface interface {
 
 	// RetryJob Queue a dead or cancelled job again
 	//
-	// Its failures count from zero. Any other state, or an active twin, is 409.
+	// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+	// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+	// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 	//
 	// Corresponds with POST /v1/jobs/{job_id}/retries (the `RetryJob` operationId).
 	RetryJob(ctx context.Context, jobId JobId, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -648,7 +650,7 @@ func (c *Client) ListJobs(ctx context.Context, params *ListJobsParams, reqEditor
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes any type of body and a specified content type.
 //
@@ -673,7 +675,7 @@ func (c *Client) CreateJobsWithBody(ctx context.Context, params *CreateJobsParam
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -743,7 +745,9 @@ func (c *Client) CancelJob(ctx context.Context, jobId JobId, reqEditors ...Reque
 
 // RetryJob Queue a dead or cancelled job again
 //
-// Its failures count from zero. Any other state, or an active twin, is 409.
+// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 //
 // Corresponds with POST /v1/jobs/{job_id}/retries (the `RetryJob` operationId).
 func (c *Client) RetryJob(ctx context.Context, jobId JobId, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2426,7 +2430,7 @@ type ClientWithResponsesInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2441,7 +2445,7 @@ type ClientWithResponsesInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2477,7 +2481,9 @@ type ClientWithResponsesInterface interface {
 
 	// RetryJobWithResponse Queue a dead or cancelled job again
 	//
-	// Its failures count from zero. Any other state, or an active twin, is 409.
+	// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+	// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+	// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4418,7 +4424,7 @@ func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, params *
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4439,7 +4445,7 @@ func (c *ClientWithResponses) CreateJobsWithBodyWithResponse(ctx context.Context
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4499,7 +4505,9 @@ func (c *ClientWithResponses) CancelJobWithResponse(ctx context.Context, jobId J
 
 // RetryJobWithResponse Queue a dead or cancelled job again
 //
-// Its failures count from zero. Any other state, or an active twin, is 409.
+// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -123,6 +123,25 @@ func (s *Store) CancelJob(ctx context.Context, id uuid.UUID) (j backend.Job, err
 	return j, err
 }
 
+// newest returns a conflict if a newer job of the same destination counts instead of one that ended without success.
+func (s *Store) newest(ctx context.Context, id uuid.UUID) error {
+	var active, done bool
+	err := s.tx.QueryRow(ctx, `
+		SELECT EXISTS (
+				SELECT FROM jobs j JOIN jobs newer ON newer.dest_hash = j.dest_hash
+				WHERE j.id = $1 AND newer.state IN ('queued', 'leased') AND (newer.created_at, newer.id) > (j.created_at, j.id)),
+			EXISTS (SELECT FROM job_events WHERE job_id = $1 AND kind = $2)`, id, superseded).Scan(&active, &done)
+	switch {
+	case err != nil:
+		return err
+	case active:
+		return backend.Errorf(backend.Conflict, "a newer job of the same destination is queued or leased")
+	case done:
+		return backend.Errorf(backend.Conflict, "a newer job of the same destination has succeeded: submit the file again to go back to it")
+	}
+	return nil
+}
+
 // RetryJob implements backend.JobStore.
 func (s *Store) RetryJob(ctx context.Context, id uuid.UUID) (j backend.Job, err error) {
 	err = s.atomically(ctx, func(tx *Store) error {
@@ -143,6 +162,9 @@ func (s *Store) RetryJob(ctx context.Context, id uuid.UUID) (j backend.Job, err 
 		}
 		if gone {
 			return backend.Errorf(backend.Conflict, "the job's file has been deleted")
+		}
+		if err := tx.newest(ctx, id); err != nil {
+			return err
 		}
 		j, err = tx.update(ctx, id, "retried", `state = 'queued', run_at = now(), failures = 0, releases = 0, bytes_done = 0,
 			cancel_requested = false, problem = NULL`)
