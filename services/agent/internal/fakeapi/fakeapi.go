@@ -51,6 +51,9 @@ type Server struct {
 }
 
 type lease struct {
+	api.Lease
+	agent   string
+	renewed bool
 	job     *api.Job
 	until   time.Time
 	outcome *api.Outcome
