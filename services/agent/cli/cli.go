@@ -25,6 +25,7 @@ import (
 // app is one invocation.
 type app struct {
 	env         map[string]string
+	in          io.Reader
 	out, errOut io.Writer
 
 	apiURL, token, profile string
@@ -36,17 +37,17 @@ type app struct {
 
 // Run runs one command and returns its exit code. env has the form of os.Environ.
 func Run(ctx context.Context, args, env []string) int {
-	return run(ctx, args, env, os.Stdout, os.Stderr)
+	return run(ctx, args, env, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // grace is how long a command may take to end after it was interrupted. run has its own, which is longer.
 const grace = 800 * time.Millisecond
 
-func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
+func run(ctx context.Context, args, env []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout := &sink{w: out, failed: cancel} // nobody reads on: the command may end
-	a := &app{env: map[string]string{}, out: stdout, errOut: errOut, interrupted: ctx.Done()}
+	a := &app{env: map[string]string{}, in: in, out: stdout, errOut: errOut, interrupted: ctx.Done()}
 	for _, e := range env {
 		if k, v, ok := strings.Cut(e, "="); ok {
 			a.env[k] = v

@@ -34,8 +34,8 @@ func TestFilesByPatternPrefixAndID(t *testing.T) {
 	require.Equal(t, ExitNotFound, code)
 	require.Contains(t, errOut, `no ready file matches "nothing/*"`)
 	code, _, errOut = b.run("fetch", "a[", "-o", b.dir)
-	require.Equal(t, ExitUsage, code)
-	require.Contains(t, errOut, `"a[" is not a pattern`)
+	require.Equal(t, ExitNotFound, code, "it may have been a name")
+	require.Contains(t, errOut, `no ready file "a[", and it is no pattern either`)
 	require.Equal(t, 3, lines(b.ok("submit", "logs/")))
 
 	code, _, errOut = b.run("delete", "logs/")
@@ -194,6 +194,8 @@ func TestLogin(t *testing.T) {
 	require.Equal(t, ExitUsage, code)
 	require.Contains(t, errOut, `no profile "third"`)
 
+	b.env, b.in = []string{home}, fakeapi.Token+"\n"
+	b.ok("login", b.server.URL, "--profile", "from-standard-input")
 	b.env = []string{home, "AGENT_TOKEN=wrong"}
 	code, _, errOut = b.run("login", b.server.URL)
 	require.Equal(t, ExitDenied, code)
