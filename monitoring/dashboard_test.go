@@ -106,4 +106,7 @@ func TestDashboardURL(t *testing.T) {
 	china := infratest.Stack()
 	china.Partition, china.Region = "aws-cn", "cn-north-1"
 	assert.Contains(t, dashboardURL(china, "x"), "https://cn-north-1.console.amazonaws.cn/")
+	gov := infratest.Stack()
+	gov.Partition, gov.Region = "aws-us-gov", "us-gov-west-1"
+	assert.Contains(t, dashboardURL(gov, "x"), "https://us-gov-west-1.console.amazonaws-us-gov.com/")
 }

@@ -40,7 +40,7 @@ func testArgs() *Args {
 		BucketName: pulumi.String("data"), BucketMetricsFilter: "EntireBucket",
 		BackendLogGroupName: pulumi.String("backend-logs"), AgentLogGroupName: pulumi.String("agent-logs"),
 		NATGatewayIDs: pulumi.ToStringArray([]string{"nat-a", "nat-b"}), NATGateways: 2,
-		DatabaseMemoryGiB: 8, DatabaseStorageGiB: 100, MaxTasks: 50, BacklogPerTask: 20,
+		DatabaseMemoryGiB: 8, DatabaseConnections: 901, DatabaseStorageGiB: 100, MaxTasks: 50, BacklogPerTask: 20,
 		LatencyMethods: []Method{
 			{ID: "postHeartbeat", Method: "POST", Path: "/v1/agents/{agent_id}/heartbeats"},
 			{ID: "putOutcome", Method: "PUT", Path: "/v1/leases/{lease_id}/outcome"},
@@ -137,6 +137,7 @@ func summary(t *testing.T, r infratest.Resource) string {
 // The smallest class: the limits are those of its memory, and storage never counts less than a GiB.
 func TestThresholdsOfASmallStack(t *testing.T) {
 	args := testArgs()
+	args.DatabaseConnections = 112
 	args.DatabaseMemoryGiB, args.DatabaseStorageGiB, args.MaxTasks, args.NATGateways, args.NATGatewayIDs = 1, 20, 4, 0, nil
 	args.QueueAgeLimitSeconds = 60
 	g := record(t, args)

@@ -36,6 +36,7 @@ monitoring.Args.Metrics.Agents: want a name, got ""
 monitoring.Args.Metrics.DeadJobs: want a name, got ""
 monitoring.Args.LogRetentionDays: want at least 1, got 0
 monitoring.Args.DatabaseMemoryGiB: want at least 1, got 0
+monitoring.Args.DatabaseConnections: want at least 1, got 0
 monitoring.Args.DatabaseStorageGiB: want at least 1, got 0
 monitoring.Args.MaxTasks: want at least 1, got 0
 monitoring.Args.BacklogPerTask: want at least 1, got 0
@@ -43,4 +44,33 @@ monitoring.Args.MonthlyBudgetUSD: want at least 0, got -1
 monitoring.Args.QueueAgeLimitSeconds: want at least 0, got -1
 monitoring.Args.DatabaseReplicas: want at least 0, got -1
 monitoring.Args.NATGateways: want at least 0, got -1`)
+}
+
+func TestEveryProblemOfTheAlertsIsNamed(t *testing.T) {
+	require.EqualError(t, (*AlertsArgs)(nil).validate(), "monitoring.AlertsArgs: want a value, got nil")
+	wrong := &AlertsArgs{Emails: []string{"a@b.example", "a@b.example", "@b.example", "a@", "a"}}
+	require.EqualError(t, wrong.validate(), `monitoring.AlertsArgs.Emails[1]: want each address once, got "a@b.example"
+monitoring.AlertsArgs.Emails[2]: want an address, got "@b.example"
+monitoring.AlertsArgs.Emails[3]: want an address, got "a@"
+monitoring.AlertsArgs.Emails[4]: want an address, got "a"`)
+}
+
+func TestInputsAreNeededWithWhatUsesThem(t *testing.T) {
+	args := testArgs()
+	args.WAF, args.OwnAddresses = false, nil
+	args.DatabaseReplicas, args.DatabaseReplicaIDs = 0, nil
+	args.NATGateways, args.NATGatewayIDs = 0, nil
+	require.NoError(t, args.validate())
+	args.WAF, args.DatabaseReplicas, args.NATGateways = true, 1, 1
+	require.EqualError(t, args.validate(), `monitoring.Args.DatabaseReplicaIDs: want a value, got nil
+monitoring.Args.NATGatewayIDs: want a value, got nil
+monitoring.Args.OwnAddresses: want a value, got nil`)
+}
+
+func TestNoBudgetWithoutAnAmount(t *testing.T) {
+	args := testArgs()
+	args.MonthlyBudgetUSD = 0
+	record(t, args).RequireNone(t, budgetType)
+	args.MonthlyBudgetUSD = 1
+	record(t, args).Only(t, budgetType)
 }
