@@ -120,7 +120,7 @@ func (w *world) backendRefusals(p iamFixture) []call {
 		call{who: who, action: "cloudwatch:PutMetricData", resource: "*", why: "no namespace"},
 		call{who: who, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.agentLogs+stream), why: "other logs"},
 		call{who: who, action: "ecr:BatchGetImage", resource: p.agentImages, why: "another image"})
-	calls = append(calls, forActions(call{who: who, resource: w.local("logs", "log-group:"+p.backendLogs+stream), why: "the backend only writes"},
+	calls = append(calls, forActions(call{who: who, resource: w.local("logs", "log-group:"+p.backendLogs+stream), why: "it only writes logs"},
 		"logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:PutRetentionPolicy", "logs:CreateLogGroup", "logs:GetLogEvents")...)
 	calls = append(calls, forActions(call{who: who, resource: p.backendImages, why: "the backend does not manage images"}, "ecr:PutImage",
 		"ecr:BatchDeleteImage")...)

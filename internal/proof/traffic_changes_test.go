@@ -110,10 +110,10 @@ func TestUnreachableServicesAreReported(t *testing.T) {
 		notice string
 		change func(*plan.Graph)
 	}{
-		{"where the name of logs leads", func(g *plan.Graph) {
+		{"to which the name of logs resolves", func(g *plan.Graph) {
 			set(t, g, endpointType, "network-endpoint-logs", "securityGroupIds", []any{"sg-network-database"})
 		}},
-		{"where the name of execute-api leads", func(g *plan.Graph) {
+		{"to which the name of execute-api resolves", func(g *plan.Graph) {
 			set(t, g, endpointType, "network-endpoint-logs", "serviceName", "com.amazonaws.us-east-1.execute-api")
 			set(t, g, endpointType, "network-endpoint-logs", "securityGroupIds", []any{"sg-network-database"})
 		}},
