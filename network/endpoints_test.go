@@ -35,7 +35,7 @@ func TestEndpoints(t *testing.T) {
 	assert.Equal(t, []any{graph.Outputs(t, componentKey)["SecurityGroups.Endpoints"]}, groups)
 }
 
-// Interface endpoints let the stack's own account through, where their service takes a policy.
+// The policies of interface endpoints allow only the stack's account, for services that support policies.
 func TestInterfaceEndpointPolicies(t *testing.T) {
 	args := production()
 	args.InterfaceEndpoints = []string{"ecr.api", "ecs", "ecs-agent", "ecs-telemetry", "ssmmessages"}

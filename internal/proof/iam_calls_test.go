@@ -34,7 +34,7 @@ func (w *world) fixture() iamFixture {
 		logBucket: "arn:aws:s3:::" + input(t, only(t, g, "aws:s3/bucketLoggingV2:BucketLoggingV2"), "targetBucket").(string),
 		topic:     w.arn(only(t, g, "aws:sns/topic:Topic")),
 		topicKey:  w.keyOf(only(t, g, "aws:sns/topic:Topic"), "kmsMasterKeyId"),
-		// The secrets are taken from their own resources, not from what the backend is told.
+		// The secrets come from their own resources, not from the backend's environment.
 		databaseSecret: w.secret("database-credentials"), adminToken: w.secret("compute-admin-token"),
 		environment: userData(t, g),
 	}

@@ -1,5 +1,5 @@
-// Package proof tests the whole program: the resource graphs that it plans, each planned in this process. The packages below
-// it hold what the tests evaluate graphs with.
+// Package proof tests the resource graphs of the whole program, each planned in this process. The packages below it evaluate
+// graphs.
 package proof
 
 import (
