@@ -144,7 +144,8 @@ func TestLaunchTemplate(t *testing.T) {
 	for i, kind := range []string{"instance", "volume"} {
 		require.Equal(t, kind, lt.String(t, "tagSpecifications", i, "resourceType"))
 		require.Equal(t, map[string]any{
-			"Name": "compute-instance", "project": infratest.Project, "stack": infratest.StackID, "tier": "compute", "managed-by": "pulumi",
+			"Name": "compute-instance", "project": infratest.Project, "stack": infratest.StackID,
+			"deployment": "scalable-backend-test", "tier": "compute", "managed-by": "pulumi",
 		}, value(t, lt, "tagSpecifications", i, "tags"))
 	}
 	require.False(t, run(t, dev()).Only(t, launchTemplate).Bool(t, "monitoring", "enabled"))

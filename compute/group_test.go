@@ -37,7 +37,7 @@ func TestGroup(t *testing.T) {
 		require.Equal(t, true, tag.(map[string]any)["propagateAtLaunch"])
 		keys = append(keys, tag.(map[string]any)["key"].(string))
 	}
-	require.Equal(t, []string{"Name", "managed-by", "project", "stack", "tier"}, keys)
+	require.Equal(t, []string{"Name", "deployment", "managed-by", "project", "stack", "tier"}, keys)
 }
 
 func TestGroupWaitsForItsDependencies(t *testing.T) {

@@ -31,6 +31,7 @@ func (b *builder) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput
 		// that is about something else.
 		opts = append(opts, pulumi.IgnoreChanges([]string{"imageId"}))
 	}
+	// EbsOptimized stays unset: types of today always are, and AWS refuses to start a t2 that is asked for it.
 	// A template keeps its image, and with it the architecture. So each architecture has a template of its own: instances of
 	// the other one could not start from the kept image.
 	template, err := ec2.NewLaunchTemplate(b.Ctx, b.Name("instance-"+architecture), &ec2.LaunchTemplateArgs{
@@ -39,7 +40,6 @@ func (b *builder) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput
 		InstanceType:         pulumi.String(b.args.InstanceType),
 		UserData:             b.userData(adminToken, logs),
 		UpdateDefaultVersion: pulumi.Bool(true),
-		EbsOptimized:         pulumi.String("true"),
 		IamInstanceProfile:   ec2.LaunchTemplateIamInstanceProfileArgs{Arn: id.profile.Arn},
 		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
 			HttpEndpoint:            pulumi.String("enabled"),

@@ -71,3 +71,16 @@ func TestWarnings(t *testing.T) {
 		require.Equal(t, warned, len(c.Warnings()) == 1, "%d ranges", n)
 	}
 }
+
+// What API Gateway lets through, and what all instances are sized for.
+func TestThrottleAndCapacity(t *testing.T) {
+	for rate, warned := range map[int]bool{50: false, 51: true} { // 3 instances of 1000 a minute
+		c, err := Parse(testProject, "dev", raw("api", fmt.Sprintf(`{"throttleRate": %d}`, rate)))
+		require.NoError(t, err)
+		require.Equal(t, warned, len(c.Warnings()) == 1, "%d a second", rate)
+	}
+	c, err := Parse(testProject, "dev", raw("api", `{"throttleRate": 1000}`, "compute", `{"maxSize": 5, "requestsPerTarget": 1200}`))
+	require.NoError(t, err)
+	require.Equal(t, []string{"api.throttleRate lets 1000 requests a second through, and compute.maxSize 5 instances at " +
+		"compute.requestsPerTarget 1200 a minute are sized for 100: the backend is overloaded before API Gateway refuses any"}, c.Warnings())
+}

@@ -314,7 +314,7 @@ func TestRejectsContradictions(t *testing.T) {
 			"fargate.memory": "512 (the default): want 2048 to 8192 MiB in steps of 1024 with fargate.cpu 1024 pulumi config set --path " +
 				"fargate.memory 2048"}},
 		{name: "smallest task", values: raw("fargate", `{"memory": 3072}`),
-			want: map[string]string{"fargate.memory": "want 512, 1024 or 2048 MiB with fargate.cpu 256"}},
+			want: map[string]string{"fargate.memory": "want 512, 1024, 2048 MiB with fargate.cpu 256"}},
 		{name: "largest task", values: raw("fargate", `{"cpu": "16384", "memory": 36864}`),
 			want: map[string]string{"fargate.memory": "steps of 8192"}},
 		{name: "storage", values: raw("database", `{"allocatedStorage": 95}`),

@@ -10,7 +10,7 @@ import (
 func TestMemoryGiB(t *testing.T) {
 	for class, want := range map[string]int{
 		"db.t4g.micro": 1, "db.t4g.small": 2, "db.t3.medium": 4, "db.t4g.large": 8, "db.m7g.large": 8, "db.m7g.xlarge": 16,
-		"db.m7g.4xlarge": 64, "db.r7g.large": 16, "db.r6gd.2xlarge": 64, "db.x2g.large": 32,
+		"db.m7g.4xlarge": 64, "db.r7g.large": 16, "db.r6gd.2xlarge": 64, "db.x2g.large": 32, "db.x2idn.16xlarge": 1024, "db.x2iedn.xlarge": 128,
 	} {
 		got, err := MemoryGiB(class)
 		require.NoError(t, err, class)

@@ -101,7 +101,8 @@ func TestProd(t *testing.T) {
 		assert.False(t, ok, absent)
 	}
 	assert.Equal(t, map[string]any{
-		"Name": "database-instance", "project": "scalable-backend", "stack": "test", "tier": "database", "managed-by": "pulumi",
+		"Name": "database-instance", "project": "scalable-backend", "stack": "test",
+		"deployment": "scalable-backend-test", "tier": "database", "managed-by": "pulumi",
 	}, i.Inputs["tags"])
 	role := g.Find(t, roleType, "database-monitoring-role")
 	assert.Contains(t, role.String(t, "assumeRolePolicy"), `"Service":["monitoring.rds.amazonaws.com"]`)

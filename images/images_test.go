@@ -46,7 +46,8 @@ func TestBuildsBothImages(t *testing.T) {
 		require.Equal(t, dataKey, repository.String(t, "encryptionConfigurations", 0, "kmsKey"))
 		require.False(t, repository.Bool(t, "forceDelete"))
 		for key, want := range map[string]string{
-			"project": "scalable-backend", "stack": "test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
+			"project": "scalable-backend", "stack": "test",
+			"deployment": "scalable-backend-test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
 		} {
 			require.Equal(t, want, repository.String(t, "tags", key))
 		}
@@ -177,6 +178,13 @@ func TestCheckURI(t *testing.T) {
 	} {
 		require.ErrorContains(t, CheckURI(uri, "eu-central-1", accounts, repository), name)
 	}
+	// A registry of China has a host of its own, and no other.
+	china := strings.NewReplacer("eu-central-1", "cn-north-1", "amazonaws.com", "amazonaws.com.cn").Replace(own)
+	require.NoError(t, CheckURI(china, "cn-north-1", accounts, repository))
+	require.ErrorContains(t, CheckURI(strings.Replace(own, "eu-central-1", "cn-north-1", 1), "cn-north-1", accounts, repository),
+		"those of region cn-north-1 are in amazonaws.com.cn")
+	require.ErrorContains(t, CheckURI(strings.Replace(own, ".com/", ".com.cn/", 1), "eu-central-1", accounts, repository), "amazonaws.com")
+	require.ErrorContains(t, CheckURI("nginx", "cn-north-1", accounts, repository), "<account>.dkr.ecr.cn-north-1.amazonaws.com.cn/scalable")
 }
 
 func TestRepositoryName(t *testing.T) {

@@ -85,7 +85,7 @@ func TestDisposableAlerts(t *testing.T) {
 }
 
 func TestKeyPolicy(t *testing.T) {
-	got := statements(t, recordAlerts(t, &AlertsArgs{Stack: infratest.Stack()}).Only(t, keyType))
+	got := statements(t, recordAlerts(t, &AlertsArgs{Stack: infratest.Stack(), Budget: true}).Only(t, keyType))
 	account := map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": {"123456789012"}}}
 	use := []string{"kms:Decrypt", "kms:GenerateDataKey*"}
 	assert.Equal(t, map[string]policy.ResolvedStatement{
@@ -111,7 +111,7 @@ func TestKeyPolicy(t *testing.T) {
 }
 
 func TestTopicPolicy(t *testing.T) {
-	g := recordAlerts(t, &AlertsArgs{Stack: infratest.Stack()})
+	g := recordAlerts(t, &AlertsArgs{Stack: infratest.Stack(), Budget: true})
 	policyOf := g.Only(t, topicPolicyType)
 	topic := policyOf.String(t, "arn")
 	assert.Equal(t, map[string]policy.ResolvedStatement{

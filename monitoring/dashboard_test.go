@@ -85,9 +85,10 @@ func TestDashboardByRoute(t *testing.T) {
 	}
 	assert.Equal(t, []any{
 		[]any{
-			[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
-		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
-		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="Requests" stack="test"', 'Sum', 60)`}}},
+			[]any{map[string]any{"expression": `SEARCH('{"ScalableBackend",stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
+		[]any{
+			[]any{map[string]any{"expression": `SEARCH('{"ScalableBackend",stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
+		[]any{[]any{map[string]any{"expression": `SEARCH('{"ScalableBackend",stack,route} MetricName="Requests" stack="test"', 'Sum', 60)`}}},
 	}, searches)
 }
 

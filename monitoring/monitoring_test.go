@@ -230,7 +230,8 @@ func TestBudget(t *testing.T) {
 	b := record(t, testArgs()).Only(t, budgetType)
 	assert.Equal(t, "2500", b.String(t, "limitAmount"))
 	assert.Equal(t, "MONTHLY", b.String(t, "timeUnit"))
-	assert.Equal(t, []any{map[string]any{"name": "TagKeyValue", "values": []any{"user:stack$test"}}}, b.Inputs["costFilters"])
+	assert.Equal(t, []any{map[string]any{"name": "TagKeyValue", "values": []any{"user:deployment$scalable-backend-test"}}},
+		b.Inputs["costFilters"])
 	var kinds []string
 	for i := range 3 {
 		kinds = append(kinds, fmt.Sprint(b.String(t, "notifications", i, "notificationType"), b.Number(t, "notifications", i, "threshold")))

@@ -89,7 +89,7 @@ func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 		if tags, ok := r.Get("tags"); ok {
 			assert.Equal(t, map[string]any{
 				"Name": tags.(map[string]any)["Name"], "project": infratest.Project, "stack": infratest.StackID,
-				"tier": "network", "managed-by": "pulumi",
+				"deployment": "scalable-backend-test", "tier": "network", "managed-by": "pulumi",
 			}, tags, r.Key())
 		}
 		stands := r.Type == typeVPC || r.Type == typeSubnet

@@ -57,7 +57,8 @@ func TestResources(t *testing.T) {
 			for _, r := range graph.OfType(token) {
 				tags, _ := r.Get("tags")
 				assert.Equal(t, map[string]any{
-					"Name": r.Name, "project": infratest.Project, "stack": infratest.StackID, "tier": "storage", "managed-by": "pulumi",
+					"Name": r.Name, "project": infratest.Project, "stack": infratest.StackID,
+					"deployment": "scalable-backend-test", "tier": "storage", "managed-by": "pulumi",
 				}, tags, r.Key())
 			}
 		}

@@ -47,7 +47,7 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 		MaxTasks:                     s.cfg.Fargate.MaxTasks,
 		BacklogPerTask:               s.cfg.Fargate.BacklogPerTask,
 		LatencyMethods:               quickMethods(s.document),
-		MetricsNamespace:             metrics.DefaultNamespace,
+		MetricsNamespace:             s.at.Deployment(),
 		Metrics: monitoring.Metrics{
 			Backlog:        metrics.QueueBacklog,
 			OldestAge:      metrics.QueueOldestAgeSeconds,

@@ -65,7 +65,8 @@ func TestLogGroup(t *testing.T) {
 		return err
 	})
 	require.Equal(t, map[string]any{"retentionInDays": 14.0, "kmsKeyId": key, "tags": map[string]any{
-		"Name": "thing-logs", "project": infratest.Project, "stack": infratest.StackID, "tier": "tier", "managed-by": "pulumi",
+		"Name": "thing-logs", "project": infratest.Project, "stack": infratest.StackID,
+		"deployment": "scalable-backend-test", "tier": "tier", "managed-by": "pulumi",
 	}}, g.Find(t, logsType, "thing-logs").Inputs)
 	require.Equal(t, "/name", g.Find(t, logsType, "thing-named").String(t, "name"))
 }

@@ -112,7 +112,7 @@ func TestInputsAreComplete(t *testing.T) {
 			}
 		})
 		assert.Empty(t, problems, name)
-		require.Greater(t, typed, 130, name)
+		require.NotZero(t, typed, name)
 	}
 	require.Equal(t, slices.Sorted(slices.Values(requiredLists)), slices.Sorted(maps.Keys(used)),
 		"no resource has this list: is its name misspelt?")

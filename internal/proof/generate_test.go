@@ -159,7 +159,7 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		ami = ami[:21]
 	}
 	return map[string]any{
-		"instanceType": pick(d, "t4g.small", "t3.medium", "m7g.large", "c6i.xlarge", "m7g-flex.large", "c8gd.2xlarge", "a1.large")[:],
+		"instanceType": pick(d, "t4g.small", "t3.medium", "m7g.large", "c6i.xlarge", "m7g-flex.large", "c8gd.2xlarge", "t2.medium")[:],
 		"minSize":      low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
 		"cpuTarget": d.between(10, 90), "requestsPerTarget": d.between(1, 1_000_000), "certificateArn": certificate,
 		"allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),

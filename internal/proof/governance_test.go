@@ -86,7 +86,7 @@ func TestExtraTagsAreEverywhere(t *testing.T) {
 				}
 				tagged++
 				require.Equal(t, value, input(t, r, "tags", key), r.Key())
-				for _, own := range []string{"project", "stack", "tier", "managed-by"} {
+				for _, own := range []string{"project", "stack", "deployment", "tier", "managed-by"} {
 					require.NotEmpty(t, input(t, r, "tags", own), r.Key())
 				}
 			}
@@ -132,47 +132,4 @@ func TestBoundaryIsOnEveryRole(t *testing.T) {
 	}
 	require.Empty(t, bounded.OfType("aws:iam/user:User"), "IAM users have keys that do not expire")
 	require.True(t, slices.IsSorted(roles(bounded)))
-}
-
-// In another partition every ARN and every service name belongs to that partition.
-func TestPartitions(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		region, partition, logs, kms string
-		budgets                      int
-	}{
-		{"us-gov-west-1", "aws-us-gov", "logs.us-gov-west-1.amazonaws.com", "s3.us-gov-west-1.amazonaws.com", 0},
-		{"cn-north-1", "aws-cn", "logs.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn", 1},
-	} {
-		t.Run(c.region, func(t *testing.T) {
-			g := plannedWith(t, "dev", everything(map[string]string{"aws:region": c.region, "network.nat": "instance"}))
-			for _, r := range g.Resources {
-				texts(r.RevealedInputs(), func(text string) {
-					require.NotContains(t, text, "arn:aws:", r.Key())
-				})
-			}
-			require.Len(t, g.OfType("aws:budgets/budget:Budget"), c.budgets)
-			key, _ := g.Find("aws:kms/key:Key", "storage-logs")
-			require.Contains(t, input(t, key, "policy"), `"`+c.logs+`"`)
-			service, _ := g.Find("aws:iam/policy:Policy", "compute-service")
-			require.Contains(t, input(t, service, "policy"), `"`+c.kms+`"`)
-			require.Contains(t, input(t, service, "policy"), "arn:"+c.partition+":")
-		})
-	}
-}
-
-// texts calls visit for every string in a value.
-func texts(value any, visit func(string)) {
-	switch v := value.(type) {
-	case string:
-		visit(v)
-	case []any:
-		for _, element := range v {
-			texts(element, visit)
-		}
-	case map[string]any:
-		for _, element := range v {
-			texts(element, visit)
-		}
-	}
 }

@@ -24,7 +24,13 @@ type variant struct {
 	options   network.Options
 }
 
-// variants cover every condition in the flow table; each differs from the shipped stacks in one or more options.
+// everyEndpoint are the services that can have an interface endpoint.
+var everyEndpoint = []string{
+	"ec2", "ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "elasticfilesystem", "kms", "logs", "monitoring",
+	"secretsmanager", "sns", "ssm", "ssmmessages", "sts",
+}
+
+// variants cover every decision of the flow table, each switched from what the shipped stacks have.
 var variants = func() map[string]variant {
 	prod := network.Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, Endpoints: true}
 	forwarded := []string{"10.20.64.0/18", "10.20.128.0/18"} // backend and clients of dev, all four zones
@@ -47,10 +53,9 @@ var variants = func() map[string]variant {
 			},
 			options: network.Options{AllowedCIDRs: []string{"203.0.113.0/24"}, PersistentStorage: true, Endpoints: true, NATRanges: forwarded},
 		},
-		"files":        {stack: "prod", overrides: map[string]string{"fargate.persistentStorage": "true"}, options: files},
-		"no endpoints": {stack: "prod", endpoints: "[]", options: public},
-		"every endpoint": {stack: "prod", endpoints: "[ec2, ec2messages, ecr.api, ecr.dkr, ecs, ecs-agent, ecs-telemetry, " +
-			"elasticfilesystem, kms, logs, monitoring, secretsmanager, sns, ssm, ssmmessages, sts]", options: prod},
+		"files":          {stack: "prod", overrides: map[string]string{"fargate.persistentStorage": "true"}, options: files},
+		"no endpoints":   {stack: "prod", endpoints: "[]", options: public},
+		"every endpoint": {stack: "prod", endpoints: "[" + strings.Join(everyEndpoint, ", ") + "]", options: prod},
 	}
 	for _, nat := range []string{"single", "one-per-az"} {
 		for _, zones := range []string{"2", "3", "4"} {

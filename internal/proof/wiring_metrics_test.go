@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/compute"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/plan/shape"
 	"scalable-backend/services/backend/metrics"
@@ -65,7 +66,7 @@ func watched(t *testing.T, g *plan.Graph) []series {
 	return append(all, charted(t, g)...)
 }
 
-var searchExpression = regexp.MustCompile(`^SEARCH\('\{([^,]+),([^}]+)\} MetricName="([^"]+)" ([^=]+)="([^"]+)"', '([^']+)', \d+\)$`)
+var searchExpression = regexp.MustCompile(`^SEARCH\('\{"([^"]+)",([^}]+)\} MetricName="([^"]+)" ([^=]+)="([^"]+)"', '([^']+)', \d+\)$`)
 
 // charted returns the series of the dashboard.
 func charted(t *testing.T, g *plan.Graph) []series {
@@ -118,14 +119,17 @@ func dimensionsOf(v any) map[string]string {
 // emitted returns the series in the stack's own namespace: those of the backend's code and those of the CloudWatch agent.
 func emitted(t *testing.T, g *plan.Graph) []series {
 	t.Helper()
-	stack := map[string]string{metrics.DimensionStack: g.Stack}
+	environment, err := compute.ReadEnvironment(userData(t, g))
+	require.NoError(t, err)
+	namespace, name := environment["BACKEND_METRICS_NAMESPACE"], environment["BACKEND_STACK"]
+	stack := map[string]string{metrics.DimensionStack: name}
 	var all []series
 	names := sourceConstants(t, "backend/metrics")
 	ast.Inspect(sourceFunction(t, sourceFiles(t, "backend/server"), "emitQueue"), func(n ast.Node) bool {
 		if pkg, name := selector(asExpr(n)); pkg == "metrics" {
 			if value, ok := names[name]; ok && !slices.Contains([]string{metrics.Count, metrics.Seconds, metrics.Milliseconds},
 				constant.StringVal(value)) {
-				all = append(all, series{metrics.DefaultNamespace, constant.StringVal(value), stack, "", "the backend's sweep"})
+				all = append(all, series{namespace, constant.StringVal(value), stack, "", "the backend's sweep"})
 			}
 		}
 		return true
@@ -135,7 +139,7 @@ func emitted(t *testing.T, g *plan.Graph) []series {
 	var out bytes.Buffer
 	var requests metrics.RequestMetrics
 	requests.Observe("getFile", 200, time.Millisecond)
-	require.NoError(t, requests.Flush(metrics.NewEmitter(&out, metrics.DefaultNamespace, g.Stack), time.Now()))
+	require.NoError(t, requests.Flush(metrics.NewEmitter(&out, namespace, name), time.Now()))
 	var line struct {
 		AWS struct {
 			CloudWatchMetrics []struct {
@@ -152,7 +156,7 @@ func emitted(t *testing.T, g *plan.Graph) []series {
 			for _, name := range d.Dimensions[0] {
 				dimensions[name] = "*"
 			}
-			dimensions[metrics.DimensionStack] = g.Stack
+			dimensions[metrics.DimensionStack] = name
 			all = append(all, series{d.Namespace, m.Name, dimensions, "", "the backend's requests"})
 		}
 	}

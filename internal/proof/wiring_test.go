@@ -33,7 +33,7 @@ func TestBackendReadsThePlannedEnvironment(t *testing.T) {
 		require.Equal(t, output("bucketName"), c.Bucket)
 		require.Equal(t, output("databaseSecretArn"), c.DatabaseSecretARN)
 		require.Equal(t, output("adminTokenSecretArn"), c.AdminTokenSecretARN)
-		require.Equal(t, metrics.DefaultNamespace, c.MetricsNamespace)
+		require.Equal(t, "scalable-backend-"+stack, c.MetricsNamespace, "a namespace of its own")
 		require.Equal(t, ":8080", c.PublicAddr)
 		require.Equal(t, ":8081", c.GatewayAddr)
 		for _, group := range g.OfType("aws:lb/targetGroup:TargetGroup") {
@@ -72,8 +72,8 @@ func TestScalingReadsTheBackendsMetrics(t *testing.T) {
 	policy := only(t, planned(t, "prod"), "aws:appautoscaling/policy:Policy")
 	text, err := json.Marshal(policy.RevealedInputs())
 	require.NoError(t, err)
-	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, metrics.DefaultNamespace, `"name":"` + metrics.DimensionStack +
-		`"`} {
+	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, "scalable-backend-prod",
+		`"name":"` + metrics.DimensionStack + `"`} {
 		require.Contains(t, string(text), want)
 	}
 }

@@ -151,8 +151,8 @@ func managed(w *World, r plan.Resource) string {
 	return "its role lacks AmazonSSMManagedInstanceCore"
 }
 
-// stackTags are on every resource of a stack.
-var stackTags = []string{"project", "stack", "tier", "managed-by"}
+// stackTags are on everything that a stack makes.
+var stackTags = []string{"project", "stack", "deployment", "tier", "managed-by"}
 
 func tagged(_ *World, r plan.Resource) string {
 	for _, kind := range []string{"instance", "volume"} {
