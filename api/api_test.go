@@ -145,7 +145,7 @@ func TestOutputs(t *testing.T) {
 		_, err = cloudwatch.NewLogGroup(ctx, "consumer", &cloudwatch.LogGroupArgs{Name: a.URL})
 		return err
 	})
-	assert.Contains(t, g.Find(t, logGroupType, "consumer").DependsOn, stageType+"::api-stage", "a resource that uses the URL must wait for the stage")
+	assert.Contains(t, g.Find(t, logGroupType, "consumer").DependsOn, stageType+"::api-stage", "the URL must carry the stage")
 }
 
 func TestValidate(t *testing.T) {

@@ -72,7 +72,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// What API Gateway lets through, and what all instances are sized for.
+// A throttle above the capacity of all instances gives a warning.
 func TestThrottleAndCapacity(t *testing.T) {
 	for rate, warned := range map[int]bool{50: false, 51: true} { // 3 instances of 1000 a minute
 		c, err := Parse(testProject, "dev", raw("api", fmt.Sprintf(`{"throttleRate": %d}`, rate)))

@@ -175,13 +175,13 @@ func TestServiceWithoutSpot(t *testing.T) {
 	require.Len(t, value(t, run(t, args).Only(t, service), "capacityProviderStrategies"), 1)
 }
 
-func TestTheLeastSpotIsOneForOne(t *testing.T) {
+func TestSmallestSpotWeight(t *testing.T) {
 	args := dev()
 	args.SpotWeight = 1
 	require.Len(t, value(t, run(t, args).Only(t, service), "capacityProviderStrategies"), 2)
 }
 
-func TestServiceStartsWhenAllIsReady(t *testing.T) {
+func TestServiceWaitsForItsDependencies(t *testing.T) {
 	ready := []string{
 		attachment + "::fargate-execution", attachment + "::fargate-task", logGroup + "::fargate-logs", providers + "::fargate-cluster",
 		alarm + "::fargate-agents-missing", task + "::fargate-agent",

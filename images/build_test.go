@@ -20,7 +20,7 @@ import (
 
 const services = "../services"
 
-// buildFiles are the files of a context that are no sources: they say how the sources are built.
+// buildFiles are the files of a context that control the build and are not Go sources.
 var buildFiles = []string{"go.mod", "go.sum", "image.sh"}
 
 // docker-build hashes each file of the context that is not ignored, and builds again when the hash changes. So each image's

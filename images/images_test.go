@@ -178,7 +178,7 @@ func TestCheckURI(t *testing.T) {
 	} {
 		require.ErrorContains(t, CheckURI(uri, "eu-central-1", accounts, repository), name)
 	}
-	// A registry of China has a host of its own, and no other.
+	// Registries in China have another domain.
 	china := strings.NewReplacer("eu-central-1", "cn-north-1", "amazonaws.com", "amazonaws.com.cn").Replace(own)
 	require.NoError(t, CheckURI(china, "cn-north-1", accounts, repository))
 	require.ErrorContains(t, CheckURI(strings.Replace(own, "eu-central-1", "cn-north-1", 1), "cn-north-1", accounts, repository),

@@ -198,7 +198,7 @@ func TestDiffDescribesAReplacement(t *testing.T) {
 	}
 	const role, repository = "aws:iam/role:Role", "aws:ecr/repository:Repository"
 	require.False(t, replaced(role, "path", func(r *Resource) { r.Inputs = object{} }).DeletedFirst)
-	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs = object{"name": "fixed"} }).DeletedFirst, "the names would be the same")
+	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs = object{"name": "fixed"} }).DeletedFirst, "both have the same name")
 	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs, r.DeleteBeforeReplace = object{}, true }).DeletedFirst)
 	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs, r.Protect = object{}, true }).Refused())
 	require.True(t, replaced(repository, "name", func(r *Resource) { r.Inputs, r.RetainOnDelete = object{}, true }).Retained)

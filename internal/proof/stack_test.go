@@ -19,7 +19,7 @@ func named(g *plan.Graph, token, prefix string) []plan.Resource {
 	return slices.DeleteFunc(g.OfType(token), func(r plan.Resource) bool { return !strings.HasPrefix(r.Name, prefix) })
 }
 
-// The golden graphs have the numbers; here is what a stack cannot be without, and what its configuration multiplies.
+// Parts that every stack needs, and subnets in the configured number of zones. The golden graphs have all other numbers.
 func TestStacksHoldEveryPart(t *testing.T) {
 	t.Parallel()
 	for stack, zones := range map[string]int{"dev": 2, "prod": 3, "other": 4} {

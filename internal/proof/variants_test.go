@@ -24,13 +24,13 @@ type variant struct {
 	options   network.Options
 }
 
-// everyEndpoint are the services that can have an interface endpoint.
+// everyEndpoint lists the services that can have an interface endpoint.
 var everyEndpoint = []string{
 	"ec2", "ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "elasticfilesystem", "kms", "logs", "monitoring",
 	"secretsmanager", "sns", "ssm", "ssmmessages", "sts",
 }
 
-// variants cover every decision of the flow table, each switched from what the shipped stacks have.
+// variants cover every condition in the flow table; each differs from the shipped stacks in one or more options.
 var variants = func() map[string]variant {
 	prod := network.Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, Endpoints: true}
 	forwarded := []string{"10.20.64.0/18", "10.20.128.0/18"} // backend and clients of dev, all four zones

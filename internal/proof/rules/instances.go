@@ -151,7 +151,7 @@ func managed(w *World, r plan.Resource) string {
 	return "its role lacks AmazonSSMManagedInstanceCore"
 }
 
-// stackTags are on everything that a stack makes.
+// stackTags are on every resource of a stack.
 var stackTags = []string{"project", "stack", "deployment", "tier", "managed-by"}
 
 func tagged(_ *World, r plan.Resource) string {

@@ -36,7 +36,7 @@ func reliabilityRules() []Rule {
 			}), that(alarmed)},
 		{"failed-release-tells", ids("REL08-BP04"), "An alarm reports failed and rolled-back deployments", Everywhere,
 			of(ecsService, scalingGroup), that(tellsOfFailedReleases)},
-		{"stack-tags", nil, "Whatever takes tags carries project, stack, deployment, tier and managed-by", Everywhere,
+		{"stack-tags", nil, "Every resource that can have tags has project, stack, deployment, tier and managed-by", Everywhere,
 			taggable, that(func(_ *World, r plan.Resource) string {
 				for _, tag := range stackTags {
 					if empty(get(r, "tags", tag)) {
