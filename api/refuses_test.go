@@ -52,7 +52,7 @@ func TestRefusedPathsAndParameters(t *testing.T) {
 
 func TestRefusedSchemas(t *testing.T) {
 	for body, want := range map[string]string{
-		"{$ref: Own}":                                `unknown schema "Own"`,
+		"{$ref: Own}": `unknown schema "Own"`,
 		"{$ref: '#/components/schemas/Not-Letters'}": `schema "Not-Letters": want a name of letters and digits`,
 	} {
 		_, err := read(t, withPath("/v1/things", "[]", body)).Project(options)
