@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withPath is a document with one operation of the gateway's door.
+// withPath returns a document with one operation of the gateway door.
 func withPath(path, parameters, body string) []byte {
 	return fmt.Appendf(nil, `
 openapi: 3.0.3
@@ -52,7 +52,7 @@ func TestRefusedPathsAndParameters(t *testing.T) {
 
 func TestRefusedSchemas(t *testing.T) {
 	for body, want := range map[string]string{
-		"{$ref: Own}":                                `unknown schema "Own"`,
+		"{$ref: Own}": `unknown schema "Own"`,
 		"{$ref: '#/components/schemas/Not-Letters'}": `schema "Not-Letters": want a name of letters and digits`,
 	} {
 		_, err := read(t, withPath("/v1/things", "[]", body)).Project(options)
@@ -60,7 +60,7 @@ func TestRefusedSchemas(t *testing.T) {
 	}
 }
 
-// A gateway that checked half of such a schema could refuse what the backend takes.
+// A gateway that checks only a part of such a schema could refuse requests that the backend accepts.
 func TestSchemasWithoutAnEquivalentAllowEverything(t *testing.T) {
 	for _, s := range []*schema{
 		nil, {Type: "string", Nullable: true}, {Type: "string", Not: &schema{}}, {Type: "string", AllOf: []*schema{{}}},

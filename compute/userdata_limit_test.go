@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The last byte that EC2 takes is still allowed.
+// User data may be as long as EC2 allows, but not one byte longer.
 func TestUserDataLimit(t *testing.T) {
 	boot := testBoot()
 	script, err := UserData(boot)

@@ -12,7 +12,7 @@ import (
 
 const testProject = "scalable-backend"
 
-// raw is a stack's configuration as the engine hands it over. Keys without a namespace are the project's.
+// raw returns a stack's configuration as the engine passes it. Keys without a namespace are the project's.
 func raw(pairs ...string) map[string]string {
 	values := map[string]string{"aws:region": "us-east-1"}
 	for i := 0; i < len(pairs); i += 2 {
@@ -25,7 +25,7 @@ func raw(pairs ...string) map[string]string {
 	return values
 }
 
-// production is the least that a production stack sets, with more pairs added.
+// production returns the minimum of settings for a production stack, plus more pairs.
 func production(pairs ...string) map[string]string {
 	values := raw("aws:allowedAccountIds", `["111122223333"]`,
 		"database", `{"multiAz": true}`,
@@ -48,20 +48,20 @@ func problemsOf(t require.TestingT, err error) []problem {
 	return invalid.problems
 }
 
-// TestDefaults: what each key defaults to is in docs/configuration.md, which TestConfigurationReference holds to the schema.
+// TestDefaults checks only some defaults: all are in docs/configuration.md, which TestConfigurationReference compares.
 func TestDefaults(t *testing.T) {
 	c, err := Parse(testProject, "staging", raw())
 	require.NoError(t, err)
 	require.Equal(t, testProject, c.Project)
 	require.Equal(t, "staging", c.Stack)
 	require.Equal(t, "us-east-1", c.Region)
-	require.True(t, c.Database.DeletionProtection, "data is safe where nobody has said anything")
-	require.Empty(t, c.Compute.AllowedCIDRs, "nobody reaches the load balancer")
+	require.True(t, c.Database.DeletionProtection, "data must be protected by default")
+	require.Empty(t, c.Compute.AllowedCIDRs, "the load balancer must be closed by default")
 	require.Equal(t, "arm64", c.Compute.Architecture)
 	require.False(t, c.HTTPS())
 	require.Equal(t, "aws", c.Partition())
 
-	// The same from the empty objects that Pulumi.yaml sets where a stack says nothing.
+	// Pulumi.yaml sets empty objects for keys that a stack leaves out; they must give the same defaults.
 	empty := raw()
 	for _, tier := range tiers(schema(&Config{})) {
 		empty[testProject+":"+tier] = "{}"
@@ -82,8 +82,8 @@ func TestReadsValues(t *testing.T) {
 			strings.Repeat("a", 64) + `"}`,
 	})
 	require.NoError(t, err)
-	require.Equal(t, 20, c.Compute.MaxSize, "text that is exactly an integer")
-	require.True(t, c.Compute.Spot, "text that is exactly a boolean")
+	require.Equal(t, 20, c.Compute.MaxSize, "a text that is an integer")
+	require.True(t, c.Compute.Spot, "a text that is a boolean")
 	require.Equal(t, "x86_64", c.Compute.Architecture)
 	require.Equal(t, "16", c.Database.EngineVersion, "a version that --path stored as a number")
 	require.Zero(t, c.Database.MaxAllocatedStorage)
@@ -104,7 +104,7 @@ func TestStackKinds(t *testing.T) {
 	}
 }
 
-// What an organisation demands of everything is read as it is written, and numbers and booleans are texts.
+// Tags keep the case of their names, and numbers and booleans in them become strings.
 func TestGovernance(t *testing.T) {
 	c, err := Parse(testProject, "dev", raw("stack", `{"permissionsBoundaryArn": "arn:aws:iam::111122223333:policy/team/limits",
 		"tags": {"cost-centre": 4711, "Owner of it": "a@b.io", "critical": true}}`))
@@ -176,7 +176,7 @@ the configuration of stack "dev" has 5 problems:
      pulumi config set --path network.cidr 10.20.0.0/16 --stack dev`))
 }
 
-// TestSecretsAreRefusedAndNotPrinted: the engine decrypts secrets and names the tier that holds them, no more.
+// TestSecretsAreRefusedAndNotPrinted: the engine passes decrypted secrets and the names of the top-level keys that contain them.
 func TestSecretsAreRefusedAndNotPrinted(t *testing.T) {
 	values := raw("monitoring", `{"alertEmails": ["hunter2"], "mmm": "hunter2", "waf": "hunter2"}`, "token", "hunter2", "aws:region",
 		"hunter2")
@@ -190,7 +190,7 @@ func TestSecretsAreRefusedAndNotPrinted(t *testing.T) {
 	for _, r := range []rejected{
 		{name: "valid otherwise", values: raw("compute", `{"maxSize": "20"}`), secrets: []string{testProject + ":compute"},
 			want: map[string]string{"compute": "want a plain value"}},
-		// Without the key to the secrets, their places show.
+		// Without the encryption key the values are "[secret]".
 		{name: "blinded", values: raw("compute", `{"maxSize": "[secret]", "cpuTarget": 50}`, "monitoring",
 			`{"alertEmails": ["a@b.io", "[secret]"]}`),
 			secrets: []string{testProject + ":compute", testProject + ":monitoring"}, want: map[string]string{
@@ -206,7 +206,7 @@ func TestPlaceholders(t *testing.T) {
 	c, err := Parse(testProject, "prod", production("aws:allowedAccountIds", `["123456789012"]`,
 		"compute", `{"minSize": 3, "desiredCapacity": 3, "certificateArn": "`+certificateOf("eu-west-1", documentationAccount)+`"}`,
 		"monitoring", `{"alertEmails": ["a@corp.io", "ops@example.com"]}`))
-	require.NoError(t, err, "a documentation value is nobody's: its region and account are no contradiction")
+	require.NoError(t, err, "region and account of documentation values must not be compared")
 	left := c.Placeholders()
 	require.Len(t, left, 3)
 	for i, want := range []string{"aws:allowedAccountIds[0] is still 123456789012", "compute.certificateArn is still arn:",

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rejected is a configuration with exactly these problems: the keys, and a part of what each entry says.
+// rejected is a configuration with exactly these problems: the keys, and a part of each message.
 type rejected struct {
 	name    string
 	stack   string // dev, if empty
@@ -41,7 +41,7 @@ func (r rejected) check(t *testing.T) {
 	})
 }
 
-func TestRejectsWhatIsNoValueOfItsKey(t *testing.T) {
+func TestRejectsValues(t *testing.T) {
 	for _, r := range []rejected{
 		{name: "text", values: raw("compute", `{"maxSize": "many"}`), want: map[string]string{
 			"compute.maxSize": `"many": want an integer from 1 to 500 pulumi config set --path compute.maxSize 3 --stack dev`}},
@@ -138,7 +138,7 @@ func TestRejectsKeys(t *testing.T) {
 			`null`, "database", `{"multiAz": true`), want: map[string]string{
 			"compute": `"20": want an object with the keys of compute`, "network": "want an object", "api": "want an object",
 			"images": "not JSON", "database": "not JSON", "fargate": "something follows", "monitoring": "want an object"}},
-		// A misspelt key is one problem: that the right one is missing is its consequence.
+		// A misspelt key is one problem, although the right key is missing too.
 		{name: "misspelt and required", stack: "prod", values: production("monitoring", `{"alertEmail": ["a@corp.io"]}`), want: map[string]string{
 			"monitoring.alertEmail": "did you mean monitoring.alertEmails?"}},
 		{name: "misspelt and beside the right one", values: raw("compute", `{"maxSiz": 20, "maxSize": "x"}`), want: map[string]string{

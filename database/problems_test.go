@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One error names everything that is wrong, with what was expected.
+// One error names every problem with the expected value.
 func TestEveryProblemIsNamed(t *testing.T) {
 	require.EqualError(t, (*Args)(nil).validate(), "database.Args: want a value, got nil")
 	wrong := &Args{Enhanced: true, MaxAllocatedStorage: -1, AllocatedStorage: MaxStorage + 1}

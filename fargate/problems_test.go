@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One error names everything that is wrong, with what was expected.
+// One error names every problem with the expected value.
 func TestEveryProblemIsNamed(t *testing.T) {
 	require.EqualError(t, (*Args)(nil).validate(), "fargate.Args: want a value, got nil")
 	wrong := &Args{PersistentStorage: true, SpotWeight: -1, OnDemandBase: -1, MinTasks: 3, DesiredTasks: 2, MaxTasks: 1}

@@ -8,7 +8,7 @@ import (
 	"scalable-backend/internal/infratest"
 )
 
-// One error names everything that is wrong, with what was expected.
+// One error names every problem with the expected value.
 func TestEveryProblemIsNamed(t *testing.T) {
 	require.EqualError(t, (*Args)(nil).validate(), "images.Args: want a value, got nil")
 	wrong := &Args{Stack: infratest.Stack(), Context: "../x", Backend: "x", Agent: "y", RDSBundleChecksum: "z"}

@@ -64,7 +64,7 @@ func TestDashboard(t *testing.T) {
 	assert.True(t, shown["Warnings and errors in backend-logs"])
 	assert.True(t, shown["Warnings and errors in agent-logs"])
 	assert.Contains(t, d.String(t, "dashboardBody"), `["ScalableBackend","QueueBacklog","stack","test"]`)
-	assert.False(t, shown["latency by route"], "the backend's request metrics are not named")
+	assert.False(t, shown["latency by route"], "the chart needs the names of the backend's request metrics")
 	assert.Contains(t, d.String(t, "dashboardBody"), `["AWS/NATGateway","ErrorPortAllocation","NatGatewayId","nat-b"]`)
 }
 

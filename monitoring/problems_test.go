@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One error names everything that is wrong, with what was expected.
+// One error names every problem with the expected value.
 func TestEveryProblemIsNamed(t *testing.T) {
 	require.EqualError(t, (*Args)(nil).validate(), "monitoring.Args: want a value, got nil")
 	wrong := &Args{WAF: true, MonthlyBudgetUSD: -1, QueueAgeLimitSeconds: -1, DatabaseReplicas: -1, NATGateways: -1}

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One error names everything that is wrong, with what was expected.
+// One error names every problem with the expected value.
 func TestEveryProblemIsNamed(t *testing.T) {
 	require.EqualError(t, (*Args)(nil).validate(), "network.Args: want a value, got nil")
 	require.EqualError(t, (&Args{NAT: NATByInstance, FlowLogs: true}).validate(), `network.Args.LogsKeyARN: want a value, got nil

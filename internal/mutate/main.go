@@ -1,8 +1,8 @@
-// Command mutate changes one line of the tiers at a time and lists what no test notices: `make mutate`, or
-// `make mutate MUTATE=compute,network`. docs/testing.md says how to read the list.
+// Command mutate makes one mistake in the tiers at a time and lists those that no test notices: `make mutate`, or
+// `make mutate MUTATE=compute,network`. docs/testing.md explains the list.
 //
-// The compiler runs once, not once a mistake: all mistakes are compiled into the same test binaries and switched on by an
-// environment variable (mutant schemata, R. Untch, A. Offutt, M. Harrold, ISSTA 1993).
+// All mistakes are compiled into the same test binaries, so the compiler runs only once; an environment variable turns one mistake
+// on (mutant schemata, R. Untch, A. Offutt, M. Harrold, ISSTA 1993).
 package main
 
 import (
@@ -17,9 +17,9 @@ import (
 func main() {
 	packages := flag.String("packages", "network,storage,database,images,compute,fargate,api,monitoring,system",
 		"directories whose code to change")
-	only := flag.String("only", "", "change only what has this text in its line of the list, such as compute/group.go")
+	only := flag.String("only", "", "change only mutants whose line in the list contains this text, such as compute/group.go")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
-	quick := flag.Bool("quick", false, "leave out the rest of internal/proof, which takes half a minute a mutant")
+	quick := flag.Bool("quick", false, "leave out the rest of internal/proof, which takes half a minute for each mutant")
 	flag.Parse()
 	if err := run(strings.Split(*packages, ","), *only, *list, *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)

@@ -9,10 +9,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// equivalentFile lists mutants without a difference that anyone could observe.
+// equivalentFile lists mutants that behave like the original, so that no test can notice them.
 const equivalentFile = "internal/mutate/equivalent.yaml"
 
-// reason says why no test can notice a mutant.
+// reason is why no test can notice a mutant.
 type reason struct {
 	Mutant string `yaml:"mutant"` // its file, function and change
 	Reason string `yaml:"reason"`

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// direct is the client of a program in this process: registrations, which are most of its calls, are handed to the monitor as they
-// are, and not encoded, sent and decoded. That takes a third of a plan's time.
+// direct is the client of a program in this process: it passes registrations, which are most calls, to the monitor without
+// encoding, sending and decoding them. That takes a third of a plan's time.
 type direct struct {
 	pulumirpc.ResourceMonitorClient
 
@@ -24,8 +24,8 @@ func (d direct) RegisterResource(
 	return d.monitor.RegisterResource(ctx, req)
 }
 
-// connect makes the SDK use direct. It has this setting for its own tests and does not export it (go/pulumi/run.go); if it is gone,
-// the program talks to the monitor by gRPC, as a program that is started does.
+// connect makes the SDK use direct. The SDK has this setting for its own tests and does not export it (go/pulumi/run.go). Without
+// the setting the program calls the monitor by gRPC, as a program in its own process does.
 func connect(run *pulumi.RunInfo, m *monitor) {
 	field := reflect.ValueOf(run).Elem().FieldByName("wrapResourceMonitorClient")
 	wrap := func(client pulumirpc.ResourceMonitorClient) pulumirpc.ResourceMonitorClient { return direct{client, m} }

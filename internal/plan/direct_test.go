@@ -9,7 +9,7 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// A change of the SDK that makes every plan slower is seen here, and not only felt.
+// Fails if a new version of the SDK lacks the setting that connect uses: plans would only become slower.
 func TestConnectReplacesTheSDKsClient(t *testing.T) {
 	t.Parallel()
 	var run pulumi.RunInfo

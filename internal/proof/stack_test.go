@@ -19,7 +19,7 @@ func named(g *plan.Graph, token, prefix string) []plan.Resource {
 	return slices.DeleteFunc(g.OfType(token), func(r plan.Resource) bool { return !strings.HasPrefix(r.Name, prefix) })
 }
 
-// The golden graphs have the numbers; here is what a stack cannot be without, and what its configuration multiplies.
+// Parts that every stack needs, and subnets in the configured number of zones. The golden graphs have all other numbers.
 func TestStacksHoldEveryPart(t *testing.T) {
 	t.Parallel()
 	for stack, zones := range map[string]int{"dev": 2, "prod": 3, "other": 4} {
@@ -47,7 +47,7 @@ func TestEveryResourceBelongsToATier(t *testing.T) {
 	g := planned(t, "prod")
 	var tiers []string
 	for _, r := range g.Tiers() {
-		require.False(t, r.Custom, "%s stands outside the tiers", r.Key())
+		require.False(t, r.Custom, "%s belongs to no tier", r.Key())
 		tiers = append(tiers, r.Name)
 	}
 	require.ElementsMatch(t, []string{"alerts", "storage", "network", "database", "images", "compute", "api", "fargate", "monitoring"}, tiers)
@@ -67,7 +67,7 @@ func TestOutputs(t *testing.T) {
 	require.Contains(t, g.Outputs, "accessPointId")
 }
 
-// Nothing is left to chance, or to how the program is run: in this process, where it has run before, or by itself, as the CLI
+// Every plan gives the same graph, in this process, where the program has run before, and in a process of its own, as the CLI
 // runs it.
 func TestEveryPlanIsTheSame(t *testing.T) {
 	t.Parallel()
@@ -86,7 +86,7 @@ func TestEveryPlanIsTheSame(t *testing.T) {
 	}
 }
 
-// A first preview, which knows no outputs, registers the same resources.
+// In a first preview outputs are unknown; the program still registers the same resources.
 func TestUnknownOutputsChangeNoNames(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -98,7 +98,7 @@ func TestUnknownOutputsChangeNoNames(t *testing.T) {
 	}
 }
 
-// `pulumi new` gives the project another name; nothing may depend on ours.
+// `pulumi new` gives the project another name, so nothing may depend on the name in Pulumi.yaml.
 func TestRenamedProjectPlans(t *testing.T) {
 	t.Parallel()
 	o := configured("dev", nil)
@@ -109,7 +109,7 @@ func TestRenamedProjectPlans(t *testing.T) {
 	require.Equal(t, "another-name", g.Project)
 }
 
-// An update refuses documentation values; a plan of the same stack only warns.
+// An update refuses values that are taken from the documentation; a plan of the same stack only warns.
 func TestUpdateRefusesDocumentationValues(t *testing.T) {
 	t.Parallel()
 	update := configured("prod", nil)
@@ -125,7 +125,7 @@ func TestUpdateRefusesDocumentationValues(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Five mistakes of five kinds are five problems in one error, and nothing is registered.
+// One error names all five mistakes, which are of different kinds.
 func TestFiveMistakesAreFiveProblems(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "Pulumi.bad.yaml")
