@@ -41,7 +41,7 @@ const (
 	certificate    = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
 )
 
-// dev are the arguments of a development stack, without a certificate and with Spot.
+// dev returns the arguments of a development stack, without a certificate and with Spot.
 func dev() *compute.Args {
 	info := infratest.Stack()
 	info.Disposable = true
@@ -76,7 +76,7 @@ func dev() *compute.Args {
 	}
 }
 
-// prod are the arguments of a stack that protects itself.
+// prod returns the arguments of a production stack.
 func prod() *compute.Args {
 	args := dev()
 	args.Stack.Disposable = false
@@ -116,7 +116,7 @@ func TestCounts(t *testing.T) {
 	g.RequireNames(t, attachment, "compute-service", "compute-host", "compute-ssm")
 	g.RequireNames(t, alarm, "compute-errors", "compute-unhealthy", "compute-gateway-unhealthy")
 	g.RequireNames(t, scalingPolicy, "compute-cpu", "compute-requests")
-	// Auto-naming adds a dash and seven characters to names that may have 32.
+	// Auto-naming adds a dash and seven characters, and names have at most 32.
 	for _, r := range append(g.OfType(balancer), g.OfType(targetGroup)...) {
 		require.LessOrEqual(t, len(r.Name), 24, r.Key())
 	}
@@ -151,7 +151,7 @@ func TestLaunchTemplate(t *testing.T) {
 	require.False(t, run(t, dev()).Only(t, launchTemplate).Bool(t, "monitoring", "enabled"))
 }
 
-func TestGivenImageReplacesTheFleetOnPurpose(t *testing.T) {
+func TestGivenMachineImageIsNotIgnored(t *testing.T) {
 	args := prod()
 	args.AMIID = "ami-0123456789abcdef0"
 	lt := run(t, args).Only(t, launchTemplate)
@@ -221,7 +221,7 @@ func TestArgsAreChecked(t *testing.T) {
 	}
 }
 
-// A tag instead of a digest is known only when the image is, and still fails the deployment.
+// An image with a tag instead of a digest fails the deployment, even if the image is an output that is known only later.
 func TestImageByTagFails(t *testing.T) {
 	args := dev()
 	args.Image = pulumi.String("123456789012.dkr.ecr.eu-central-1.amazonaws.com/backend:latest")

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What even the least of a setting has no room for is refused with the number that there is room for.
-func TestNoRoom(t *testing.T) {
+// A minimum that exceeds the capacity is refused, and the error states the capacity.
+func TestMinimumExceedsCapacity(t *testing.T) {
 	for name, r := range map[string]struct {
 		values []string
 		key    string
@@ -45,7 +45,7 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// What the most of a setting has no room for is said with the numbers, and so is what a quota of the account may refuse.
+// A maximum that exceeds the capacity gives a warning with the numbers, and so does one that exceeds a default quota.
 func TestWarnings(t *testing.T) {
 	c, err := Parse(testProject, "dev", raw())
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// What API Gateway lets through, and what all instances are sized for.
+// A throttle above the capacity of all instances gives a warning.
 func TestThrottleAndCapacity(t *testing.T) {
 	for rate, warned := range map[int]bool{50: false, 51: true} { // 3 instances of 1000 a minute
 		c, err := Parse(testProject, "dev", raw("api", fmt.Sprintf(`{"throttleRate": %d}`, rate)))

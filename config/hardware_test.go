@@ -9,7 +9,7 @@ import (
 	"scalable-backend/compute"
 )
 
-// What cannot run the backend or the database is refused with the reason, and nothing else is.
+// Instance types that cannot run the backend or the database are refused with the reason.
 func TestUnfitHardware(t *testing.T) {
 	for instanceType, want := range map[string]string{
 		"a1.medium": "AL2023 system requirements", "a1.metal": "first Graviton",
@@ -22,7 +22,7 @@ func TestUnfitHardware(t *testing.T) {
 		require.ErrorContains(t, err, want, instanceType)
 		require.ErrorContains(t, err, "1 problem", instanceType)
 	}
-	// t2 and the other types on Xen run the template, which asks for nothing that only Nitro has.
+	// Types on Xen, such as t2, work: the launch template needs no feature of Nitro.
 	for _, instanceType := range []string{
 		"t2.micro", "t2.small", "t3.micro", "t4g.micro", "m4.large", "c4.large", "m7g.large", "m7i-flex.large", "c9g.large",
 	} {
@@ -49,7 +49,7 @@ func TestUnfitHardware(t *testing.T) {
 	}
 }
 
-// What is too new to be known is possible, and so is a slip of the pen: a warning says so.
+// An unknown instance type may be new or misspelt, so it gives a warning.
 func TestUnknownHardware(t *testing.T) {
 	for _, w := range []struct{ tier, value, want string }{
 		{"compute", `{"instanceType": "m12g.large"}`, "compute.instanceType is m12g.large, which this program does not know, and AWS may refuse"},
@@ -67,7 +67,7 @@ func TestUnknownHardware(t *testing.T) {
 	}
 }
 
-// Every type of the table is of the form that the program takes apart, and its architecture is as AWS names its families.
+// The program can parse every type in the table and finds its architecture.
 func TestKnownTypesHaveAnArchitecture(t *testing.T) {
 	arm := strings.Fields("a1 c6g c6gd c6gn c7g c7gd c7gn c8g c8gb c8gd c8gn c9g c9gd g5g hpc7g i4g i8g i8ge im4gn is4gen m6g m6gd m7g m7gd " +
 		"m8g m8gb m8gd m8gn m9g m9gd r6g r6gd r7g r7gd r8g r8gb r8gd r8gn r9g r9gd t4g x2gd x8g")

@@ -16,8 +16,15 @@ func TestMemoryGiB(t *testing.T) {
 		require.NoError(t, err, class)
 		assert.Equal(t, want, got, class)
 	}
-	for _, class := range []string{"", "m7g.large", "db.m7g", "db.z1d.large", "db.m7g.0xlarge", "db.m7g.huge"} {
-		_, err := MemoryGiB(class)
+	for _, class := range []string{"", "m7g.large", "rds.m7g.large", "db..large", "db.m7g", "db.z1d.large", "db.m7g.0xlarge", "db.m7g.huge"} {
+		got, err := MemoryGiB(class)
 		assert.Error(t, err, class)
+		assert.Zero(t, got, class)
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	for memory, want := range map[int]int{1: 112, 8: 901, 44: 4956, 45: 5000, 1024: 5000} {
+		assert.Equal(t, want, MaxConnections(memory), memory)
 	}
 }

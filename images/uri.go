@@ -3,7 +3,6 @@ package images
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -75,30 +74,6 @@ func domain(region string) string {
 		return "amazonaws.com.cn"
 	}
 	return "amazonaws.com"
-}
-
-func (a *Args) validate() error {
-	if _, ok := platforms[a.Architecture]; !ok {
-		return fmt.Errorf("images.Args.Architecture: want arm64 or x86_64, got %q", a.Architecture)
-	}
-	if a.DataKeyARN == nil {
-		return errors.New("images.Args.DataKeyARN: want a value, got none")
-	}
-	if err := a.validateBuild(); err != nil {
-		return err
-	}
-	for _, given := range []struct{ field, service, uri string }{
-		{"Backend", Backend, a.Backend}, {"Agent", Agent, a.Agent},
-	} {
-		if given.uri == "" {
-			continue
-		}
-		if err := CheckURI(given.uri, a.Stack.Region, accounts(a.Stack),
-			RepositoryName(a.Stack.Project, a.Stack.Stack, given.service)); err != nil {
-			return fmt.Errorf("images.Args.%s: %w", given.field, err)
-		}
-	}
-	return nil
 }
 
 func accounts(info stack.Info) []string {

@@ -35,7 +35,7 @@ func TestEndpoints(t *testing.T) {
 	assert.Equal(t, []any{graph.Outputs(t, componentKey)["SecurityGroups.Endpoints"]}, groups)
 }
 
-// In China the endpoints of some services, and of these only the interface endpoints, begin with the partition's own domain.
+// In China the names of some services' interface endpoints begin with "cn.".
 func TestEndpointsInChina(t *testing.T) {
 	args := production()
 	args.Stack.Partition, args.Stack.Region = "aws-cn", "cn-northwest-1"
@@ -49,7 +49,7 @@ func TestEndpointsInChina(t *testing.T) {
 	}
 }
 
-// Interface endpoints let the stack's own account through, where their service takes a policy.
+// The policies of interface endpoints allow only the stack's account, for services that support policies.
 func TestInterfaceEndpointPolicies(t *testing.T) {
 	args := production()
 	args.InterfaceEndpoints = []string{"ecr.api", "ecs", "ecs-agent", "ecs-telemetry", "ssmmessages"}

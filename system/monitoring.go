@@ -43,6 +43,7 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 		NATGatewayIDs:                s.network.NATGatewayIDs,
 		NATGateways:                  network.NAT(s.cfg.Network.NAT).Gateways(len(s.zones)),
 		DatabaseMemoryGiB:            memory,
+		DatabaseConnections:          database.MaxConnections(memory),
 		DatabaseStorageGiB:           s.cfg.Database.AllocatedStorage,
 		MaxTasks:                     s.cfg.Fargate.MaxTasks,
 		BacklogPerTask:               s.cfg.Fargate.BacklogPerTask,

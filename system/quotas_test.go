@@ -14,11 +14,11 @@ import (
 	"scalable-backend/internal/stack"
 )
 
-// account answers as AWS does: how many addresses and VPCs there are, those of a stack among them, and the quotas.
+// account answers like AWS: the numbers of addresses and VPCs, with how many belong to the stack, and the quotas.
 type account struct {
 	addresses, ownAddresses, vpcs, ownVPCs int
 	quota                                  float64
-	denied                                 string // a part of the functions that may not be called; "" for none
+	denied                                 string // a part of the names of functions that fail; "" for none
 }
 
 func (a account) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
@@ -44,7 +44,7 @@ func (account) NewResource(args pulumi.MockResourceArgs) (string, resource.Prope
 	return args.Name, args.Inputs, nil
 }
 
-// warned are the warnings of a stack in that account.
+// warned returns the warnings of a stack in that account.
 func warned(t *testing.T, a account, nat string, zones int) []string {
 	t.Helper()
 	var cfg config.Config
@@ -57,7 +57,7 @@ func warned(t *testing.T, a account, nat string, zones int) []string {
 	return all
 }
 
-// Addresses and VPCs are bounded for the whole region: what others hold there counts, what the stack itself holds does not.
+// The quotas of addresses and VPCs are for the whole region: those of others count, the stack's own do not.
 func TestQuotasOfTheRegion(t *testing.T) {
 	const addresses = "the stack needs 3 elastic IP addresses, and eu-central-1 holds 3 others: the account's quota is 5 " +
 		"(\"EC2-VPC Elastic IPs\", L-0263D0A3); have it raised before the update"

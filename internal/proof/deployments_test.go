@@ -15,8 +15,8 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// deployed are the graphs of one configuration under several names of project and stack. Whatever AWS names, numbers or chooses
-// at random differs between them, as in an account; what is the same, the program itself has called the same.
+// deployed returns the graphs of one configuration with different names of project and stack. All names and numbers that AWS or
+// a random provider chooses differ between them, as in an account, so an equal name comes from the program.
 func deployed(t *testing.T, stack string, settings map[string]string, names [][2]string) map[string]*plan.Graph {
 	t.Helper()
 	graphs := map[string]*plan.Graph{}
@@ -25,7 +25,7 @@ func deployed(t *testing.T, stack string, settings map[string]string, names [][2
 		o.Project, o.Stack = name[0], name[1]
 		g, err := plan.Run(t.Context(), o)
 		require.NoError(t, err)
-		if i%2 == 1 { // two deployments are compared at a time, one of them with everything made anew
+		if i%2 == 1 { // deployments are compared in pairs, one of which has replaced resources
 			o.Changed = map[string]shape.Change{}
 			for _, r := range g.Resources {
 				o.Changed[r.Key()] = shape.Replaced
@@ -41,7 +41,7 @@ func deployed(t *testing.T, stack string, settings map[string]string, names [][2
 // namingInput matches inputs that may hold a name.
 var namingInput = regexp.MustCompile(`^(name|namePrefix|family|bucket|.*[Nn]ame|.*[Ii]dentifier|alias|path)$`)
 
-// notOfAccount are inputs that look like names and are not those of something in the account.
+// notOfAccount lists inputs that look like names but are not unique in an account.
 var notOfAccount = map[string]string{
 	"aws:s3/bucketMetric:BucketMetric name":              "within a bucket",
 	"aws:apigateway/stage:Stage stageName":               "within an API",
@@ -55,7 +55,7 @@ var notOfAccount = map[string]string{
 	"aws:rds/parameterGroup:ParameterGroup family":       "AWS's",
 }
 
-// identities are what AWS keeps something under for the whole account: a name, a metric's identity, or what selects by a tag.
+// identities returns what must be unique in an account: names, identities of metrics, and tag filters.
 func identities(t *testing.T, g *plan.Graph) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -76,11 +76,11 @@ func identities(t *testing.T, g *plan.Graph) map[string]string {
 		all[fmt.Sprint("filter ", input(t, r, "costFilters"))] = r.Key()
 	}
 	for _, r := range g.OfType("aws:cloudwatch/eventRule:EventRule") {
-		if r.Name != "monitoring-findings" { // GuardDuty has one detector an account, and one stack may own it
+		if r.Name != "monitoring-findings" { // an account has one GuardDuty detector, which one stack may own
 			all[fmt.Sprint("events ", input(t, r, "eventPattern"))] = r.Key()
 		}
 	}
-	for _, r := range g.OfType("aws:wafv2/webAcl:WebAcl") { // its metrics' dimension, in place of its name
+	for _, r := range g.OfType("aws:wafv2/webAcl:WebAcl") { // the dimension of its metrics, instead of its name
 		all[fmt.Sprint("metric of ", input(t, r, "visibilityConfig", "metricName"))] = r.Key()
 	}
 	for _, r := range g.OfType("aws:ecs/service:Service") {
@@ -94,7 +94,7 @@ func identities(t *testing.T, g *plan.Graph) map[string]string {
 	return all
 }
 
-// conditionValues are the values of a condition's key in a policy.
+// conditionValues returns the values of a condition key in a policy.
 func conditionValues(t *testing.T, text, key string) (values []string) {
 	t.Helper()
 	var document struct {
@@ -113,9 +113,9 @@ func conditionValues(t *testing.T, text, key string) (values []string) {
 	return values
 }
 
-// Two projects with a stack of the same name, two stacks of a project, and names that make the same text when they are joined: in one
-// account they share nothing that AWS keeps by its name, by a metric's identity or by a tag. Otherwise one project's queue scales
-// the other's agents, and one's failure undoes the other's deployment.
+// Deployments in one account share no names, metrics or tag filters: two projects with stacks of the same name, two stacks of a
+// project, and names that are equal when joined. Otherwise one project's queue would scale the other's agents, or its failure
+// would roll back the other's deployment.
 func TestDeploymentsShareNothing(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -139,13 +139,13 @@ func TestDeploymentsShareNothing(t *testing.T) {
 	}
 }
 
-// Every resource that can be tagged has the tag by which the budget counts it.
-func TestBudgetCountsWhatTheStackHas(t *testing.T) {
+// Every resource that can have tags has the tag by which the budget filters.
+func TestBudgetCountsEveryResource(t *testing.T) {
 	t.Parallel()
 	g := plannedWith(t, "prod", everything(nil))
 	filters, ok := input(t, only(t, g, "aws:budgets/budget:Budget"), "costFilters").([]any)
 	require.True(t, ok)
-	require.Len(t, filters, 1, "values of one filter are alternatives, and so are filters of one name")
+	require.Len(t, filters, 1, "several filters with the same name are alternatives")
 	values := filters[0].(map[string]any)["values"].([]any)
 	require.Len(t, values, 1)
 	key, value, ok := strings.Cut(strings.TrimPrefix(values[0].(string), "user:"), "$")

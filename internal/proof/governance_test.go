@@ -12,7 +12,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// everything switches on whatever a stack can have.
+// everything turns on every optional part of a stack.
 func everything(more map[string]string) map[string]string {
 	settings := map[string]string{
 		"database.replicas":         "2",
@@ -29,7 +29,7 @@ func everything(more map[string]string) map[string]string {
 	return settings
 }
 
-// untagged are the types that take no tags. A type that is not here has to carry them.
+// untagged lists the types that have no tags. Every other type must have them.
 var untagged = map[string]bool{
 	"aws:apigateway/account:Account":                                                             true,
 	"aws:apigateway/deployment:Deployment":                                                       true,
@@ -68,8 +68,8 @@ var untagged = map[string]bool{
 	"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration":                            true,
 }
 
-// The tags that an organisation demands are on everything that takes tags, whatever the stack has switched on: what an Auto
-// Scaling group launches, the volumes of instances, and what the agents' service starts included.
+// The configured tags are on every resource that can have tags, with any options: also on what an Auto Scaling group
+// launches, on volumes of instances and on the tasks of the agents' service.
 func TestExtraTagsAreEverywhere(t *testing.T) {
 	t.Parallel()
 	const key, value = "cost-centre", "4711"
@@ -108,7 +108,7 @@ func TestExtraTagsAreEverywhere(t *testing.T) {
 
 const groupType = "aws:autoscaling/group:Group"
 
-// A permissions boundary bounds every role, whatever the stack has switched on; without one no role has any.
+// With a configured permissions boundary every role has it, with any options; without one no role has a boundary.
 func TestBoundaryIsOnEveryRole(t *testing.T) {
 	t.Parallel()
 	const boundary = "arn:aws:iam::123456789012:policy/boundary"
@@ -130,6 +130,6 @@ func TestBoundaryIsOnEveryRole(t *testing.T) {
 		_, has := r.Get("permissionsBoundary")
 		require.False(t, has, r.Name)
 	}
-	require.Empty(t, bounded.OfType("aws:iam/user:User"), "nobody has a key that does not expire")
+	require.Empty(t, bounded.OfType("aws:iam/user:User"), "IAM users have keys that do not expire")
 	require.True(t, slices.IsSorted(roles(bounded)))
 }

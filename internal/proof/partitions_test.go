@@ -14,11 +14,11 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// partitioned are the regions outside the standard partition, and what is named otherwise there.
+// partitioned lists regions outside the standard partition, with the names that differ there.
 var partitioned = map[string]struct {
 	partition, suffix, console string
 	budgets                    int
-	// chineseEndpoints are the services whose interface endpoints begin with cn.
+	// chineseEndpoints lists the services whose interface endpoints begin with cn.
 	chineseEndpoints []string
 	balancers        []string // accounts that may write the load balancers' access logs
 }{
@@ -34,8 +34,8 @@ var partitioned = map[string]struct {
 	},
 }
 
-// principals are the services that this program trusts. Their names are the same in every partition ("Use standardized (global) service
-// principals everywhere", AWS's CDK), but that of CloudWatch Logs, which is regional.
+// principals lists the services that this program trusts. Their names are the same in every partition ("Use standardized (global)
+// service principals everywhere", AWS's CDK), except the regional one of CloudWatch Logs.
 var principals = []string{
 	"apigateway.amazonaws.com", "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "config.amazonaws.com", "ec2.amazonaws.com",
 	"ecs-tasks.amazonaws.com", "events.amazonaws.com", "events.rds.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com",
@@ -47,7 +47,7 @@ var (
 	anyHost = regexp.MustCompile(`[a-z0-9*.-]*amazonaws\.com(\.cn)?`)
 )
 
-// In another partition every ARN, every endpoint, every principal and every host is that partition's.
+// In another partition every ARN, endpoint, principal and host belongs to that partition.
 func TestPartitions(t *testing.T) {
 	t.Parallel()
 	for region, want := range partitioned {
@@ -89,7 +89,7 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// endpointNames checks the names of the services of all endpoints.
+// endpointNames checks the service names of all endpoints.
 func endpointNames(t *testing.T, g *plan.Graph, region string, chinese []string) {
 	t.Helper()
 	var want, got []string
@@ -106,7 +106,7 @@ func endpointNames(t *testing.T, g *plan.Graph, region string, chinese []string)
 	require.ElementsMatch(t, want, got)
 }
 
-// allPrincipals are the services and the other accounts that the policies of a graph name.
+// allPrincipals returns the services and other accounts in the policies of a graph.
 func allPrincipals(t *testing.T, g *plan.Graph) (services, accounts []string) {
 	t.Helper()
 	seen, foreign := map[string]bool{}, map[string]bool{}
@@ -134,7 +134,7 @@ func allPrincipals(t *testing.T, g *plan.Graph) (services, accounts []string) {
 	return slices.Sorted(maps.Keys(seen)), slices.Sorted(maps.Keys(foreign))
 }
 
-// texts visits every text in a value.
+// texts calls visit for every string in a value.
 func texts(value any, visit func(string)) {
 	switch v := value.(type) {
 	case string:

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Invoke returns a made-up result of a provider function. For a function that it does not know it returns an error: an empty
-// result would look like a real one.
+// Invoke returns a made-up result of a provider function. An unknown function is an error, because an empty result would look
+// like a real one.
 func Invoke(env Env, token string, args resource.PropertyMap) (resource.PropertyMap, error) {
 	arg := func(key string) string {
 		s, _ := stringOf(args[resource.PropertyKey(key)])
@@ -69,7 +69,7 @@ func Invoke(env Env, token string, args resource.PropertyMap) (resource.Property
 	return nil, fmt.Errorf("no made-up answer for the provider function %s: add one to internal/plan/shape/invoke.go", token)
 }
 
-// ami answers with an image whose architecture is the one that the filters ask for.
+// ami returns an image with the architecture in the filters.
 func ami(env Env, args resource.PropertyMap) resource.PropertyMap {
 	architecture, name := "x86_64", "ami"
 	if filters := args["filters"]; filters.IsArray() {
