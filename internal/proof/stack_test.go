@@ -83,7 +83,8 @@ func TestEveryResourceBelongsToATier(t *testing.T) {
 		require.False(t, r.Custom, "%s stands outside the tiers", r.Key())
 		tiers = append(tiers, r.Name)
 	}
-	require.ElementsMatch(t, []string{"alerts", "storage", "network", "database", "images", "compute", "api", "fargate", "monitoring"}, tiers)
+	require.ElementsMatch(t, []string{"alerts", "storage", "network", "database", "images", "compute", "api", "fargate", "monitoring",
+		"lock"}, tiers)
 }
 
 func TestOutputs(t *testing.T) {
