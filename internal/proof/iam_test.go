@@ -32,7 +32,7 @@ func worlds(t *testing.T) map[string]*world {
 // calls are all that the stack's own parts and AWS's services make.
 func (w *world) calls() []call {
 	p := w.parties()
-	return slices.Concat(w.backendCalls(p), w.hostCalls(p), w.agentCalls(p), w.packageCalls(), w.trusts(), w.logCalls(), w.deliveries(p),
+	return slices.Concat(w.backendCalls(p), w.hostCalls(p), w.agentCalls(p), w.packageCalls(p), w.trusts(), w.logCalls(), w.deliveries(p),
 		w.notifications(p), w.administration())
 }
 
