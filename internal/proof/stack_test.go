@@ -91,7 +91,7 @@ func TestOutputs(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"adminTokenSecretArn", "agentRepositoryUrl", "apiUrl", "autoScalingGroupName", "backendRepositoryUrl", "bucketName", "clusterName",
-		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "serviceName",
+		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "machineImage", "serviceName",
 	}
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "dev").Outputs)))
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "prod").Outputs)))

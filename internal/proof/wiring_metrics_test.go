@@ -193,7 +193,17 @@ func hostSeries(t *testing.T, g *plan.Graph) []series {
 			}
 		}
 	}
-	return all
+	return append(all, releaseAge(t, g))
+}
+
+// releaseAge is what the script of user data reports.
+func releaseAge(t *testing.T, g *plan.Graph) series {
+	t.Helper()
+	script := userData(t, g)
+	name, value, ok := strings.Cut(between(t, script, "--dimensions '", "'"), "=")
+	require.True(t, ok)
+	return series{between(t, script, "--namespace '", "'"), between(t, script, "--metric-name '", "'"), map[string]string{name: value}, "",
+		"the script of the release's age"}
 }
 
 // Every alarm, every chart and the scaling look at what is emitted, under the very dimensions, and nothing is emitted in vain.
