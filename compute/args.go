@@ -2,6 +2,7 @@ package compute
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -29,6 +30,9 @@ type Args struct {
 
 	// InstanceType is the EC2 instance type, e.g. "m7g.large". Architecture derives the processor architecture from it.
 	InstanceType string
+	// CPUCredits is what a burstable type does once its CPU credits are used up: CreditsStandard or CreditsUnlimited; empty: what AWS
+	// does with the type. Without meaning for other types.
+	CPUCredits string
 	// MinSize, DesiredCapacity and MaxSize are numbers of instances: 1 <= min <= desired <= max. DesiredCapacity counts when the
 	// group is created; afterwards scaling decides.
 	MinSize, DesiredCapacity, MaxSize int
@@ -40,8 +44,11 @@ type Args struct {
 	RequestsPerTarget int
 	// CertificateARN is the ACM certificate of the public load balancer; empty: plain HTTP.
 	CertificateARN string
-	// AMIID is the machine image; empty: the newest Amazon Linux 2023 when the launch template is created.
+	// AMIID is the machine image; empty: a copy of Amazon Linux 2023.
 	AMIID string
+	// Release is the release of Amazon Linux 2023 that is copied, e.g. "2023.9.20251117"; empty: the newest when the copy is made,
+	// and no other afterwards. Without meaning with AMIID.
+	Release string
 	// IgnoreRollbackAlarms lets an instance refresh go on while an alarm is on, so that a fix can be deployed.
 	IgnoreRollbackAlarms bool
 	// DeletionProtection makes AWS refuse to delete the load balancers.
@@ -85,6 +92,8 @@ func (a *Args) validate() error {
 	check.Inputs(*a, nil)
 	_, err := Architecture(a.InstanceType)
 	check.NoError("InstanceType", err)
+	check.That(slices.Contains([]string{"", CreditsStandard, CreditsUnlimited}, a.CPUCredits), "CPUCredits", "standard, unlimited or \"\"",
+		a.CPUCredits)
 	check.Sizes("MinSize, DesiredCapacity, MaxSize", a.MinSize, a.DesiredCapacity, a.MaxSize)
 	check.Between("CPUTarget", 10, 90, a.CPUTarget)
 	check.AtLeast("RequestsPerTarget", 1, a.RequestsPerTarget)

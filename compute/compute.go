@@ -27,6 +27,7 @@ type Compute struct {
 	GuardARNs                    pulumi.StringArrayOutput // the alarms that stop an instance refresh
 	AdminTokenSecretARN          pulumi.StringOutput      // known when the secret has its value
 	LogGroupName                 pulumi.StringOutput
+	MachineImage                 pulumi.StringOutput // its name, with the release; with Args.AMIID that id
 	RoleARN                      pulumi.StringOutput
 }
 
@@ -72,7 +73,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err != nil {
 		return nil, err
 	}
-	template, err := b.newLaunchTemplate(identity, adminToken, logs)
+	template, image, err := b.newLaunchTemplate(identity, adminToken, logs)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +100,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	c.GuardARNs = component.AlarmARNs(guards).ToStringArrayOutput()
 	c.AdminTokenSecretARN = adminToken
 	c.LogGroupName = logs.Name
+	c.MachineImage = image
 	c.RoleARN = identity.role.Arn
 	if err := b.RegisterOutputs(pulumi.Map{
 		"loadBalancerUrl":              c.LoadBalancerURL,
@@ -113,6 +115,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"guardArns":                    c.GuardARNs,
 		"adminTokenSecretArn":          c.AdminTokenSecretARN,
 		"logGroupName":                 c.LogGroupName,
+		"machineImage":                 c.MachineImage,
 		"roleArn":                      c.RoleARN,
 	}); err != nil {
 		return nil, err

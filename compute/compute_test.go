@@ -18,6 +18,7 @@ const (
 	targetGroup    = "aws:lb/targetGroup:TargetGroup"
 	listener       = "aws:lb/listener:Listener"
 	launchTemplate = "aws:ec2/launchTemplate:LaunchTemplate"
+	machineImage   = "aws:ec2/amiCopy:AmiCopy"
 	group          = "aws:autoscaling/group:Group"
 	scalingPolicy  = "aws:autoscaling/policy:Policy"
 	role           = "aws:iam/role:Role"
@@ -98,7 +99,7 @@ func run(t *testing.T, args *compute.Args) *infratest.Graph {
 func TestCounts(t *testing.T) {
 	want := map[string]int{
 		balancer: 2, targetGroup: 2, listener: 2, launchTemplate: 1, group: 1, scalingPolicy: 2, role: 1, iamPolicy: 2,
-		attachment: 3, profile: 1, alarm: 3, logGroup: 1, secret: 1, secretVersion: 1, password: 1,
+		attachment: 3, profile: 1, alarm: 3, machineImage: 1, logGroup: 1, secret: 1, secretVersion: 1, password: 1,
 	}
 	g := run(t, dev())
 	g.RequireCounts(t, want)
@@ -126,7 +127,8 @@ func TestLaunchTemplate(t *testing.T) {
 	g := run(t, prod())
 	lt := g.Only(t, launchTemplate)
 	require.Equal(t, "m7g.large", lt.String(t, "instanceType"))
-	require.Equal(t, []string{"imageId"}, lt.IgnoreChanges)
+	require.Empty(t, lt.IgnoreChanges)
+	require.NotContains(t, lt.Inputs, "creditSpecification")
 	require.Equal(t, map[string]any{
 		"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1.0, "instanceMetadataTags": "disabled",
 	}, value(t, lt, "metadataOptions"))
@@ -149,14 +151,6 @@ func TestLaunchTemplate(t *testing.T) {
 		}, value(t, lt, "tagSpecifications", i, "tags"))
 	}
 	require.False(t, run(t, dev()).Only(t, launchTemplate).Bool(t, "monitoring", "enabled"))
-}
-
-func TestGivenMachineImageIsNotIgnored(t *testing.T) {
-	args := prod()
-	args.AMIID = "ami-0123456789abcdef0"
-	lt := run(t, args).Only(t, launchTemplate)
-	require.Equal(t, "ami-0123456789abcdef0", lt.String(t, "imageId"))
-	require.Empty(t, lt.IgnoreChanges)
 }
 
 func TestUserDataHoldsNoSecret(t *testing.T) {

@@ -14,14 +14,8 @@ import (
 	"scalable-backend/internal/component"
 )
 
-const (
-	// bootSeconds is the time for boot, packages, image, migrations and registration with the network load balancer, about three
-	// minutes, and some more. It is both the grace period of the health check and the warm-up: an instance counts as ready
-	// exactly when its health check begins to count.
-	bootSeconds = 240
-	// capacityTimeout is how long an update waits for the group's first instances to pass the load balancers' checks.
-	capacityTimeout = "15m"
-)
+// capacityTimeout is how long an update waits for the group's first instances to pass the load balancers' checks.
+const capacityTimeout = "15m"
 
 // groupMetrics are the group's own metrics that the dashboard shows.
 var groupMetrics = []string{
@@ -43,8 +37,8 @@ func (b *builder) newGroup(
 		VpcZoneIdentifiers:     b.args.BackendSubnetIDs,
 		TargetGroupArns:        pulumi.StringArray{public.targets.Arn, gateway.targets.Arn},
 		HealthCheckType:        pulumi.String("ELB"),
-		HealthCheckGracePeriod: pulumi.Int(bootSeconds),
-		DefaultInstanceWarmup:  pulumi.Int(bootSeconds),
+		HealthCheckGracePeriod: pulumi.Int(b.bootSeconds()),
+		DefaultInstanceWarmup:  pulumi.Int(b.bootSeconds()),
 		CapacityRebalance:      pulumi.Bool(b.args.Spot),
 		EnabledMetrics:         pulumi.ToStringArray(groupMetrics),
 		ForceDelete:            pulumi.Bool(b.Stack.Disposable),

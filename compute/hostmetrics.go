@@ -53,6 +53,10 @@ const (
 	HostDisk   = "disk_used_percent"
 )
 
+// HostReleaseAge is how many days ago the release of Amazon Linux was published that an instance runs. The user data reports it, every
+// six hours.
+const HostReleaseAge = "release_age_days"
+
 // agentConfiguration is the file that the CloudWatch agent of an instance reads.
 func agentConfiguration(b Boot) (string, error) {
 	stack := map[string]string{metrics.DimensionStack: b.Stack}

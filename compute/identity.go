@@ -103,7 +103,7 @@ func (b *builder) serviceStatements(adminToken pulumi.StringOutput) []policy.Sta
 	}
 }
 
-// hostStatements allow what docker and the CloudWatch agent call on the host.
+// hostStatements allow what docker and the agents of CloudWatch, Systems Manager and Inspector call on the host.
 func (b *builder) hostStatements(logs *cloudwatch.LogGroup) []policy.Statement {
 	return []policy.Statement{
 		{
@@ -132,6 +132,13 @@ func (b *builder) hostStatements(logs *cloudwatch.LogGroup) []policy.Statement {
 			Conditions: []policy.Condition{{
 				Test: "StringEquals", Key: "cloudwatch:namespace", Values: policy.Strings(b.args.MetricsNamespace),
 			}},
+		},
+		{
+			// They sign what they fetch, and AWS's own policy for the SSM agent holds nothing about S3.
+			Sid:       "AgentFiles",
+			Effect:    policy.Allow,
+			Actions:   []string{"s3:GetObject"},
+			Resources: policy.Strings(b.Stack.AgentBuckets()...), // every object of AWS's own buckets
 		},
 	}
 }

@@ -45,7 +45,15 @@ func TestRole(t *testing.T) {
 	require.Len(t, host["Logs"].Resource, 1)
 	require.True(t, strings.HasSuffix(host["Logs"].Resource[0], ":*"))
 	require.Equal(t, map[string]map[string][]string{"StringEquals": {"cloudwatch:namespace": {"ScalableBackend"}}}, host["Metrics"].Condition)
-	require.Len(t, host, 4)
+	// What AWS lists for the agents of Systems Manager, Inspector and CloudWatch; the managed policy allows none of it.
+	require.Equal(t, []string{"s3:GetObject"}, host["AgentFiles"].Action)
+	require.Equal(t, []string{
+		"arn:aws:s3:::aws-ssm-eu-central-1/*", "arn:aws:s3:::amazon-ssm-eu-central-1/*", "arn:aws:s3:::amazon-ssm-packages-eu-central-1/*",
+		"arn:aws:s3:::eu-central-1-birdwatcher-prod/*", "arn:aws:s3:::aws-ssm-distributor-file-eu-central-1/*",
+		"arn:aws:s3:::aws-ssm-document-attachments-eu-central-1/*", "arn:aws:s3:::patch-baseline-snapshot-eu-central-1/*",
+		"arn:aws:s3:::inspector2-oval-prod-eu-central-1/*", "arn:aws:s3:::amazoncloudwatch-agent-eu-central-1/*",
+	}, host["AgentFiles"].Resource)
+	require.Len(t, host, 5)
 	for sid, s := range host {
 		if slices.Contains(s.Resource, "*") {
 			require.Contains(t, []string{"RegistryLogin", "Metrics"}, sid)

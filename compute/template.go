@@ -15,29 +15,26 @@ const (
 	rootVolumeGiB = 20
 )
 
-// newLaunchTemplate creates the template from which the group launches instances.
-func (b *builder) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup) (*ec2.LaunchTemplate, error) {
-	image, err := b.machineImage()
-	if err != nil {
-		return nil, err
-	}
+// newLaunchTemplate creates the template from which the group launches instances, and returns it with the name of its image.
+func (b *builder) newLaunchTemplate(
+	id *identity, adminToken pulumi.StringOutput, logs *cloudwatch.LogGroup,
+) (*ec2.LaunchTemplate, pulumi.StringOutput, error) {
+	var none pulumi.StringOutput
 	architecture, err := Architecture(b.args.InstanceType)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
-	opts := b.Options()
-	if b.args.AMIID == "" {
-		// The image that was the newest at creation stays: a release of Amazon Linux must not replace all instances in an update
-		// that is about something else.
-		opts = append(opts, pulumi.IgnoreChanges([]string{"imageId"}))
+	image, err := b.newMachineImage(architecture)
+	if err != nil {
+		return nil, none, err
 	}
 	// EbsOptimized stays unset: types of today always are, and AWS refuses to start a t2 that is asked for it.
-	// A template keeps its image, and with it the architecture. So each architecture has a template of its own: instances of
-	// the other one could not start from the kept image.
+	// One template for each architecture: a group never comes to a version whose image and instance type do not fit.
 	template, err := ec2.NewLaunchTemplate(b.Ctx, b.Name("instance-"+architecture), &ec2.LaunchTemplateArgs{
 		Description:          pulumi.String("Instances of the backend"),
-		ImageId:              pulumi.String(image),
+		ImageId:              image.id,
 		InstanceType:         pulumi.String(b.args.InstanceType),
+		CreditSpecification:  b.creditSpecification(),
 		UserData:             b.userData(adminToken, logs),
 		UpdateDefaultVersion: pulumi.Bool(true),
 		IamInstanceProfile:   ec2.LaunchTemplateIamInstanceProfileArgs{Arn: id.profile.Arn},
@@ -69,11 +66,11 @@ func (b *builder) newLaunchTemplate(id *identity, adminToken pulumi.StringOutput
 			b.tagSpecification("volume"),
 		},
 		Tags: b.Tags("instance"),
-	}, opts...)
+	}, b.Options()...)
 	if err != nil {
-		return nil, fmt.Errorf("creating launch template: %w", err)
+		return nil, none, fmt.Errorf("creating launch template: %w", err)
 	}
-	return template, nil
+	return template, image.name, nil
 }
 
 func (b *builder) tagSpecification(resourceType string) ec2.LaunchTemplateTagSpecificationArgs {
@@ -81,32 +78,6 @@ func (b *builder) tagSpecification(resourceType string) ec2.LaunchTemplateTagSpe
 		ResourceType: pulumi.String(resourceType),
 		Tags:         b.Tags("instance"),
 	}
-}
-
-// machineImage is the configured image, or the newest Amazon Linux 2023 for the instance type's architecture.
-func (b *builder) machineImage() (string, error) {
-	if b.args.AMIID != "" {
-		return b.args.AMIID, nil
-	}
-	architecture, err := Architecture(b.args.InstanceType)
-	if err != nil {
-		return "", err
-	}
-	found, err := ec2.LookupAmi(b.Ctx, &ec2.LookupAmiArgs{
-		Owners:     []string{"amazon"},
-		MostRecent: pulumi.BoolRef(true),
-		Filters: []ec2.GetAmiFilter{
-			{Name: "name", Values: []string{"al2023-ami-2023.*-kernel-6.1-" + architecture}},
-			{Name: "architecture", Values: []string{architecture}},
-			{Name: "virtualization-type", Values: []string{"hvm"}},
-			{Name: "root-device-type", Values: []string{"ebs"}},
-			{Name: "state", Values: []string{"available"}},
-		},
-	}, b.Parent())
-	if err != nil {
-		return "", fmt.Errorf("looking up the Amazon Linux 2023 image: %w", err)
-	}
-	return found.Id, nil
 }
 
 // userData is the rendered script in base64, as a launch template takes it.

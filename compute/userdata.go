@@ -13,6 +13,7 @@ import (
 	"time"
 
 	backend "scalable-backend/services/backend/config"
+	"scalable-backend/services/backend/metrics"
 )
 
 const (
@@ -78,7 +79,7 @@ func UserData(b Boot) (string, error) {
 	if err := b.check(environment); err != nil {
 		return "", err
 	}
-	metrics, err := agentConfiguration(b)
+	agent, err := agentConfiguration(b)
 	if err != nil {
 		return "", err
 	}
@@ -93,7 +94,11 @@ func UserData(b Boot) (string, error) {
 		"Registry":      digestImage.FindStringSubmatch(b.Image)[1],
 		"Region":        b.Region,
 		"LogGroup":      b.LogGroup,
-		"Metrics":       metrics,
+		"Metrics":       agent,
+		"Namespace":     b.MetricsNamespace,
+		"ReleaseAge":    HostReleaseAge,
+		"Dimension":     metrics.DimensionStack,
+		"Stack":         b.Stack,
 		"ContainerStop": int(containerStop.Seconds()),
 		"UnitStop":      int(unitStop.Seconds()),
 	})

@@ -1,9 +1,12 @@
 package compute
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -67,6 +70,34 @@ func TestUserDataIsShell(t *testing.T) {
 	check.Stdin = strings.NewReader(script)
 	output, err := check.CombinedOutput()
 	require.NoError(t, err, string(output))
+}
+
+// The script that reports the age of the release, with what it calls replaced.
+func TestReleaseAge(t *testing.T) {
+	script, err := UserData(testBoot())
+	require.NoError(t, err)
+	require.Contains(t, script, "\nsystemctl enable --now release-age.timer\n")
+	_, rest, found := strings.Cut(script, "cat > /usr/local/sbin/release-age <<'END'\n")
+	require.True(t, found)
+	body, _, found := strings.Cut(rest, "\nEND\n")
+	require.True(t, found)
+
+	published := time.Now().UTC().AddDate(0, 0, -61)
+	bin := t.TempDir()
+	for name, text := range map[string]string{
+		"rpm": "echo -n 2023.9." + published.Format("20060102"),
+		"aws": `printf '%s\n' "$@"`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/bash\n"+text+"\n"), 0o700)) //nolint:gosec // it is run
+	}
+	run := exec.Command("bash", "-c", body)
+	run.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+	output, err := run.CombinedOutput()
+	require.NoError(t, err, string(output))
+	require.Equal(t, []string{
+		"cloudwatch", "put-metric-data", "--region", "eu-central-1", "--namespace", "ScalableBackend", "--metric-name", HostReleaseAge,
+		"--dimensions", "stack=dev", "--value", "61",
+	}, strings.Fields(string(output)))
 }
 
 func TestUserDataIsTheSameEveryTime(t *testing.T) {

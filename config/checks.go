@@ -26,6 +26,14 @@ func check(c *Config, r *report) {
 	checkTaskSize(f, r)
 	checkCapacity(c, r)
 
+	if co.AMIID != "" && co.Release != "" && r.clean("compute.amiId", "compute.release") {
+		r.add("compute.release", co.Release, "compute.amiId names the image already; unset one of the two", "")
+	}
+
+	if co.CPUCredits != "" && !compute.Burstable(co.InstanceType) && r.clean("compute.cpuCredits", "compute.instanceType") {
+		r.add("compute.cpuCredits", co.CPUCredits, "only burstable types have CPU credits, and compute.instanceType is "+co.InstanceType, "")
+	}
+
 	db := &c.Database
 	if v := db.Previous(); v != "" && v >= db.EngineVersion && r.clean("database.previousVersion", "database.engineVersion") {
 		r.add("database.previousVersion", v, fmt.Sprintf("want a version before database.engineVersion, which is %s, or %s when no upgrade "+

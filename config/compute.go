@@ -1,5 +1,7 @@
 package config
 
+import "scalable-backend/compute"
+
 // Compute is the object under "compute".
 type Compute struct {
 	InstanceType                      string
@@ -10,6 +12,8 @@ type Compute struct {
 	CertificateARN                    string
 	AllowedCIDRs                      []string
 	AMIID                             string
+	Release                           string
+	CPUCredits                        string
 	IgnoreRollbackAlarms              bool
 }
 
@@ -40,8 +44,14 @@ func (c *Compute) settings() []*setting {
 			means("Who may reach the load balancer. Empty means nobody. Ranges must not overlap. A range broader than /8 is the " +
 				"internet, and wants a certificate: over plain HTTP, tokens would travel in the clear."),
 		optional("compute.amiId", &c.AMIID, "the ID of an Amazon Linux 2023 image", "ami-0123456789abcdef0", matches(amiID)).
-			means("The instances' image. Empty takes the newest Amazon Linux 2023 at creation and ignores later ones; set it to " +
-				"move the fleet on purpose."),
+			means("The instances' image, if it is one of your own. Empty copies Amazon Linux 2023 into the account, so that instances " +
+				"can start when Amazon has withdrawn it."),
+		optional("compute.release", &c.Release, "a release of Amazon Linux 2023", "2023.9.20251117", matches(release)).
+			means("Moves the fleet, and the NAT instance, to a release on purpose: once a month, see the runbook. Empty takes the " +
+				"newest at creation and ignores later ones."),
+		optional("compute.cpuCredits", &c.CPUCredits, "standard or unlimited", compute.CreditsUnlimited, validCredits).
+			means("What a burstable instance type (t3, t4g and the like) does when its CPU credits are used up: standard slows it down, " +
+				"unlimited bills what it uses. Empty is standard outside production, and in production what AWS does with the type."),
 		boolean("compute.ignoreRollbackAlarms", &c.IgnoreRollbackAlarms, false).
 			means("Lets an update start while an alarm is on that would stop it: the way to get a fix through."),
 	}

@@ -29,6 +29,7 @@ var endpointServices = []string{
 var (
 	dbClass     = regexp.MustCompile(`^db\.[a-z]+[0-9]+[a-z0-9-]*\.[0-9]*(micro|small|medium|large|xlarge)$`)
 	amiID       = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	release     = regexp.MustCompile(`^2023\.[0-9]{1,3}\.20[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])$`)
 	certificate = regexp.MustCompile(
 		`^arn:(aws[a-z-]*):acm:([a-z0-9-]+):([0-9]{12}):certificate/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	policyARN = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,512}$`)
@@ -97,6 +98,13 @@ func validInstanceType(s string) error {
 	}
 	_, err := compute.Architecture(s)
 	return err
+}
+
+func validCredits(s string) error {
+	if s != compute.CreditsStandard && s != compute.CreditsUnlimited {
+		return errNotAllowed
+	}
+	return nil
 }
 
 func validSource(s string) error {

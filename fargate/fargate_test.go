@@ -191,6 +191,12 @@ func TestServiceWaitsForItsDependencies(t *testing.T) {
 		mountTarget+"::fargate-files-1", mountTarget+"::fargate-files-2", mountTarget+"::fargate-files-3"))
 }
 
+// Storage may be turned on while tasks run. No revision that mounts it exists before it can be mounted.
+func TestRevisionComesAfterTheMountTargets(t *testing.T) {
+	require.Subset(t, run(t, persistent()).Only(t, task).DependsOn, []string{filePolicy + "::fargate-files",
+		mountTarget + "::fargate-files-1", mountTarget + "::fargate-files-2", mountTarget + "::fargate-files-3"})
+}
+
 func TestScaling(t *testing.T) {
 	g := run(t, prod())
 	tgt := g.Only(t, target)

@@ -6,12 +6,14 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/efs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/component"
 	"scalable-backend/internal/policy"
 )
 
 // files is the agents' shared file system. Without PersistentStorage all ids are "".
 type files struct {
 	fileSystemID, fileSystemARN   pulumi.StringOutput
+	mountableID                   pulumi.StringOutput // the file system's, known when a task can mount it
 	accessPointID, accessPointARN pulumi.StringOutput
 	ready                         []pulumi.Resource // what has to exist before a task mounts it
 }
@@ -20,7 +22,7 @@ type files struct {
 func (b *builder) newFiles(r *roles) (*files, error) {
 	if !b.args.PersistentStorage {
 		none := pulumi.String("").ToStringOutput()
-		return &files{fileSystemID: none, fileSystemARN: none, accessPointID: none, accessPointARN: none}, nil
+		return &files{fileSystemID: none, fileSystemARN: none, mountableID: none, accessPointID: none, accessPointARN: none}, nil
 	}
 	system, err := efs.NewFileSystem(b.Ctx, b.Name("files"), &efs.FileSystemArgs{
 		Encrypted:       pulumi.Bool(true),
@@ -59,6 +61,7 @@ func (b *builder) newFiles(r *roles) (*files, error) {
 		return nil, fmt.Errorf("creating policy of the file system: %w", err)
 	}
 	f.ready = append(f.ready, resourcePolicy)
+	mountable := []any{resourcePolicy.ID()}
 	subnets := b.args.SubnetIDs.ToStringArrayOutput()
 	for zone := range b.args.ZoneCount {
 		target, err := efs.NewMountTarget(b.Ctx, b.Name(fmt.Sprintf("files-%d", zone+1)), &efs.MountTargetArgs{
@@ -70,7 +73,10 @@ func (b *builder) newFiles(r *roles) (*files, error) {
 			return nil, fmt.Errorf("creating mount target %d: %w", zone+1, err)
 		}
 		f.ready = append(f.ready, target)
+		mountable = append(mountable, target.ID())
 	}
+	// A revision of the tasks that mounts it exists only then: whatever starts tasks of it does not race the mount targets.
+	f.mountableID = component.After(system.ID(), mountable...)
 	return f, nil
 }
 

@@ -57,7 +57,7 @@ func (b *builder) dataVolume(f *files) ecs.TaskDefinitionVolumeArgs {
 	volume := ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(dataVolume)}
 	if b.args.PersistentStorage {
 		volume.EfsVolumeConfiguration = ecs.TaskDefinitionVolumeEfsVolumeConfigurationArgs{
-			FileSystemId:      f.fileSystemID,
+			FileSystemId:      f.mountableID,
 			RootDirectory:     pulumi.String("/"), // of the access point
 			TransitEncryption: pulumi.String("ENABLED"),
 			AuthorizationConfig: ecs.TaskDefinitionVolumeEfsVolumeConfigurationAuthorizationConfigArgs{

@@ -83,7 +83,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 func (b *builder) newImage(service, uri string) (*image, error) {
 	args := b.args
 	physical := RepositoryName(args.Stack.Project, args.Stack.Stack, service)
-	repository, err := ecr.NewRepository(b.Ctx, b.Name(service), repositoryArgs(args, b.Name(service), physical), b.Options()...)
+	repository, err := ecr.NewRepository(b.Ctx, b.Name(service), repositoryArgs(args, b.Name(service), physical),
+		b.Options(pulumi.Transforms([]pulumi.ResourceTransform{b.protectRepository}))...)
 	if err != nil {
 		return nil, fmt.Errorf("creating repository of the %s image: %w", service, err)
 	}

@@ -21,6 +21,9 @@ const (
 // buildToken is the resource that awsx creates below an Image; its delete is the one that removes the manifest.
 const buildToken = "docker-build:index:Image"
 
+// repositoryToken is the resource that awsx creates below a Repository, beside its lifecycle policy.
+const repositoryToken = "aws:ecr/repository:Repository"
+
 func lifecyclePolicy() *ecr.LifecyclePolicyArgs {
 	return &ecr.LifecyclePolicyArgs{Rules: ecr.LifecyclePolicyRuleArray{
 		ecr.LifecyclePolicyRuleArgs{
@@ -50,4 +53,15 @@ func changeBuilds(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi
 	delete(props, "cacheTo")
 	delete(props, "cacheFrom") // there is nothing to find
 	return &pulumi.ResourceTransformResult{Props: props, Opts: options}
+}
+
+// protectRepository protects a repository as Builder.Protect does, and not its lifecycle policy: new rules replace that, and an
+// option of the component would protect both.
+func (b *builder) protectRepository(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult {
+	if args.Type != repositoryToken || b.Stack.Disposable {
+		return nil
+	}
+	options := args.Opts
+	options.Protect = true
+	return &pulumi.ResourceTransformResult{Props: args.Props, Opts: options}
 }

@@ -70,6 +70,10 @@ func TestWAF(t *testing.T) {
 				map[string]any{"name": "SizeRestrictions_BODY", "actionToUse": counted},
 				map[string]any{"name": "SizeRestrictions_QUERYSTRING", "actionToUse": counted},
 				map[string]any{"name": "RestrictedExtensions_QUERYARGUMENTS", "actionToUse": counted},
+				map[string]any{"name": "CrossSiteScripting_BODY", "actionToUse": counted},
+				map[string]any{"name": "EC2MetaDataSSRF_BODY", "actionToUse": counted},
+				map[string]any{"name": "GenericLFI_BODY", "actionToUse": counted},
+				map[string]any{"name": "GenericRFI_BODY", "actionToUse": counted},
 			}, overrides)
 		} else {
 			assert.Nil(t, overrides)

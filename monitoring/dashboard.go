@@ -119,9 +119,7 @@ func charts(a *Args, table []alarm) []chart {
 	for _, m := range []struct{ title, name string }{
 		{"memory of the instances, percent", a.Metrics.HostMemory}, {"disk of the instances, percent", a.Metrics.HostDisk},
 	} {
-		if m.name != "" {
-			context(backend, m.title, "Maximum", own(a, m.name))
-		}
+		context(backend, m.title, "Maximum", own(a, m.name))
 	}
 	context(database, "latency of reads and writes", "Average", rds("ReadLatency"), rds("WriteLatency"))
 	context(agents, "agents seen", "Maximum", own(a, a.Metrics.Agents))

@@ -95,8 +95,8 @@ type Metrics struct {
 	// Of each route, with metrics.DimensionRoute besides; the dashboard leaves out those that are empty.
 	RequestLatency, RequestErrors, Requests string
 
-	// Of the instances, in percent; the dashboard leaves out those that are empty.
-	HostMemory, HostDisk string
+	HostMemory, HostDisk string // of the instances, in percent
+	HostReleaseAge       string // of the instances: days since their release of Amazon Linux was published
 }
 
 // Monitoring is the component.
@@ -117,6 +117,8 @@ func (a *Args) validate() error {
 	for _, f := range []struct{ name, value string }{
 		{"BucketMetricsFilter", a.BucketMetricsFilter}, {"MetricsNamespace", a.MetricsNamespace}, {"Metrics.Backlog", a.Metrics.Backlog},
 		{"Metrics.OldestAge", a.Metrics.OldestAge}, {"Metrics.Agents", a.Metrics.Agents}, {"Metrics.DeadJobs", a.Metrics.DeadJobs},
+		{"Metrics.HostMemory", a.Metrics.HostMemory}, {"Metrics.HostDisk", a.Metrics.HostDisk},
+		{"Metrics.HostReleaseAge", a.Metrics.HostReleaseAge},
 	} {
 		check.Named(f.name, f.value)
 	}

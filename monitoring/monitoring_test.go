@@ -46,7 +46,10 @@ func testArgs() *Args {
 			{ID: "putOutcome", Method: "PUT", Path: "/v1/leases/{lease_id}/outcome"},
 		},
 		MetricsNamespace: "ScalableBackend",
-		Metrics:          Metrics{Backlog: "QueueBacklog", OldestAge: "QueueOldestAgeSeconds", Agents: "AgentsSeen", DeadJobs: "JobsDead"},
+		Metrics: Metrics{
+			Backlog: "QueueBacklog", OldestAge: "QueueOldestAgeSeconds", Agents: "AgentsSeen", DeadJobs: "JobsDead",
+			HostMemory: "mem_used_percent", HostDisk: "disk_used_percent", HostReleaseAge: "release_age_days",
+		},
 		MonthlyBudgetUSD: 2500, LoadBalancerARN: pulumi.String(albARN), APIStageARN: pulumi.String(stageARN),
 		GuardARNs:    []pulumi.StringArrayInput{pulumi.ToStringArray([]string{"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:guard"})},
 		OwnAddresses: pulumi.ToStringArray([]string{"192.0.2.1", "192.0.2.2"}),
@@ -74,6 +77,9 @@ func TestAlarms(t *testing.T) {
 		"gateway-down": "AWS/NetworkELB HealthyHostCount LoadBalancer=net/gateway/2,TargetGroup=targetgroup/gateway/2 Maximum < 1 " +
 			"60x3 breaching",
 		"backend-cpu":          "AWS/EC2 CPUUtilization AutoScalingGroupName=group Average > 85 300x3 missing",
+		"backend-memory":       "ScalableBackend mem_used_percent stack=test Maximum > 90 300x3 missing",
+		"backend-disk":         "ScalableBackend disk_used_percent stack=test Maximum > 80 300x3 missing",
+		"backend-release":      "ScalableBackend release_age_days stack=test Maximum > 60 86400x1 missing",
 		"backend-silent":       "ScalableBackend AgentsSeen stack=test SampleCount < 1 60x5 breaching",
 		"database-cpu":         "AWS/RDS CPUUtilization DBInstanceIdentifier=db-1 Average > 80 300x3 missing",
 		"database-connections": "AWS/RDS DatabaseConnections DBInstanceIdentifier=db-1 Maximum > 540 300x2 missing",
@@ -244,14 +250,17 @@ func TestBudget(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for field, change := range map[string]func(*Args){
-		"TopicARN":             func(a *Args) { a.TopicARN = nil },
-		"APIStageARN":          func(a *Args) { a.APIStageARN = nil },
-		"BucketMetricsFilter":  func(a *Args) { a.BucketMetricsFilter = "" },
-		"Metrics.DeadJobs":     func(a *Args) { a.Metrics.DeadJobs = "" },
-		"DatabaseMemoryGiB":    func(a *Args) { a.DatabaseMemoryGiB = 0 },
-		"MonthlyBudgetUSD":     func(a *Args) { a.MonthlyBudgetUSD = -1 },
-		"QueueAgeLimitSeconds": func(a *Args) { a.QueueAgeLimitSeconds = -1 },
-		"NATGatewayIDs":        func(a *Args) { a.NATGatewayIDs = nil },
+		"TopicARN":               func(a *Args) { a.TopicARN = nil },
+		"APIStageARN":            func(a *Args) { a.APIStageARN = nil },
+		"BucketMetricsFilter":    func(a *Args) { a.BucketMetricsFilter = "" },
+		"Metrics.DeadJobs":       func(a *Args) { a.Metrics.DeadJobs = "" },
+		"Metrics.HostMemory":     func(a *Args) { a.Metrics.HostMemory = "" },
+		"Metrics.HostDisk":       func(a *Args) { a.Metrics.HostDisk = "" },
+		"Metrics.HostReleaseAge": func(a *Args) { a.Metrics.HostReleaseAge = "" },
+		"DatabaseMemoryGiB":      func(a *Args) { a.DatabaseMemoryGiB = 0 },
+		"MonthlyBudgetUSD":       func(a *Args) { a.MonthlyBudgetUSD = -1 },
+		"QueueAgeLimitSeconds":   func(a *Args) { a.QueueAgeLimitSeconds = -1 },
+		"NATGatewayIDs":          func(a *Args) { a.NATGatewayIDs = nil },
 	} {
 		args := testArgs()
 		change(args)

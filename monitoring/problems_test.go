@@ -34,6 +34,9 @@ monitoring.Args.Metrics.Backlog: want a name, got ""
 monitoring.Args.Metrics.OldestAge: want a name, got ""
 monitoring.Args.Metrics.Agents: want a name, got ""
 monitoring.Args.Metrics.DeadJobs: want a name, got ""
+monitoring.Args.Metrics.HostMemory: want a name, got ""
+monitoring.Args.Metrics.HostDisk: want a name, got ""
+monitoring.Args.Metrics.HostReleaseAge: want a name, got ""
 monitoring.Args.LogRetentionDays: want at least 1, got 0
 monitoring.Args.DatabaseMemoryGiB: want at least 1, got 0
 monitoring.Args.DatabaseConnections: want at least 1, got 0

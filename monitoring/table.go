@@ -15,11 +15,15 @@ const (
 	// Periods, in seconds.
 	minute      = 60
 	fiveMinutes = 300
+	day         = 86400
 
 	gib = 1 << 30 // bytes
 
 	// defaultQueueAge is the default of Args.QueueAgeLimitSeconds.
 	defaultQueueAge = 900
+
+	// maxReleaseDays leaves room for one update a month that is late. Amazon deprecates a release after 90 days.
+	maxReleaseDays = 60
 )
 
 // alarms is the whole table.
@@ -100,6 +104,25 @@ func backendAlarms(a *Args) []alarm {
 			Description: "No backend reports the queue: leases do not expire, and scaling and the queue's alarms are blind.",
 			Statistic:   "SampleCount", Period: minute, Periods: 5,
 			Comparison: component.Below, Threshold: 1, NoData: component.NoDataIsAlarm,
+		}},
+		// An instance serves without the agent that reports these, so silence is no alarm.
+		{"backend-memory", backend, component.Alarm{
+			Metric:      own(a, a.Metrics.HostMemory),
+			Description: "An instance of the backend uses more than 90 % of its memory.",
+			Statistic:   "Maximum", Period: fiveMinutes, Periods: 3,
+			Comparison: component.Above, Threshold: 90, NoData: component.NoDataIsUnknown,
+		}},
+		{"backend-disk", backend, component.Alarm{
+			Metric:      own(a, a.Metrics.HostDisk),
+			Description: "The root disk of an instance of the backend is more than 80 % full.",
+			Statistic:   "Maximum", Period: fiveMinutes, Periods: 3,
+			Comparison: component.Above, Threshold: 80, NoData: component.NoDataIsUnknown,
+		}},
+		{"backend-release", backend, component.Alarm{
+			Metric:      own(a, a.Metrics.HostReleaseAge),
+			Description: fmt.Sprintf("An instance of the backend runs a release of Amazon Linux that is older than %d days.", maxReleaseDays),
+			Statistic:   "Maximum", Period: day, Periods: 1,
+			Comparison: component.Above, Threshold: maxReleaseDays, NoData: component.NoDataIsUnknown,
 		}},
 	}
 }

@@ -64,13 +64,16 @@ type managedRules struct {
 
 // ruleGroups: what the API takes is counted where the core rules would refuse it (AWS WAF Developer Guide, "Baseline rule
 // groups"): a request of 1,000 jobs is larger than 8 KB, the query for a file by its name may be longer than 2 KB, and the
-// name may end as a system's files do, in .log or .ini. So is the list of anonymous addresses, which holds hosting providers
-// and with them the clients of other clouds.
+// name may end as a system's files do, in .log or .ini. Bodies are JSON throughout, read by a strict decoder, and hold what people
+// and programs wrote: an agent's report of a failure quotes the URL, the path or the name that it met, which the core rules take for
+// an attack. Refused, such a report would be repeated until the lease expires, and nobody would learn why the job fails. So is the
+// list of anonymous addresses counted, which holds hosting providers and with them the clients of other clouds.
 var ruleGroups = []managedRules{
 	{name: "AWSManagedRulesAmazonIpReputationList"},
 	{name: "AWSManagedRulesAnonymousIpList", count: true},
 	{name: "AWSManagedRulesCommonRuleSet", countRules: []string{
 		"SizeRestrictions_BODY", "SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS",
+		"CrossSiteScripting_BODY", "EC2MetaDataSSRF_BODY", "GenericLFI_BODY", "GenericRFI_BODY",
 	}},
 	{name: "AWSManagedRulesKnownBadInputsRuleSet"},
 }

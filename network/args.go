@@ -48,6 +48,9 @@ type Args struct {
 	Zones []string
 	// NAT is how private subnets reach the internet.
 	NAT NAT
+	// Release is the release of Amazon Linux 2023 that the NAT instance runs, e.g. "2023.9.20251117"; empty: the newest when it is
+	// created, and no other afterwards. Without meaning unless NATByInstance.
+	Release string
 	// InterfaceEndpoints are the AWS services that are reached through an interface endpoint, e.g. "ecr.api"; nil for none. S3 is
 	// not among them: it always has a gateway endpoint.
 	InterfaceEndpoints []string

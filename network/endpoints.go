@@ -47,12 +47,11 @@ func s3EndpointPolicy(stack stack.Info, buckets []pulumi.StringInput) pulumi.Str
 		"prod-" + stack.Region + "-starport-layer-bucket", // layers of ECR images
 		"al2023-repos-" + stack.Region + "-de612dc2",      // packages of Amazon Linux
 		"al2023-" + stack.Region,                          // their mirror list
-		"aws-ssm-" + stack.Region,                         // Systems Manager agent
-		"amazon-ssm-" + stack.Region,                      // its updates
-		"patch-baseline-snapshot-" + stack.Region,         // its patch baselines
-		"amazoncloudwatch-agent-" + stack.Region,          // CloudWatch agent
 	} {
 		aws = append(aws, pulumi.String("arn:"+stack.Partition+":s3:::"+bucket+"/*"))
+	}
+	for _, arn := range stack.AgentBuckets() {
+		aws = append(aws, pulumi.String(arn))
 	}
 	return policy.JSON(
 		policy.Statement{

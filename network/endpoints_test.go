@@ -20,7 +20,10 @@ func TestEndpoints(t *testing.T) {
 		{"Sid": "PackagesAndImageLayers", "Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": [
 		 "arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/*", "arn:aws:s3:::al2023-repos-eu-central-1-de612dc2/*",
 		 "arn:aws:s3:::al2023-eu-central-1/*", "arn:aws:s3:::aws-ssm-eu-central-1/*", "arn:aws:s3:::amazon-ssm-eu-central-1/*",
-		 "arn:aws:s3:::patch-baseline-snapshot-eu-central-1/*", "arn:aws:s3:::amazoncloudwatch-agent-eu-central-1/*"]}]}`,
+		 "arn:aws:s3:::amazon-ssm-packages-eu-central-1/*", "arn:aws:s3:::eu-central-1-birdwatcher-prod/*",
+		 "arn:aws:s3:::aws-ssm-distributor-file-eu-central-1/*", "arn:aws:s3:::aws-ssm-document-attachments-eu-central-1/*",
+		 "arn:aws:s3:::patch-baseline-snapshot-eu-central-1/*", "arn:aws:s3:::inspector2-oval-prod-eu-central-1/*",
+		 "arn:aws:s3:::amazoncloudwatch-agent-eu-central-1/*"]}]}`,
 		s3.String(t, "policy"))
 
 	graph.RequireNames(t, typeEndpoint, "network-s3", "network-endpoint-ecr-api", "network-endpoint-ecr-dkr",

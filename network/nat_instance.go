@@ -47,17 +47,14 @@ func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := ec2.LookupAmi(b.Ctx, &ec2.LookupAmiArgs{
-		MostRecent: pulumi.BoolRef(true),
-		Owners:     []string{"amazon"},
-		Filters: []ec2.GetAmiFilter{
-			{Name: "name", Values: []string{"al2023-ami-2023.*-arm64"}},
-			{Name: "architecture", Values: []string{"arm64"}},
-			{Name: "virtualization-type", Values: []string{"hvm"}},
-		},
-	}, b.Parent())
+	image, err := b.LookupImage("arm64", b.args.Release)
 	if err != nil {
-		return nil, fmt.Errorf("looking up image of NAT instance: %w", err)
+		return nil, err
+	}
+	opts := b.Options()
+	if b.args.Release == "" {
+		// A newer image must not interrupt the way to the internet in an update that is about something else.
+		opts = append(opts, pulumi.IgnoreChanges([]string{"ami"}))
 	}
 	instance, err := ec2.NewInstance(b.Ctx, b.Name("nat"), &ec2.InstanceArgs{
 		Ami:                 pulumi.String(image.Id),
@@ -67,7 +64,9 @@ func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 		// AssociatePublicIpAddress stays unset: the subnet gives none, and "false" would read back as "true" once the elastic
 		// address is attached, which replaces the instance in every update.
 		SourceDestCheck: pulumi.Bool(false), // it forwards packets that are not for itself
-		UserData:        pulumi.String(userData),
+		// A script that fails ends in poweroff. A stopped instance is seen, by newNATAlarms, and can be started again.
+		InstanceInitiatedShutdownBehavior: pulumi.String("stop"),
+		UserData:                          pulumi.String(userData),
 		// The script runs at first boot only, so a new script needs a new instance.
 		UserDataReplaceOnChange: pulumi.Bool(true),
 		MetadataOptions: &ec2.InstanceMetadataOptionsArgs{
@@ -88,7 +87,7 @@ func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 		MaintenanceOptions:  &ec2.InstanceMaintenanceOptionsArgs{AutoRecovery: pulumi.String("default")},
 		EbsOptimized:        pulumi.Bool(true),
 		Tags:                b.Tags("nat"),
-	}, b.Options(pulumi.IgnoreChanges([]string{"ami"}))...) // a new image must not interrupt the way to the internet
+	}, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("creating NAT instance: %w", err)
 	}
@@ -96,7 +95,7 @@ func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.newNATReboot(instance); err != nil {
+	if err := b.newNATAlarms(instance); err != nil {
 		return nil, err
 	}
 	target := component.After(instance.PrimaryNetworkInterfaceId, address.ID())
@@ -106,20 +105,35 @@ func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 	}, nil
 }
 
-// newNATReboot restarts an instance that no longer answers. When the host fails, EC2 recovers the instance by itself.
-func (b *builder) newNATReboot(instance *ec2.Instance) error {
-	_, err := b.NewAlarm("nat-reboot", component.Alarm{
+// newNATAlarms restart an instance that no longer answers, and tell of one that is stopped: its checks report nothing then. When
+// the host fails, EC2 recovers the instance by itself.
+func (b *builder) newNATAlarms(instance *ec2.Instance) error {
+	check := func(name string) component.Metric {
+		return component.Metric{
+			Namespace: "AWS/EC2", Name: name,
+			Dimensions: []component.Dimension{{Name: "InstanceId", Value: instance.ID().ToStringOutput()}},
+		}
+	}
+	if _, err := b.NewAlarm("nat-reboot", component.Alarm{
 		Description: "The NAT instance fails its status check and is restarted.",
 		Runbook:     "nat-instance",
-		Metric: component.Metric{
-			Namespace: "AWS/EC2", Name: "StatusCheckFailed_Instance",
-			Dimensions: []component.Dimension{{Name: "InstanceId", Value: instance.ID().ToStringOutput()}},
-		},
-		Statistic: "Maximum", Period: 60, Periods: 3,
+		Metric:      check("StatusCheckFailed_Instance"),
+		Statistic:   "Maximum", Period: 60, Periods: 3,
 		Comparison: component.AtLeast, Threshold: 1,
 		NoData:  component.NoDataIsUnknown, // a stopped instance has no checks and is not to be restarted
 		Actions: []string{"arn:" + b.Stack.Partition + ":automate:" + b.Stack.Region + ":ec2:reboot"},
 		Topic:   b.args.AlarmTopicARN,
+	}); err != nil {
+		return err
+	}
+	_, err := b.NewAlarm("nat-stopped", component.Alarm{
+		Description: "The NAT instance is stopped, as after a script that failed, or fails its checks for ten minutes.",
+		Runbook:     "nat-stopped",
+		Metric:      check("StatusCheckFailed"),
+		Statistic:   "Maximum", Period: 60, Periods: 10,
+		Comparison: component.AtLeast, Threshold: 1,
+		NoData: component.NoDataIsAlarm,
+		Topic:  b.args.AlarmTopicARN,
 	})
 	return err
 }

@@ -2,7 +2,9 @@ package network
 
 import (
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,7 +44,12 @@ func TestDevelopmentWithANATInstance(t *testing.T) {
 		assert.Equal(t, "eni-network-nat", route.String(t, "networkInterfaceId"))
 		assert.Contains(t, route.DependsOn, address.Key())
 	}
-	alarm := graph.Only(t, typeAlarm)
+	assert.Equal(t, "stop", instance.String(t, "instanceInitiatedShutdownBehavior"), "a script that fails powers off")
+	stopped := graph.Find(t, typeAlarm, "network-nat-stopped")
+	assert.Equal(t, "StatusCheckFailed", stopped.String(t, "metricName"))
+	assert.Equal(t, "breaching", stopped.String(t, "treatMissingData"), "a stopped instance has no checks")
+	assert.Equal(t, "i-network-nat", stopped.String(t, "dimensions", "InstanceId"))
+	alarm := graph.Find(t, typeAlarm, "network-nat-reboot")
 	assert.Equal(t, "arn:aws:automate:eu-central-1:ec2:reboot", alarm.String(t, "alarmActions", 0))
 	assert.Equal(t, "StatusCheckFailed_Instance", alarm.String(t, "metricName"))
 	assert.Equal(t, "arn:aws:sns:eu-central-1:123456789012:alerts", alarm.String(t, "alarmActions", 1))
@@ -67,4 +74,34 @@ func TestUserDataOfTheNATInstance(t *testing.T) {
 	assert.Less(t, len(text), 16*1024, "the limit of EC2")
 	output, err := exec.Command("bash", "-n", "-c", text).CombinedOutput()
 	require.NoError(t, err, string(output))
+}
+
+// The NAT instance runs the same line of Amazon Linux as the backend, and moves to a release on purpose.
+func TestReleaseOfTheNATInstance(t *testing.T) {
+	args := development()
+	args.NAT = NATByInstance
+	newest := deploy(t, args).Only(t, typeInstance).String(t, "ami")
+	args.Release = "2023.9.20251117"
+	instance := deploy(t, args).Only(t, typeInstance)
+	assert.Empty(t, instance.IgnoreChanges)
+	assert.NotEqual(t, newest, instance.String(t, "ami"))
+}
+
+// A script that fails stops the instance, and forgets that it has run: it tries again when the instance is started.
+func TestTheNATInstanceStopsWhenItsScriptFails(t *testing.T) {
+	text, err := natUserData("10.20.0.0/16", []netip.Prefix{netip.MustParsePrefix("10.20.64.0/18")})
+	require.NoError(t, err)
+	bin := t.TempDir()
+	for name, body := range map[string]string{
+		"dd": "", "chmod": "", "mkswap": "", "swapon": "", "sleep": "", "dnf": "exit 1",
+		"cloud-init": `echo "cloud-init $*"`, "systemctl": `echo "systemctl $*"`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/bash\n"+body+"\n"), 0o700)) //nolint:gosec // it is run
+	}
+	run := exec.Command("bash", "-c", text)
+	run.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+	output, err := run.CombinedOutput()
+	require.Error(t, err)
+	assert.Regexp(t, `(?s)nftables could not be installed\nnat: line \d+ failed, stopping the instance\ncloud-init clean\nsystemctl poweroff\n$`,
+		string(output))
 }

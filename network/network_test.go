@@ -110,7 +110,7 @@ func counts(args *Args) map[string]int {
 	if gateways > 0 {
 		want[typeGateway] = gateways
 	} else {
-		want[typeInstance], want[typeAlarm] = 1, 1
+		want[typeInstance], want[typeAlarm] = 1, 2
 	}
 	groups := map[Peer]bool{}
 	for _, flow := range Flows(optionsOf(args)) {

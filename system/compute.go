@@ -4,6 +4,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/compute"
+	"scalable-backend/config"
 	backendconfig "scalable-backend/services/backend/config"
 	"scalable-backend/storage"
 )
@@ -19,6 +20,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		GatewayLoadBalancerSecurityGroupID: s.network.SecurityGroups.GatewayLoadBalancer,
 		BackendSecurityGroupID:             s.network.SecurityGroups.Backend,
 		InstanceType:                       s.cfg.Compute.InstanceType,
+		CPUCredits:                         cpuCredits(s.cfg),
 		MinSize:                            s.cfg.Compute.MinSize,
 		DesiredCapacity:                    s.cfg.Compute.DesiredCapacity,
 		MaxSize:                            s.cfg.Compute.MaxSize,
@@ -27,6 +29,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		RequestsPerTarget:                  s.cfg.Compute.RequestsPerTarget,
 		CertificateARN:                     s.cfg.Compute.CertificateARN,
 		AMIID:                              s.cfg.Compute.AMIID,
+		Release:                            s.cfg.Compute.Release,
 		IgnoreRollbackAlarms:               s.cfg.Compute.IgnoreRollbackAlarms,
 		DeletionProtection:                 s.cfg.Database.DeletionProtection,
 		DetailedMonitoring:                 s.cfg.Production,
@@ -46,4 +49,12 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		AlarmTopicARN:                      s.alerts.TopicARN,
 	})
 	return err
+}
+
+// cpuCredits are standard outside production: what runs away there slows down in place of running up a bill.
+func cpuCredits(cfg config.Config) string {
+	if cfg.Compute.CPUCredits == "" && !cfg.Production {
+		return compute.CreditsStandard
+	}
+	return cfg.Compute.CPUCredits
 }

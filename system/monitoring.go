@@ -59,6 +59,7 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 			Requests:       metrics.Requests,
 			HostMemory:     compute.HostMemory,
 			HostDisk:       compute.HostDisk,
+			HostReleaseAge: compute.HostReleaseAge,
 		},
 		MonthlyBudgetUSD: s.cfg.Budget(),
 		WAF:              s.cfg.Monitoring.WAF,

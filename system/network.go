@@ -13,6 +13,7 @@ func (s *system) addNetwork(ctx *pulumi.Context) (err error) {
 		CIDR:               s.cfg.Network.CIDR,
 		Zones:              s.zones,
 		NAT:                network.NAT(s.cfg.Network.NAT),
+		Release:            s.cfg.Compute.Release,
 		InterfaceEndpoints: s.cfg.Network.InterfaceEndpoints,
 		FlowLogs:           s.cfg.Network.FlowLogs,
 		LogRetentionDays:   s.cfg.Monitoring.LogRetentionDays,

@@ -13,6 +13,7 @@ func (s *system) export(ctx *pulumi.Context) {
 	ctx.Export("clusterName", s.fargate.ClusterName)
 	ctx.Export("serviceName", s.fargate.ServiceName)
 	ctx.Export("autoScalingGroupName", s.compute.AutoScalingGroupName)
+	ctx.Export("machineImage", s.compute.MachineImage)
 	ctx.Export("backendRepositoryUrl", s.images.BackendRepositoryURL)
 	ctx.Export("agentRepositoryUrl", s.images.AgentRepositoryURL)
 	ctx.Export("dashboardUrl", s.monitoring.DashboardURL)

@@ -108,6 +108,7 @@ func deploy(ctx *pulumi.Context, cfg config.Config) error {
 		s.addAPI,
 		s.addFargate,
 		s.addMonitoring,
+		s.addLock,
 	} {
 		if err := add(ctx); err != nil {
 			return err

@@ -29,8 +29,9 @@ var replacing = map[string]string{
 	"aws:cloudwatch/logGroup:LogGroup":             "name namePrefix logGroupClass",
 	"aws:cloudwatch/metricAlarm:MetricAlarm":       "name",
 
+	"aws:ec2/amiCopy:AmiCopy":                           "name sourceAmiId sourceAmiRegion encrypted kmsKeyId destinationOutpostArn",
 	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
-	"aws:ec2/eip:Eip": "domain address ipamPoolId networkBorderGroup publicIpv4Pool vpc",
+	"aws:ec2/eip:Eip":                                   "domain address ipamPoolId networkBorderGroup publicIpv4Pool vpc",
 	"aws:ec2/flowLog:FlowLog": "deliverCrossAccountRole destinationOptions eniId iamRoleArn logDestination logDestinationType logFormat " +
 		"logGroupName maxAggregationInterval subnetId trafficType transitGatewayAttachmentId transitGatewayId vpcId",
 	"aws:ec2/instance:Instance": "ami associatePublicIpAddress availabilityZone cpuCoreCount cpuOptions cpuThreadsPerCore ebsOptimized " +

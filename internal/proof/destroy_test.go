@@ -2,12 +2,14 @@ package proof
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
+	"scalable-backend/system"
 )
 
 // kept returns the resources of a graph that a destroy refuses to delete (protected) or leaves behind (retained).
@@ -100,6 +102,7 @@ func TestProdRefusesToBeDestroyed(t *testing.T) {
 		want := []string{
 			"aws:kms/key:Key::alerts-key", "aws:kms/key:Key::storage-data", "aws:kms/key:Key::storage-logs",
 			"aws:rds/instance:Instance::database-instance", "aws:s3/bucketV2:BucketV2::storage-data", "aws:ec2/vpc:Vpc::network-vpc",
+			"aws:ecr/repository:Repository::images-agent", "aws:ecr/repository:Repository::images-backend", system.LockToken + "::lock",
 		}
 		for _, subnet := range g.OfType("aws:ec2/subnet:Subnet") {
 			want = append(want, subnet.Key())
@@ -117,8 +120,71 @@ func TestProdRefusesToBeDestroyed(t *testing.T) {
 	require.NoError(t, err)
 	_, steps, found := strings.Cut(string(text), "\n### Destroy\n")
 	require.True(t, found)
-	for _, step := range []string{"--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all", "pulumi destroy",
+	for _, step := range []string{"--skip-preview", "--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all", "pulumi destroy",
 		"-final", "RDSOSMetrics", "/aws/apigateway/welcome"} {
 		require.Contains(t, steps, step)
 	}
+}
+
+// deleted are the resources that `pulumi destroy --skip-preview` takes, in whatever order it comes to them. It deletes a resource
+// after those that depend on it, in parallel. A protected one is refused when its turn comes; the engine goes on with the rest, and
+// leaves alone what the refused one depends on: its parent, its inputs' and its options' dependencies, and theirs (pulumi/pkg,
+// resource/deploy: DeleteStep.Apply, executeChain and performPostSteps; resource/graph: TransitiveDependenciesOf). Children of a
+// remote component do not count as what it depends on.
+func deleted(g *plan.Graph) []string {
+	byKey := map[string]plan.Resource{}
+	var open []string
+	for _, r := range g.Resources {
+		byKey[r.Key()] = r
+		if r.Protect {
+			open = append(open, r.Key())
+		}
+	}
+	stays := map[string]bool{}
+	for ; len(open) > 0; open = open[1:] {
+		r, known := byKey[open[0]]
+		if !known || stays[open[0]] {
+			continue // the stack itself, or seen before
+		}
+		stays[open[0]] = true
+		open = append(append(open, r.Parent), r.DependsOn...)
+		for _, keys := range r.PropertyDependencies {
+			open = append(open, keys...)
+		}
+	}
+	var gone []string
+	for _, r := range g.Resources {
+		if r.Custom && !r.RetainOnDelete && !stays[r.Key()] {
+			gone = append(gone, r.Key())
+		}
+	}
+	return gone
+}
+
+// With the preview skipped nobody asks before the first deletion. What goes all the same is the rule that bounds a repository, and
+// the next update makes it again.
+func TestDestroyWithoutPreviewTakesNothingThatServes(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil),
+		"replicas and files": {"database.replicas": "2", "fargate.persistentStorage": "true"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := plannedWith(t, "prod", settings)
+			require.ElementsMatch(t, []string{
+				"aws:ecr/lifecyclePolicy:LifecyclePolicy::images-agent", "aws:ecr/lifecyclePolicy:LifecyclePolicy::images-backend",
+			}, deleted(g))
+			// The walk sees what the lock is there for: without it the group, the service and the API would go.
+			unlocked := *g
+			unlocked.Resources = slices.DeleteFunc(slices.Clone(g.Resources), func(r plan.Resource) bool { return r.Type == system.LockToken })
+			gone := deleted(&unlocked)
+			require.Greater(t, len(gone), 100)
+			require.Subset(t, gone, []string{"aws:autoscaling/group:Group::compute-group", "aws:ecs/service:Service::fargate-agent",
+				"aws:apigateway/stage:Stage::api-stage", "aws:s3/bucketPolicy:BucketPolicy::storage-data"})
+		})
+	}
+	dev := planned(t, "dev")
+	require.Empty(t, dev.OfType(system.LockToken))
+	require.Len(t, deleted(dev), len(slices.DeleteFunc(slices.Clone(dev.Resources), func(r plan.Resource) bool {
+		return !r.Custom || r.RetainOnDelete
+	})))
 }

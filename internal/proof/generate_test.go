@@ -159,9 +159,17 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		ami = fmt.Sprintf("ami-%017x", d.Uint64()>>1)
 		ami = ami[:21]
 	}
+	release, credits := "", ""
+	if ami == "" && option() {
+		release = fmt.Sprintf("2023.%d.2025%02d%02d", d.between(0, 20), d.between(1, 12), d.between(1, 28))
+	}
+	instanceType := pick(d, "t4g.small", "t3.medium", "m7g.large", "c6i.xlarge", "m7g-flex.large", "c8gd.2xlarge", "t2.medium")
+	if strings.HasPrefix(instanceType, "t") && option() {
+		credits = pick(d, "standard", "unlimited")
+	}
 	return map[string]any{
-		"instanceType": pick(d, "t4g.small", "t3.medium", "m7g.large", "c6i.xlarge", "m7g-flex.large", "c8gd.2xlarge", "t2.medium")[:],
-		"minSize":      low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
+		"instanceType": instanceType, "release": release, "cpuCredits": credits,
+		"minSize": low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
 		"cpuTarget": d.between(10, 90), "requestsPerTarget": d.between(1, 1_000_000), "certificateArn": certificate,
 		"allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),
 	}

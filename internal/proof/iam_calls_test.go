@@ -174,6 +174,10 @@ func (w *world) hostCalls(p iamFixture) []call {
 		"ssmmessages:OpenDataChannel"} {
 		calls = append(calls, call{who: p.backend, action: action, resource: "*", inside: true, why: "Session Manager"})
 	}
+	for _, action := range []string{"ssm:PutInventory", "ssm:GetParameter"} {
+		calls = append(calls, call{who: p.backend, action: action, resource: w.local("ssm", "parameter/inspector-aws/x"), inside: true,
+			why: "Inspector's plugin"})
+	}
 	return append(calls, call{who: p.backend, action: "ssm:UpdateInstanceInformation", resource: w.local("ec2", machine), inside: true,
 		why: "SSM agent"})
 }
@@ -212,17 +216,25 @@ func (w *world) agentCalls(p iamFixture) []call {
 	return calls
 }
 
-// packageCalls returns the anonymous reads from AWS's buckets, which pass through the S3 endpoint.
-func (w *world) packageCalls() []call {
+// packageCalls returns the reads from AWS's own buckets, which pass through the S3 endpoint: anonymous ones, and those that the
+// agents on an instance sign with its role.
+func (w *world) packageCalls(p iamFixture) []call {
 	var calls []call
-	for bucket, why := range map[string]string{
-		"prod-" + w.region + "-starport-layer-bucket": "layers of images", "al2023-repos-" + w.region + "-de612dc2": "dnf",
-		"al2023-" + w.region: "dnf's mirror list", "aws-ssm-" + w.region: "SSM agent", "amazon-ssm-" + w.region: "SSM agent's updates",
-		"patch-baseline-snapshot-" + w.region: "patches", "amazoncloudwatch-agent-" + w.region: "CloudWatch agent",
-	} {
+	add := func(who authz.Principal, bucket, why string) {
 		w.resource["arn:aws:s3:::"+bucket] = publicBucket(w.t)
-		calls = append(calls, call{who: authz.Anonymous(), action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/x", inside: true,
-			why: why})
+		calls = append(calls, call{who: who, action: "s3:GetObject", resource: "arn:aws:s3:::" + bucket + "/x", inside: true, why: why})
+	}
+	add(authz.Anonymous(), "prod-"+w.region+"-starport-layer-bucket", "layers of images")
+	add(authz.Anonymous(), "al2023-repos-"+w.region+"-de612dc2", "dnf")
+	add(authz.Anonymous(), "al2023-"+w.region, "dnf's mirror list")
+	for bucket, why := range map[string]string{
+		"aws-ssm-" + w.region: "documents of the SSM agent", "amazon-ssm-" + w.region: "SSM agent's updates",
+		"amazon-ssm-packages-" + w.region: "packages of the SSM agent", w.region + "-birdwatcher-prod": "Distributor: Inspector's plugin",
+		"aws-ssm-distributor-file-" + w.region: "Distributor", "aws-ssm-document-attachments-" + w.region: "Inspector's plugin",
+		"patch-baseline-snapshot-" + w.region: "patches", "inspector2-oval-prod-" + w.region: "Inspector's definitions",
+		"amazoncloudwatch-agent-" + w.region: "CloudWatch agent",
+	} {
+		add(p.backend, bucket, why)
 	}
 	return calls
 }

@@ -32,7 +32,7 @@ func worlds(t *testing.T) map[string]*world {
 // calls returns all calls that the stack's parts and AWS services make.
 func (w *world) calls() []call {
 	p := w.fixture()
-	return slices.Concat(w.backendCalls(p), w.hostCalls(p), w.agentCalls(p), w.packageCalls(), w.trusts(), w.logCalls(), w.deliveries(p),
+	return slices.Concat(w.backendCalls(p), w.hostCalls(p), w.agentCalls(p), w.packageCalls(p), w.trusts(), w.logCalls(), w.deliveries(p),
 		w.notifications(p), w.administration())
 }
 

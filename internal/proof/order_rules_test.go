@@ -95,7 +95,7 @@ var readinessRules = []readiness{
 	{"stage and load balancer before the web ACL", []string{"aws:wafv2/webAclAssociation:WebAclAssociation"}, associated, 2},
 	{"capacity providers before the service", []string{agentsType}, ofType("", "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"),
 		1},
-	{"the file system is ready to mount", []string{agentsType},
+	{"the file system is ready to mount", []string{agentsType, "aws:ecs/taskDefinition:TaskDefinition"},
 		ofType("", "aws:efs/mountTarget:MountTarget", "aws:efs/fileSystemPolicy:FileSystemPolicy", "aws:efs/accessPoint:AccessPoint"), 4},
 	{"a service before its scaling", []string{"aws:appautoscaling/target:Target"}, ofType("", agentsType), 1},
 

@@ -102,17 +102,26 @@ func TestTagsReplaceNothing(t *testing.T) {
 	require.Greater(t, len(d.Keys(plan.Update)), 100)
 }
 
-// A newer Amazon Linux image must not replace instances; only an image that the stack's configuration names does.
+// A newer Amazon Linux image must not replace instances; only a release or an image that the configuration names does.
 func TestNewerMachineImagesAreIgnored(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
-		template := only(t, planned(t, stack), "aws:ec2/launchTemplate:LaunchTemplate")
-		require.Contains(t, template.IgnoreChanges, "imageId")
-		require.ElementsMatch(t, []string{
+		copied := only(t, planned(t, stack), "aws:ec2/amiCopy:AmiCopy")
+		require.ElementsMatch(t, []string{"sourceAmiId", "description"}, copied.IgnoreChanges)
+		moved := []string{
 			"update Group compute-group: " + map[string]string{"dev": "mixedInstancesPolicy", "prod": "launchTemplate"}[stack],
 			"update LaunchTemplate compute-instance-arm64: imageId",
-		}, steps(update(t, stack, nil, map[string]string{"compute.amiId": "ami-0123456789abcdef0"})))
+		}
+		require.ElementsMatch(t, append([]string{"replace AmiCopy compute-image-arm64: description sourceAmiId"}, moved...),
+			steps(update(t, stack, nil, setting("compute.release", "2023.9.20251117"))))
+		require.ElementsMatch(t, append([]string{"delete AmiCopy compute-image-arm64:"}, moved...),
+			steps(update(t, stack, nil, setting("compute.amiId", "ami-0123456789abcdef0"))))
+		// Back to no release: what was copied stays.
+		require.Empty(t, steps(update(t, stack, setting("compute.release", "2023.9.20251117"), setting("compute.release", ""))))
 	}
+	require.Contains(t, steps(update(t, "dev", setting("network.nat", "instance"), map[string]string{
+		"network.nat": "instance", "compute.release": "2023.9.20251117",
+	})), "replace Instance network-nat: ami")
 }
 
 // optionSettings are settings that change which resources the program registers.
@@ -128,6 +137,8 @@ var optionSettings = map[string]struct {
 	"on demand":          {"dev", map[string]string{"compute.spot": "false", "fargate.spotWeight": "0"}},
 	"Spot":               {"prod", map[string]string{"compute.spot": "true"}},
 	"a machine image":    {"prod", map[string]string{"compute.amiId": "ami-0123456789abcdef0"}},
+	"a release":          {"prod", map[string]string{"compute.release": "2023.9.20251117"}},
+	"unlimited credits":  {"dev", map[string]string{"compute.cpuCredits": "unlimited"}},
 	"given images":       {"prod", map[string]string{"images.backend": digest("backend", "a"), "images.agent": digest("agent", "a")}},
 	"persistent storage": {"prod", map[string]string{"fargate.persistentStorage": "true"}},
 	"replicas":           {"prod", map[string]string{"database.replicas": "2"}},

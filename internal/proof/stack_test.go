@@ -50,14 +50,15 @@ func TestEveryResourceBelongsToATier(t *testing.T) {
 		require.False(t, r.Custom, "%s belongs to no tier", r.Key())
 		tiers = append(tiers, r.Name)
 	}
-	require.ElementsMatch(t, []string{"alerts", "storage", "network", "database", "images", "compute", "api", "fargate", "monitoring"}, tiers)
+	require.ElementsMatch(t, []string{"alerts", "storage", "network", "database", "images", "compute", "api", "fargate", "monitoring",
+		"lock"}, tiers)
 }
 
 func TestOutputs(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"adminTokenSecretArn", "agentRepositoryUrl", "apiUrl", "autoScalingGroupName", "backendRepositoryUrl", "bucketName", "clusterName",
-		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "serviceName",
+		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "machineImage", "serviceName",
 	}
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "dev").Outputs)))
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "prod").Outputs)))

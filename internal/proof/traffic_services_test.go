@@ -37,6 +37,7 @@ func objects(t *testing.T, g *plan.Graph, token string) map[string]string {
 	if token == fleetType {
 		wanted[bucket("al2023-repos-"+where[3]+"-de612dc2/core/repodata")] = "s3:GetObject" // docker, CloudWatch agent
 		wanted[bucket("amazon-ssm-"+where[3]+"/latest")] = "s3:GetObject"                   // the SSM agent's updates
+		wanted[bucket("aws-ssm-document-attachments-"+where[3]+"/plugin")] = "s3:GetObject" // Inspector's plugin
 		wanted[data+"/part"] = "s3:PutObject"
 		wanted[data] = "s3:ListBucketMultipartUploads"
 	}

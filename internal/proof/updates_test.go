@@ -106,12 +106,23 @@ func updates() map[string]change {
 		}},
 		// The images are built for the other architecture; launch template and task definition change with them.
 		"an instance of another architecture": {stack: "prod", to: setting("compute.instanceType", "m7i.large"), want: together([]string{
+			"create AmiCopy compute-image-x86_64:",
 			"create LaunchTemplate compute-instance-x86_64:",
+			"delete AmiCopy compute-image-arm64:",
 			"delete LaunchTemplate compute-instance-arm64:",
 			"replace TaskDefinition fargate-agent: runtimePlatform",
 			"update Group compute-group: launchTemplate",
 			"update Service fargate-agent: taskDefinition",
 		}, forEach("update Image images-%s", "agent: platform", "agent: platforms", "backend: platform", "backend: platforms"))},
+		// Instances move to a release of Amazon Linux, by a copy that is there before the old one goes.
+		"another release": {
+			stack: "prod", from: setting("compute.release", "2023.9.20251103"), to: setting("compute.release", "2023.9.20251117"),
+			want: []string{
+				"replace AmiCopy compute-image-arm64: description sourceAmiId",
+				"update Group compute-group: launchTemplate",
+				"update LaunchTemplate compute-instance-arm64: imageId",
+			},
+		},
 		"no Spot": {stack: "dev", to: setting("compute.spot", "false"), want: []string{
 			"update Group compute-group: capacityRebalance launchTemplate mixedInstancesPolicy",
 		}},
@@ -213,6 +224,7 @@ func networkUpdates() map[string]change {
 				"create Eip network-nat-address:",
 				"create Instance network-nat:",
 				"create MetricAlarm network-nat-reboot:",
+				"create MetricAlarm network-nat-stopped:",
 				"create SecurityGroup network-nat-instance:",
 				"create SecurityGroupEgressRule network-nat-instance-to-anywhere-443-out:",
 				"delete Eip network-nat-a-address:",

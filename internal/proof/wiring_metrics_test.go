@@ -197,7 +197,17 @@ func hostSeries(t *testing.T, g *plan.Graph) []series {
 			}
 		}
 	}
-	return all
+	return append(all, releaseAge(t, g))
+}
+
+// releaseAge is what the script of user data reports.
+func releaseAge(t *testing.T, g *plan.Graph) series {
+	t.Helper()
+	script := userData(t, g)
+	name, value, ok := strings.Cut(between(t, script, "--dimensions '", "'"), "=")
+	require.True(t, ok)
+	return series{between(t, script, "--namespace '", "'"), between(t, script, "--metric-name '", "'"), map[string]string{name: value}, "",
+		"the script of the release's age"}
 }
 
 // Alarms, charts and scaling read only metrics that are emitted, with the same dimensions, and every emitted metric is read.

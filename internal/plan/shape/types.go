@@ -13,6 +13,7 @@ import (
 var ids = map[string]string{
 	"aws:apigateway/vpcLink:VpcLink":                            "vpclink-",
 	"aws:autoscaling/policy:Policy":                             "=name",
+	"aws:ec2/amiCopy:AmiCopy":                                   "ami-",
 	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":         "sg-",
 	"aws:ec2/eip:Eip":                                           "eipalloc-",
 	"aws:ec2/flowLog:FlowLog":                                   "fl-",

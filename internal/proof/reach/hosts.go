@@ -129,7 +129,7 @@ var passive = []string{
 
 // modelled lists the types of the modules ec2 and vpc that this package reads, or that do not affect traffic.
 var modelled = []string{
-	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:ec2/eip:Eip", "aws:ec2/flowLog:FlowLog",
+	"aws:ec2/amiCopy:AmiCopy", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:ec2/eip:Eip", "aws:ec2/flowLog:FlowLog",
 	"aws:ec2/internetGateway:InternetGateway",
 	"aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable", "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc",
 }

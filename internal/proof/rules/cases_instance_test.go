@@ -39,6 +39,7 @@ func instanceCases() map[string][]example {
 			breaks(template, drop(launchTemplate, template, "blockDeviceMappings")),
 			{subject: nat, dev: true, change: set(instance, nat, false, "rootBlockDevice", "encrypted")},
 		},
+		"image-encrypted":     {breaks("compute-image-arm64", set(imageCopy, "compute-image-arm64", false, "encrypted"))},
 		"detailed-monitoring": {breaks(template, set(launchTemplate, template, false, "monitoring", "enabled"))},
 		"user-data-without-secrets": {
 			breaks(template, line("export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE")),

@@ -211,6 +211,7 @@ func guardCases() map[string][]example {
 		"web-acl-body-size":  {rule("AWSManagedRulesCommonRuleSet", strict)},
 		"web-acl-query-size": {rule("AWSManagedRulesCommonRuleSet", strict)},
 		"web-acl-extensions": {rule("AWSManagedRulesCommonRuleSet", strict)},
+		"web-acl-reports":    {rule("AWSManagedRulesCommonRuleSet", strict)},
 		"web-acl-rate": {
 			rule("RateLimit", func(r map[string]any) { r["action"] = map[string]any{"count": map[string]any{}} }),
 			rule("RateLimit", func(r map[string]any) { delete(r, "statement") }),

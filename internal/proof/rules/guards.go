@@ -25,6 +25,8 @@ func guardRules() []Rule {
 			acl, counted("SizeRestrictions_QUERYSTRING")},
 		{"web-acl-extensions", nil, "Names that end in .log or .ini are counted, not refused: files are looked up by name", Everywhere,
 			acl, counted("RestrictedExtensions_QUERYARGUMENTS")},
+		{"web-acl-reports", nil, "Bodies that quote a URL, a path or markup are counted, not refused: agents report such failures", Everywhere,
+			acl, all(counted("CrossSiteScripting_BODY"), counted("EC2MetaDataSSRF_BODY"), counted("GenericLFI_BODY"), counted("GenericRFI_BODY"))},
 		{"web-acl-rate", nil, "The web ACL limits the request rate of an address", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if n, _ := number(at(rule, "statement", "rateBasedStatement", "limit")); n > 0 && at(rule, "action", "block") != nil {

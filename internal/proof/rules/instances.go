@@ -22,6 +22,7 @@ func instanceRules() []Rule {
 			machines, that(publicAddress)},
 		{"volumes-encrypted", ids("S-EC26 EC2.3 EC2.181 C_8 T0008 T0131 G-encrypted-volumes"), "Volumes are encrypted", Everywhere,
 			machines, that(volumesEncrypted)},
+		{"image-encrypted", ids("C_235"), "A copied machine image is encrypted", Everywhere, of(imageCopy), is(true, "encrypted")},
 		{"detailed-monitoring", ids("S-EC28 C_126 G-ec2-instance-detailed-monitoring-enabled"), "Instances have detailed monitoring", Production,
 			of(launchTemplate), is(true, "monitoring", "enabled")},
 		{"user-data-without-secrets", ids("C_46 T0129 T0029 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,

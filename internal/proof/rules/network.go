@@ -133,8 +133,8 @@ func endpointPolicy(w *World, r plan.Resource) string {
 	region := w.region(r)
 	needed := []string{
 		"prod-" + region + "-starport-layer-bucket", "al2023-repos-" + region + "-de612dc2", "al2023-" + region,
-		"aws-ssm-" + region, "amazon-ssm-" + region, "patch-baseline-snapshot-" + region, "amazoncloudwatch-agent-" + region,
 	}
+	needed = append(needed, agentBuckets(region)...)
 	known := slices.Clone(needed)
 	for _, b := range w.To(r, "policy", bucket) {
 		known = append(known, b.Name) // a planned bucket has the name of its resource
@@ -160,6 +160,15 @@ func endpointPolicy(w *World, r plan.Resource) string {
 		}
 	}
 	return ""
+}
+
+// agentBuckets are those that the agents of an instance read, in their own list: what AWS's documents name.
+func agentBuckets(region string) []string {
+	return []string{
+		"aws-ssm-" + region, "amazon-ssm-" + region, "amazon-ssm-packages-" + region, region + "-birdwatcher-prod",
+		"aws-ssm-distributor-file-" + region, "aws-ssm-document-attachments-" + region, "patch-baseline-snapshot-" + region,
+		"inspector2-oval-prod-" + region, "amazoncloudwatch-agent-" + region,
+	}
 }
 
 // region returns the region in an endpoint's service name.

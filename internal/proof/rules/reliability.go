@@ -50,7 +50,7 @@ func reliabilityRules() []Rule {
 				return !isReplica(r)
 			}), that(func(w *World, r plan.Resource) string {
 				for _, parent := range w.Graph.Resources {
-					if parent.Protect && !parent.Custom {
+					if parent.Protect && !parent.Custom && len(w.Graph.Children(parent.Key())) > 0 {
 						return fmt.Sprintf("%s is protected, and so are all its children", parent.Name)
 					}
 				}

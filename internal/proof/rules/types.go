@@ -16,6 +16,7 @@ const (
 	egressRule            = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 	instance              = "aws:ec2/instance:Instance"
 	eip                   = "aws:ec2/eip:Eip"
+	imageCopy             = "aws:ec2/amiCopy:AmiCopy"
 	launchTemplate        = "aws:ec2/launchTemplate:LaunchTemplate"
 	scalingGroup          = "aws:autoscaling/group:Group"
 	scalingAttachment     = "aws:autoscaling/attachment:Attachment"
