@@ -64,6 +64,7 @@ type system struct {
 	at       stack.Info
 	zones    []string // names of the availability zones
 	document *apitier.Document
+	lock     *lock
 
 	alerts     *monitoring.Alerts
 	storage    *storage.Storage
@@ -82,14 +83,26 @@ func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := warn(ctx, quotaWarnings(ctx, cfg, at)); err != nil {
+	warnings := quotaWarnings(ctx, cfg, at)
+	upgrade, err := checkUpgrade(ctx, cfg, at)
+	if err != nil {
+		return err
+	}
+	if upgrade != "" {
+		warnings = append(warnings, upgrade)
+	}
+	if err := warn(ctx, warnings); err != nil {
 		return err
 	}
 	document, err := apitier.Read(api.Document)
 	if err != nil {
 		return err
 	}
-	s := &system{cfg: cfg, at: at, zones: zones, document: document}
+	lock, err := newLock(ctx)
+	if err != nil {
+		return err
+	}
+	s := &system{cfg: cfg, at: at, zones: zones, document: document, lock: lock}
 	for _, add := range []func(*pulumi.Context) error{
 		s.addAlerts,
 		s.addStorage,

@@ -183,7 +183,6 @@ func TestDestroyWithoutPreviewTakesNothingThatServes(t *testing.T) {
 		})
 	}
 	dev := planned(t, "dev")
-	require.Empty(t, dev.OfType(system.LockToken))
 	require.Len(t, deleted(dev), len(slices.DeleteFunc(slices.Clone(dev.Resources), func(r plan.Resource) bool {
 		return !r.Custom || r.RetainOnDelete
 	})))
