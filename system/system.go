@@ -5,6 +5,7 @@ package system
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -77,6 +78,9 @@ type system struct {
 	monitoring *monitoring.Monitoring
 }
 
+// document is the API's, read once.
+var document = sync.OnceValues(func() (*apitier.Document, error) { return apitier.Read(api.Document) })
+
 // deploy creates the tiers in this order: each gets the outputs of the ones before it.
 func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	at, zones, err := locate(ctx, cfg)
@@ -94,7 +98,7 @@ func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	if err := warn(ctx, warnings); err != nil {
 		return err
 	}
-	document, err := apitier.Read(api.Document)
+	document, err := document()
 	if err != nil {
 		return err
 	}
