@@ -60,8 +60,8 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 	cd services && $(GO) test ./faults -run TestTable -update
 	@git diff --stat -- testdata docs internal/proof/testdata
 
-mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go)
-	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)')
+mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
+	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
 
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)

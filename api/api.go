@@ -76,7 +76,7 @@ func (a *Args) validate() error {
 	check.AtLeast("ThrottleRate", 1, a.ThrottleRate)
 	check.AtLeast("ThrottleBurst", 1, a.ThrottleBurst)
 	check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
-	check.That(a.Document != nil, "Document", "a document", a.Document)
+	check.That(a.Document != nil, "Document", "an OpenAPI document", a.Document)
 	if a.Document != nil {
 		// The real projection waits for the load balancer; a document that cannot be projected is refused before anything else.
 		_, err := a.Document.Project(ProjectOptions{BackendURL: "http://example.invalid", ConnectionID: "none"})

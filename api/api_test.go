@@ -85,7 +85,7 @@ func TestGraph(t *testing.T) {
 	}, settings.Inputs["settings"])
 }
 
-// A deployment is a snapshot of the API: its trigger must follow the imported document.
+// A deployment is a snapshot of the API, so a changed document must trigger a new one.
 func TestDeploymentFollowsTheDocument(t *testing.T) {
 	g := record(t, testArgs(t))
 	sum := sha256.Sum256([]byte(g.Only(t, restType).String(t, "body")))
@@ -109,7 +109,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// The region's setting and its role stay when the stack goes; without the option neither is touched.
+// The region's logging setting and its role stay when the stack is destroyed; without the option neither is created.
 func TestAccountLogging(t *testing.T) {
 	g := record(t, testArgs(t))
 	for _, token := range []string{accountType, roleType, attachmentType} {
@@ -145,7 +145,7 @@ func TestOutputs(t *testing.T) {
 		_, err = cloudwatch.NewLogGroup(ctx, "consumer", &cloudwatch.LogGroupArgs{Name: a.URL})
 		return err
 	})
-	assert.Contains(t, g.Find(t, logGroupType, "consumer").DependsOn, stageType+"::api-stage", "whoever has the URL can call it")
+	assert.Contains(t, g.Find(t, logGroupType, "consumer").DependsOn, stageType+"::api-stage", "the URL must carry the stage")
 }
 
 func TestValidate(t *testing.T) {

@@ -49,7 +49,7 @@ func at(t *testing.T, document map[string]any, path ...any) any {
 	return value
 }
 
-func TestProjectKeepsTheGatewaysDoorAlone(t *testing.T) {
+func TestProjectKeepsOnlyTheGatewayDoor(t *testing.T) {
 	p := project(t, testDocument(t))
 	paths := at(t, p, "paths").(map[string]any)
 	got := map[string][]string{}
@@ -95,10 +95,10 @@ func TestProjectOperation(t *testing.T) {
 		at(t, p, "x-amazon-apigateway-request-validators"))
 	assert.Equal(t, []any{"application/gzip", "application/octet-stream"}, at(t, p, "x-amazon-apigateway-binary-media-types"))
 	_, declared := shape.Lookup(p, "paths", "/v1/things", "post", "parameters")
-	assert.False(t, declared, "headers pass through undeclared")
+	assert.False(t, declared, "the gateway passes headers without a declaration")
 }
 
-// Only what API Gateway imports, only what a request body reaches, and never stricter than the original.
+// Schemas have only keywords that API Gateway supports, only those for request bodies remain, and none is stricter than before.
 func TestProjectSchemas(t *testing.T) {
 	schemas := at(t, project(t, testDocument(t)), "components", "schemas")
 	ref := func(name string) any { return map[string]any{"$ref": "#/components/schemas/" + name} }
@@ -128,7 +128,7 @@ func TestGatewayResponses(t *testing.T) {
 	for name := range responses {
 		assert.Equal(t, "'application/problem+json'", at(t, responses, name, "responseParameters", "gatewayresponse.header.Content-Type"))
 		text := at(t, responses, name, "responseTemplates", "application/json").(string)
-		// The variable stands for a text with its quotes.
+		// The value of the variable is a JSON string with its quotes.
 		var document map[string]any
 		require.NoError(t, json.Unmarshal([]byte(strings.Replace(text, messageVariable, `"m"`, 1)), &document), text)
 		assert.Equal(t, "m", document["detail"])
@@ -137,7 +137,7 @@ func TestGatewayResponses(t *testing.T) {
 	assert.Equal(t, "429", at(t, responses, "THROTTLED", "statusCode"))
 	assert.Equal(t, "'1'", at(t, responses, "THROTTLED", "responseParameters", "gatewayresponse.header.Retry-After"))
 	_, fixed := shape.Lookup(responses, "DEFAULT_5XX", "statusCode")
-	assert.False(t, fixed, "the defaults stand for types of different status")
+	assert.False(t, fixed, "default responses are for errors with different statuses")
 }
 
 func TestProjectIsDeterministic(t *testing.T) {
@@ -151,7 +151,8 @@ func TestProjectIsDeterministic(t *testing.T) {
 	}
 }
 
-// The product's own document: tokens and the page stay out, each operation of the door is in, signed and with its caller.
+// In the product's document every operation of the gateway door is included, signed and with the caller header; tokens and the web
+// page are not.
 func TestProjectContract(t *testing.T) {
 	d := read(t, contract.Document)
 	p, operations := project(t, d), d.Operations()
@@ -177,7 +178,7 @@ func TestProjectContract(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"createLeases"}, polls)
-	// These alone: a * in a method's ARN reaches across slashes, so "GET/v1/files/*" would open all that is below a file.
+	// Only these: * in a method's ARN also matches slashes, so "GET/v1/files/*" would allow every path below a file.
 	assert.ElementsMatch(t, []string{
 		"POST/v1/leases", "POST/v1/agents/*/heartbeats", "GET/v1/leases/*/source", "PUT/v1/leases/*/outcome",
 	}, agents)

@@ -13,8 +13,8 @@ const (
 )
 
 // An instance type is family letters, a generation, attribute letters, an optional variant, and a size: m7g.large,
-// is4gen.xlarge, u7i-12tb.224xlarge.
-var instanceTypePattern = regexp.MustCompile(`^([a-z]+)([0-9]+)([a-z]*)(-[a-z0-9]+)?\.([a-z0-9-]+)$`)
+// is4gen.xlarge, u7i-12tb.224xlarge, and the first of high memory, u-12tb1.112xlarge.
+var instanceTypePattern = regexp.MustCompile(`^([a-z]+)([0-9]+|-[0-9]+tb1)([a-z]*)(-[a-z0-9]+)?\.([a-z0-9-]+)$`)
 
 // Architecture derives the processor architecture from an instance type: a "g" among the attributes after the generation
 // is Graviton (m7g, c6gn, is4gen), a1 was its first generation, everything else is x86_64. Types that cannot run the

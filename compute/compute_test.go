@@ -42,7 +42,7 @@ const (
 	certificate    = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
 )
 
-// dev are the arguments of a development stack, without a certificate and with Spot.
+// dev returns the arguments of a development stack, without a certificate and with Spot.
 func dev() *compute.Args {
 	info := infratest.Stack()
 	info.Disposable = true
@@ -77,7 +77,7 @@ func dev() *compute.Args {
 	}
 }
 
-// prod are the arguments of a stack that protects itself.
+// prod returns the arguments of a production stack.
 func prod() *compute.Args {
 	args := dev()
 	args.Stack.Disposable = false
@@ -117,7 +117,7 @@ func TestCounts(t *testing.T) {
 	g.RequireNames(t, attachment, "compute-service", "compute-host", "compute-ssm")
 	g.RequireNames(t, alarm, "compute-errors", "compute-unhealthy", "compute-gateway-unhealthy")
 	g.RequireNames(t, scalingPolicy, "compute-cpu", "compute-requests")
-	// Auto-naming adds a dash and seven characters to names that may have 32.
+	// Auto-naming adds a dash and seven characters, and names have at most 32.
 	for _, r := range append(g.OfType(balancer), g.OfType(targetGroup)...) {
 		require.LessOrEqual(t, len(r.Name), 24, r.Key())
 	}
@@ -146,7 +146,8 @@ func TestLaunchTemplate(t *testing.T) {
 	for i, kind := range []string{"instance", "volume"} {
 		require.Equal(t, kind, lt.String(t, "tagSpecifications", i, "resourceType"))
 		require.Equal(t, map[string]any{
-			"Name": "compute-instance", "project": infratest.Project, "stack": infratest.StackID, "tier": "compute", "managed-by": "pulumi",
+			"Name": "compute-instance", "project": infratest.Project, "stack": infratest.StackID,
+			"deployment": "scalable-backend-test", "tier": "compute", "managed-by": "pulumi",
 		}, value(t, lt, "tagSpecifications", i, "tags"))
 	}
 	require.False(t, run(t, dev()).Only(t, launchTemplate).Bool(t, "monitoring", "enabled"))
@@ -214,7 +215,7 @@ func TestArgsAreChecked(t *testing.T) {
 	}
 }
 
-// A tag instead of a digest is known only when the image is, and still fails the deployment.
+// An image with a tag instead of a digest fails the deployment, even if the image is an output that is known only later.
 func TestImageByTagFails(t *testing.T) {
 	args := dev()
 	args.Image = pulumi.String("123456789012.dkr.ecr.eu-central-1.amazonaws.com/backend:latest")

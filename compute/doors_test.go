@@ -68,7 +68,7 @@ func TestGatewayDoor(t *testing.T) {
 	require.EqualValues(t, 8081, targets.Number(t, "port"))
 	require.EqualValues(t, 60, targets.Number(t, "deregistrationDelay"))
 	require.Contains(t, targets.String(t, "tags", "balancer"), "net/compute-nlb/")
-	require.Equal(t, []string{"tags.balancer"}, targets.ReplaceOnChanges, "another balancer wants another group")
+	require.Equal(t, []string{"tags.balancer"}, targets.ReplaceOnChanges, "another load balancer needs another target group")
 	requireHealthCheck(t, targets)
 
 	tcp := g.Find(t, listener, "compute-gateway")

@@ -37,10 +37,10 @@ func TestGroup(t *testing.T) {
 		require.Equal(t, true, tag.(map[string]any)["propagateAtLaunch"])
 		keys = append(keys, tag.(map[string]any)["key"].(string))
 	}
-	require.Equal(t, []string{"Name", "managed-by", "project", "stack", "tier"}, keys)
+	require.Equal(t, []string{"Name", "deployment", "managed-by", "project", "stack", "tier"}, keys)
 }
 
-func TestGroupStartsWhenAllIsReady(t *testing.T) {
+func TestGroupWaitsForItsDependencies(t *testing.T) {
 	g := run(t, prod())
 	asg := g.Only(t, group)
 	for _, want := range []string{
@@ -73,10 +73,10 @@ func TestIgnoreRollbackAlarms(t *testing.T) {
 	g := run(t, args)
 	_, bound := g.Only(t, group).Get("instanceRefresh", "preferences", "alarmSpecification")
 	require.False(t, bound)
-	require.Len(t, g.OfType(alarm), 3, "the alarms still tell people")
+	require.Len(t, g.OfType(alarm), 3, "the alarms must still notify")
 }
 
-// AutoScaling publishes to the topic by its service-linked role, which the topic's key lets in.
+// Auto Scaling publishes to the topic with its service-linked role, which the topic's key allows.
 func TestNotifications(t *testing.T) {
 	n := run(t, prod()).Only(t, notification)
 	require.Equal(t, topic, n.String(t, "topicArn"))

@@ -72,7 +72,7 @@ func TestAdminToken(t *testing.T) {
 	require.EqualValues(t, 30, run(t, prod()).Only(t, secret).Number(t, "recoveryWindowInDays"))
 }
 
-// statements are a policy's, by Sid.
+// statements returns a policy's statements by Sid.
 func statements(t *testing.T, r infratest.Resource) map[string]policy.ResolvedStatement {
 	t.Helper()
 	var document policy.Document

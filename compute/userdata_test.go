@@ -56,11 +56,11 @@ func TestUserData(t *testing.T) {
 	} {
 		require.Contains(t, script, line, what)
 	}
-	// `pulumi new` makes a project from this one and replaces names in braces in every file.
+	// `pulumi new` replaces these names in braces in every file of the new project.
 	for _, name := range []string{"PROJECT", "DESCRIPTION"} {
 		require.NotContains(t, script, "${"+name+"}")
 	}
-	require.LessOrEqual(t, len(script), 8*1024, "half of what EC2 takes")
+	require.LessOrEqual(t, len(script), 8*1024, "half of EC2's limit")
 }
 
 func TestUserDataIsShell(t *testing.T) {
@@ -165,12 +165,12 @@ func TestUserDataRefuses(t *testing.T) {
 	}
 	_, err := UserData(Boot{})
 	require.ErrorContains(t, err, "BACKEND_STACK")
-	require.ErrorContains(t, err, "log group") // all problems at once
+	require.ErrorContains(t, err, "log group") // one error names all problems
 }
 
-func TestStopTimeoutsNest(t *testing.T) {
+func TestStopTimeoutOrder(t *testing.T) {
 	require.Greater(t, containerStop, drainTimeout)
 	require.Greater(t, unitStop, containerStop)
-	// Whatever begins first, deregistration or the stop: no request is cut, and none comes to a closed port for long.
+	// The backend must serve longer than deregistration takes: otherwise requests are cut off or sent to a closed port.
 	require.Less(t, float64(deregistrationSeconds), drainTimeout.Seconds())
 }

@@ -90,6 +90,12 @@ func (c Config) Warnings() []string {
 			"AWS's default quota is %d (\"Inbound or outbound rules per security group\"); have it raised before the update",
 			len(c.Compute.AllowedCIDRs), rules, rulesPerGroup))
 	}
+	if most := c.Compute.MaxSize * c.Compute.RequestsPerTarget / 60; c.API.ThrottleRate > most {
+		warnings = append(warnings, fmt.Sprintf("api.throttleRate lets %d requests a second through, and compute.maxSize %d instances at "+
+			"compute.requestsPerTarget %d a minute are sized for %d: the backend is overloaded before API Gateway refuses any",
+			c.API.ThrottleRate, c.Compute.MaxSize, c.Compute.RequestsPerTarget, most))
+	}
+	warnings = append(warnings, c.unknownHardware()...)
 	if c.Budget() == 0 {
 		warnings = append(warnings,
 			"monitoring.monthlyBudgetUsd has no effect: AWS Budgets is not in the partition "+c.Partition())

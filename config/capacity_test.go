@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What even the least of a setting has no room for is refused with the number that there is room for.
-func TestNoRoom(t *testing.T) {
+// A minimum that exceeds the capacity is refused, and the error states the capacity.
+func TestMinimumExceedsCapacity(t *testing.T) {
 	for name, r := range map[string]struct {
 		values []string
 		key    string
@@ -45,7 +45,7 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// What the most of a setting has no room for is said with the numbers, and so is what a quota of the account may refuse.
+// A maximum that exceeds the capacity gives a warning with the numbers, and so does one that exceeds a default quota.
 func TestWarnings(t *testing.T) {
 	c, err := Parse(testProject, "dev", raw())
 	require.NoError(t, err)
@@ -70,4 +70,17 @@ func TestWarnings(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, warned, len(c.Warnings()) == 1, "%d ranges", n)
 	}
+}
+
+// A throttle above the capacity of all instances gives a warning.
+func TestThrottleAndCapacity(t *testing.T) {
+	for rate, warned := range map[int]bool{50: false, 51: true} { // 3 instances of 1000 a minute
+		c, err := Parse(testProject, "dev", raw("api", fmt.Sprintf(`{"throttleRate": %d}`, rate)))
+		require.NoError(t, err)
+		require.Equal(t, warned, len(c.Warnings()) == 1, "%d a second", rate)
+	}
+	c, err := Parse(testProject, "dev", raw("api", `{"throttleRate": 1000}`, "compute", `{"maxSize": 5, "requestsPerTarget": 1200}`))
+	require.NoError(t, err)
+	require.Equal(t, []string{"api.throttleRate lets 1000 requests a second through, and compute.maxSize 5 instances at " +
+		"compute.requestsPerTarget 1200 a minute are sized for 100: the backend is overloaded before API Gateway refuses any"}, c.Warnings())
 }

@@ -8,6 +8,7 @@ import (
 
 	"scalable-backend/compute"
 	"scalable-backend/database"
+	"scalable-backend/fargate"
 	"scalable-backend/images"
 )
 
@@ -76,28 +77,21 @@ func checkOrder(r *report, keys [3]string, n [3]int) {
 	}
 }
 
-// taskMemory is the memory in MiB that Fargate offers with each number of CPU units: from, to, step.
-var taskMemory = map[int][3]int{
-	512: {1024, 4096, 1024}, 1024: {2048, 8192, 1024}, 2048: {4096, 16384, 1024}, 4096: {8192, 30720, 1024},
-	8192: {16384, 61440, 4096}, 16384: {32768, 122880, 8192},
-}
-
 func checkTaskSize(f *Fargate, r *report) {
 	if !r.clean("fargate.cpu", "fargate.memory") {
 		return
 	}
-	if f.CPU == 256 {
-		if !slices.Contains([]int{512, 1024, 2048}, f.Memory) {
-			r.add("fargate.memory", f.Memory, "want 512, 1024 or 2048 MiB with fargate.cpu 256", "512")
-		}
+	sizes := fargate.MemorySizes(f.CPU)
+	if slices.Contains(sizes, f.Memory) {
 		return
 	}
-	m := taskMemory[f.CPU]
-	if f.Memory < m[0] || f.Memory > m[1] || f.Memory%m[2] != 0 {
-		nearest := (f.Memory + m[2] - 1) / m[2] * m[2]
-		r.add("fargate.memory", f.Memory, fmt.Sprintf("want %d to %d MiB in steps of %d with fargate.cpu %d", m[0], m[1], m[2], f.CPU),
-			fmt.Sprint(min(max(nearest, m[0]), m[1])))
+	nearest := sizes[len(sizes)-1]
+	for _, size := range slices.Backward(sizes) {
+		if size >= f.Memory {
+			nearest = size
+		}
 	}
+	r.add("fargate.memory", f.Memory, fmt.Sprintf("want %s with fargate.cpu %d", fargate.SizesText(sizes), f.CPU), fmt.Sprint(nearest))
 }
 
 // checkSources looks at who may reach the load balancer.
@@ -191,7 +185,7 @@ func checkImages(c *Config, r *report) {
 				want += "; it is " + err.Error()
 			}
 			r.add(image.key, image.uri, want,
-				"<account>.dkr.ecr."+c.Region+".amazonaws.com/"+repository+"@sha256:<digest>")
+				images.ExampleURI(c.Region, repository))
 		}
 	}
 }

@@ -19,8 +19,10 @@ type Compute struct {
 
 func (c *Compute) settings() []*setting {
 	return []*setting{
-		text("compute.instanceType", &c.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that runs Linux", validInstanceType).
-			means("The backend's instances. Images are built for its architecture, for the agents too."),
+		text("compute.instanceType", &c.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that can run the backend",
+			validInstanceType).
+			means("The backend's instances. Images are built for its architecture, for the agents too. Refused are the first Graviton " +
+				"(a1), `nano`, and the oldest families, which a Network Load Balancer does not take."),
 		integer("compute.minSize", &c.MinSize, 1, 1, 500).
 			means("Fewest instances. At least 2 in production, so that a zone may fail."),
 		integer("compute.desiredCapacity", &c.DesiredCapacity, 1, 1, 500).
@@ -32,7 +34,8 @@ func (c *Compute) settings() []*setting {
 		integer("compute.cpuTarget", &c.CPUTarget, 60, 10, 90).
 			means("Average CPU in percent that scaling keeps."),
 		integer("compute.requestsPerTarget", &c.RequestsPerTarget, 1000, 1, 1_000_000).
-			means("Requests per instance and minute that scaling keeps."),
+			means("Requests per instance and minute that scaling keeps. What all instances take by it should not be less than what " +
+				"`api.throttleRate` lets through."),
 		optional("compute.certificateArn", &c.CertificateARN, "the ARN of an ACM certificate in the stack's region",
 			"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000", matches(certificate)).
 			means("The load balancer's ACM certificate, of the stack's own region and account. With one it serves HTTPS and " +

@@ -17,7 +17,8 @@ func (d *Database) settings() []*setting {
 	return []*setting{
 		text("database.instanceClass", &d.InstanceClass, "db.t4g.micro", "db.m7g.large", "an instance class of RDS for PostgreSQL", validClass).
 			means("Size of the database. A change restarts it, at once in a stack that can be thrown away, else in the maintenance " +
-				"window; until then each preview shows it again."),
+				"window; until then each preview shows it again. Refused are families without PostgreSQL of these versions, such as " +
+				"db.t2 and db.m4."),
 		choice("database.engineVersion", &d.EngineVersion, "17", "14", "15", "16", "17", "18").
 			means("Major version of PostgreSQL. Minor versions follow by themselves. A number is accepted, as `--path` stores one."),
 		boolean("database.multiAz", &d.MultiAZ, false).

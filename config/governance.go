@@ -13,7 +13,7 @@ func (g *Governance) settings() []*setting {
 			means("The permissions boundary of every role, for organisations that demand one. It must allow what the roles need; " +
 				"what it leaves out fails at run time."),
 		table("stack.tags", &g.Tags, "a map of tags, names to values", "team", "payments", validTag).
-			means("Tags of every resource, besides `Name`, `project`, `stack`, `tier` and `managed-by`, which are the program's " +
+			means("Tags of every resource, besides `Name`, `project`, `stack`, `deployment`, `tier` and `managed-by`, which are the program's " +
 				"own. At most 40."),
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAnyInput: whatever the values, parse answers, and what it accepts keeps its promises.
+// TestAnyInput: parse returns a result for any values, and an accepted configuration has the documented properties.
 func TestAnyInput(t *testing.T) {
 	settings := schema(&Config{})
 	texts := []string{"", "true", "20", "[secret]", "10.0.0.0/16", "0.0.0.0/0", "a@b.io", "single", "ecr.api", "t4g.small", "db.t4g.micro",
@@ -26,7 +26,7 @@ func TestAnyInput(t *testing.T) {
 	accepted := 0
 	rapid.Check(t, func(t *rapid.T) {
 		values := raw()
-		// Changes all over are nearly always refused; those of one tier are often accepted.
+		// Random changes of all keys are nearly always refused; those of one tier are often accepted.
 		changed := rapid.OneOf(rapid.Just("all"), rapid.SampledFrom(tiers(settings)), rapid.SampledFrom(tiers(settings))).Draw(t, "changed")
 		for _, tier := range tiers(settings) {
 			object := map[string]any{}
@@ -57,7 +57,7 @@ func TestAnyInput(t *testing.T) {
 			requirePromises(t, c)
 		}
 	})
-	require.Positive(t, accepted, "the property saw accepted configurations")
+	require.Positive(t, accepted, "no configuration was accepted")
 }
 
 func requirePromises(t *rapid.T, c Config) {

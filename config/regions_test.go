@@ -6,8 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRegions: a region that AWS does not have, or whose partition the program does not know, is a problem before anything is
-// asked of AWS.
+// TestRegions: an unknown region, or one in a partition that the program does not support, is refused before any call to AWS.
 func TestRegions(t *testing.T) {
 	for region, want := range map[string]string{
 		"us-east-9":      "did you mean us-east-1?",
@@ -32,7 +31,7 @@ func TestRegions(t *testing.T) {
 		require.Equal(t, want != "aws-us-gov", c.Budget() == c.Monitoring.MonthlyBudgetUSD, region)
 		require.Equal(t, want == "aws-us-gov", len(c.Warnings()) == 1, region)
 	}
-	// A region that opens after this program was built; the provider has the same switch.
+	// A region that is newer than this program; the provider has the same option.
 	c, err := Parse(testProject, "dev", map[string]string{regionKey: "eu-north-2", skipRegionKey: "true"})
 	require.NoError(t, err)
 	require.Equal(t, "aws", c.Partition())

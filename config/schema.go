@@ -85,11 +85,17 @@ func validClass(s string) error {
 	if !dbClass.MatchString(s) {
 		return errNotAllowed
 	}
+	if reason := unfitClass(s); reason != "" {
+		return errors.New(reason)
+	}
 	_, err := database.MemoryGiB(s)
 	return err
 }
 
 func validInstanceType(s string) error {
+	if reason := unfitType(s); reason != "" {
+		return errors.New(reason)
+	}
 	_, err := compute.Architecture(s)
 	return err
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // MemoryGiB returns the memory of an instance class, from which the alarms on connections and free memory are derived. Sizes
-// follow one rule in every family: xlarge is twice large, and so on; memory-optimised families have twice (x: four times)
+// follow one rule in every family: xlarge is twice large, and so on; memory-optimised families have twice (x: four times, x2iedn: eight times)
 // the memory of the general ones.
 func MemoryGiB(class string) (int, error) {
 	parts := strings.Split(class, ".")
@@ -26,6 +26,9 @@ func MemoryGiB(class string) (int, error) {
 		gib = 16
 	case 'x':
 		gib = 32
+		if strings.HasPrefix(family, "x2ie") {
+			gib = 64
+		}
 	default:
 		return 0, fmt.Errorf("instance class %q: want a family of t, m, r or x", class)
 	}

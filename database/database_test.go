@@ -61,7 +61,7 @@ func record(t *testing.T, args *Args) *infratest.Graph {
 	return g
 }
 
-// counts are how many resources of each type these Args ask for.
+// counts returns the expected number of resources of each type.
 func counts(args *Args) map[string]int {
 	instances := 1 + args.Replicas
 	want := map[string]int{
@@ -101,7 +101,8 @@ func TestProd(t *testing.T) {
 		assert.False(t, ok, absent)
 	}
 	assert.Equal(t, map[string]any{
-		"Name": "database-instance", "project": "scalable-backend", "stack": "test", "tier": "database", "managed-by": "pulumi",
+		"Name": "database-instance", "project": "scalable-backend", "stack": "test",
+		"deployment": "scalable-backend-test", "tier": "database", "managed-by": "pulumi",
 	}, i.Inputs["tags"])
 	role := g.Find(t, roleType, "database-monitoring-role")
 	assert.Contains(t, role.String(t, "assumeRolePolicy"), `"Service":["monitoring.rds.amazonaws.com"]`)
@@ -114,7 +115,7 @@ func TestProd(t *testing.T) {
 	}
 }
 
-// What has to exist before the instance: its log groups, or RDS creates them without retention, and the monitoring role's policy.
+// The instance waits for its log groups, otherwise RDS creates them without retention, and for the monitoring role's policy.
 func TestInstanceWaits(t *testing.T) {
 	i := record(t, prodArgs()).Only(t, instanceType)
 	for _, want := range []string{
@@ -144,7 +145,7 @@ func TestDevLeavesNothing(t *testing.T) {
 	assert.Zero(t, g.Only(t, secretType).Number(t, "recoveryWindowInDays"))
 }
 
-// A replica says of itself only what RDS does not take from its source, and nothing is lost with it.
+// A replica sets only what RDS does not copy from its source, and it is not protected.
 func TestReplicas(t *testing.T) {
 	args := prodArgs()
 	args.Replicas = 2
@@ -168,7 +169,7 @@ func TestReplicas(t *testing.T) {
 		"performanceInsightsEnabled": true, "performanceInsightsKmsKeyId": dataKey, "performanceInsightsRetentionPeriod": 7.0,
 	}, inputs)
 	assert.LessOrEqual(t, len(source+"-replica-2"), 63)
-	assert.False(t, r.Protect, "the number of replicas may go down")
+	assert.False(t, r.Protect, "the number of replicas can be reduced")
 	assert.Equal(t, []string{"replicateSourceDb"}, r.ReplaceOnChanges)
 	for _, export := range []string{"postgresql", "upgrade"} {
 		group := g.Find(t, logGroupType, "database-replica-2-logs-"+export)
@@ -215,7 +216,7 @@ func TestCredentials(t *testing.T) {
 	p := g.Only(t, passwordType)
 	assert.Equal(t, map[string]any{"passwordVersion": "1"}, p.Inputs["keepers"])
 	assert.Equal(t, 48.0, p.Number(t, "length"))
-	assert.Empty(t, strings.Trim(p.String(t, "overrideSpecial"), "-_.~"), "only characters that RDS and URLs take as they are")
+	assert.Empty(t, strings.Trim(p.String(t, "overrideSpecial"), "-_.~"), "only characters that RDS and URLs accept unescaped")
 	assert.Subset(t, p.IgnoreChanges, []string{"length", "special", "overrideSpecial"})
 	assert.NotContains(t, p.IgnoreChanges, "keepers")
 
@@ -223,7 +224,7 @@ func TestCredentials(t *testing.T) {
 	assert.Equal(t, dataKey, secret.String(t, "kmsKeyId"))
 	assert.Equal(t, 30.0, secret.Number(t, "recoveryWindowInDays"))
 	_, named := secret.Get("name")
-	assert.False(t, named, "a fixed name collides with the recovery window of the one before")
+	assert.False(t, named, "a fixed name conflicts with a deleted secret in its recovery window")
 
 	i := g.Only(t, instanceType)
 	password := i.Secret(t, "password")
@@ -237,9 +238,9 @@ func TestCredentials(t *testing.T) {
 	}, got)
 }
 
-// Whoever has the secret's ARN can read it: the output depends on the version. The identifier's keepers are the inputs
-// that replace the instance.
-func TestReadiness(t *testing.T) {
+// A resource that uses the secret's ARN must wait for the secret's value. The identifier's keepers are the inputs that replace
+// the instance.
+func TestSecretARNWaitsForItsValue(t *testing.T) {
 	g := infratest.Run(t, func(ctx *pulumi.Context) error {
 		d, err := New(ctx, "database", prodArgs())
 		if err != nil {

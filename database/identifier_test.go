@@ -14,6 +14,7 @@ func TestIdentifierPrefix(t *testing.T) {
 		{"2fast", "dev", "db-2fast-dev"},
 		{"a--b-", "-c", "a-b-c"},
 		{"___", "日本", "db"},
+		{"z0{9", "`a:/x", "z0-9-a-x"}, // characters next to letters and digits in ASCII
 	} {
 		assert.Equal(t, c.want, identifierPrefix(c.project, c.stack))
 	}

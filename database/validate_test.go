@@ -34,7 +34,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// The least limit is 10 % above the size, rounded up: one less is refused by RDS.
+// The smallest limit is 10 % above the size, rounded up: RDS refuses one less.
 func TestMinStorageLimit(t *testing.T) {
 	for size, want := range map[int]int{20: 22, 95: 105, 100: 110, 65536: 72090} {
 		assert.Equal(t, want, MinStorageLimit(size), size)

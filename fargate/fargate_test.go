@@ -79,7 +79,7 @@ func prod() *fargate.Args {
 	return args
 }
 
-// persistent are dev's arguments with the shared volume.
+// persistent returns dev's arguments with the shared volume.
 func persistent() *fargate.Args {
 	args := dev()
 	args.PersistentStorage, args.ZoneCount = true, 3
@@ -109,7 +109,7 @@ func TestCounts(t *testing.T) {
 	require.Empty(t, g.Outputs(t, componentKey)["FileSystemID"])
 	require.Empty(t, g.Outputs(t, componentKey)["AccessPointID"])
 
-	want[logGroup] = 2 // Container Insights would make the other
+	want[logGroup] = 2 // one more, for Container Insights
 	g = run(t, prod())
 	g.RequireCounts(t, want)
 	g.RequireNames(t, logGroup, "fargate-logs", "fargate-insights")
@@ -162,7 +162,7 @@ func TestService(t *testing.T) {
 	require.Equal(t, "SERVICE", s.String(t, "propagateTags"))
 	require.Equal(t, "LATEST", s.String(t, "platformVersion"))
 	_, launchType := s.Get("launchType")
-	require.False(t, launchType, "it conflicts with a strategy")
+	require.False(t, launchType, "a launch type conflicts with capacity providers")
 
 	d := run(t, dev()).Only(t, service)
 	require.EqualValues(t, 0, d.Number(t, "capacityProviderStrategies", 0, "base"))
@@ -175,7 +175,13 @@ func TestServiceWithoutSpot(t *testing.T) {
 	require.Len(t, value(t, run(t, args).Only(t, service), "capacityProviderStrategies"), 1)
 }
 
-func TestServiceStartsWhenAllIsReady(t *testing.T) {
+func TestSmallestSpotWeight(t *testing.T) {
+	args := dev()
+	args.SpotWeight = 1
+	require.Len(t, value(t, run(t, args).Only(t, service), "capacityProviderStrategies"), 2)
+}
+
+func TestServiceWaitsForItsDependencies(t *testing.T) {
 	ready := []string{
 		attachment + "::fargate-execution", attachment + "::fargate-task", logGroup + "::fargate-logs", providers + "::fargate-cluster",
 		alarm + "::fargate-agents-missing", task + "::fargate-agent",

@@ -29,6 +29,16 @@ func steps(from, to, by int) []int {
 	return out
 }
 
+// MemorySizes are the memory sizes, in MiB, that Fargate allows with some CPU units, ascending; nil for CPU units that it does not offer.
+func MemorySizes(cpu int) []int {
+	for _, size := range sizes {
+		if size.cpu == cpu {
+			return slices.Clone(size.memory)
+		}
+	}
+	return nil
+}
+
 // ValidateSize reports a pair of CPU units and MiB of memory that Fargate does not run, with what it would.
 func ValidateSize(cpu, memory int) error {
 	var units []string
@@ -37,16 +47,17 @@ func ValidateSize(cpu, memory int) error {
 			if slices.Contains(size.memory, memory) {
 				return nil
 			}
-			return fmt.Errorf("memory: with cpu %d want %s MiB, got %d", cpu, list(size.memory), memory)
+			return fmt.Errorf("memory: with cpu %d want %s, got %d", cpu, SizesText(size.memory), memory)
 		}
 		units = append(units, fmt.Sprint(size.cpu))
 	}
 	return fmt.Errorf("cpu: want one of %s, got %d", strings.Join(units, ", "), cpu)
 }
 
-func list(values []int) string {
-	if len(values) <= 4 {
-		return strings.Trim(strings.ReplaceAll(fmt.Sprint(values), " ", ", "), "[]")
+// SizesText lists memory sizes for a message.
+func SizesText(values []int) string {
+	if len(values) <= 3 {
+		return strings.Trim(strings.ReplaceAll(fmt.Sprint(values), " ", ", "), "[]") + " MiB"
 	}
-	return fmt.Sprintf("%d to %d in steps of %d", values[0], values[len(values)-1], values[1]-values[0])
+	return fmt.Sprintf("%d to %d MiB in steps of %d", values[0], values[len(values)-1], values[1]-values[0])
 }

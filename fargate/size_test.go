@@ -6,6 +6,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The whole table of the Amazon ECS Developer Guide, "Task CPU and memory" of Fargate, in GiB.
+func TestMemorySizes(t *testing.T) {
+	for cpu, want := range map[int]struct{ from, to, step int }{
+		512: {1, 4, 1}, 1024: {2, 8, 1}, 2048: {4, 16, 1}, 4096: {8, 30, 1}, 8192: {16, 60, 4}, 16384: {32, 120, 8},
+	} {
+		var sizes []int
+		for gib := want.from; gib <= want.to; gib += want.step {
+			sizes = append(sizes, 1024*gib)
+		}
+		require.Equal(t, sizes, MemorySizes(cpu), cpu)
+	}
+	require.Equal(t, []int{512, 1024, 2048}, MemorySizes(256))
+	require.Nil(t, MemorySizes(128))
+}
+
 func TestValidateSize(t *testing.T) {
 	for _, pair := range [][2]int{
 		{256, 512}, {256, 2048}, {512, 1024}, {512, 4096}, {1024, 2048}, {1024, 8192}, {2048, 4096}, {2048, 16384},
@@ -15,7 +30,7 @@ func TestValidateSize(t *testing.T) {
 	}
 	for pair, want := range map[[2]int]string{
 		{256, 4096}:    "memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096",
-		{1024, 1024}:   "memory: with cpu 1024 want 2048 to 8192 in steps of 1024 MiB, got 1024",
+		{1024, 1024}:   "memory: with cpu 1024 want 2048 to 8192 MiB in steps of 1024, got 1024",
 		{1024, 2049}:   "memory: with cpu 1024",
 		{8192, 18432}:  "in steps of 4096",
 		{16384, 36864}: "in steps of 8192",

@@ -7,8 +7,6 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"scalable-backend/internal/naming"
 )
 
 const (
@@ -22,9 +20,6 @@ const (
 	// stopSeconds is the longest that Fargate waits between SIGTERM and SIGKILL; the agent ends before, after agentStopSeconds.
 	stopSeconds      = 120
 	agentStopSeconds = 105
-
-	// maxFamily is the longest name of a task definition.
-	maxFamily = 255
 )
 
 // cpuArchitectures are ECS's names of the architectures.
@@ -33,7 +28,7 @@ var cpuArchitectures = map[string]string{"arm64": "ARM64", "x86_64": "X86_64"}
 // newTaskDefinition creates the definition of an agent's task.
 func (b *builder) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGroup) (*ecs.TaskDefinition, error) {
 	task, err := ecs.NewTaskDefinition(b.Ctx, b.Name("agent"), &ecs.TaskDefinitionArgs{
-		Family:                  pulumi.String(naming.Cap(b.Stack.Project+"-"+b.Stack.Stack+"-agent", maxFamily)),
+		Family:                  pulumi.String(b.Stack.Deployment() + "-agent"),
 		RequiresCompatibilities: pulumi.ToStringArray([]string{"FARGATE"}),
 		NetworkMode:             pulumi.String("awsvpc"),
 		Cpu:                     pulumi.String(strconv.Itoa(b.args.CPU)),

@@ -25,7 +25,7 @@ func TestTaskDefinition(t *testing.T) {
 	require.NotEqual(t, td.String(t, "executionRoleArn"), td.String(t, "taskRoleArn"))
 	require.Equal(t, g.Outputs(t, componentKey)["TaskRoleARN"], td.String(t, "taskRoleArn"))
 	require.Equal(t, []any{map[string]any{"name": "data"}, map[string]any{"name": "tmp"}}, value(t, td, "volumes"))
-	require.Equal(t, true, value(t, td, "skipDestroy"), "a rollback returns to it")
+	require.Equal(t, true, value(t, td, "skipDestroy"), "a rollback needs the old revision")
 	require.Equal(t, false, value(t, run(t, dev()).Only(t, task), "skipDestroy"))
 }
 
@@ -78,7 +78,7 @@ func TestContainer(t *testing.T) {
 	}, agent)
 }
 
-// The field names of a container definition are ECS's; a wrong one would be ignored in silence.
+// The keys of a container definition are those of ECS, which ignores unknown ones without an error.
 func TestContainerKeys(t *testing.T) {
 	text, err := fargate.Containers(fargate.Settings{}, image, "logs")
 	require.NoError(t, err)

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 )
 
 // rdsBundles are the certificate authorities of Amazon RDS. GovCloud and China have roots of their own, which the others'
@@ -38,22 +36,6 @@ func (a *Args) buildArgs(service string) map[string]string {
 func CheckChecksum(checksum string) error {
 	if !validChecksum.MatchString(checksum) {
 		return fmt.Errorf("want sha256:<64 hex digits>, got %q", checksum)
-	}
-	return nil
-}
-
-func (a *Args) validateBuild() error {
-	if a.RDSBundleChecksum != "" {
-		if err := CheckChecksum(a.RDSBundleChecksum); err != nil {
-			return fmt.Errorf("images.Args.RDSBundleChecksum: %w", err)
-		}
-	}
-	if _, ok := rdsBundles[a.Stack.Partition]; !ok {
-		return fmt.Errorf("images.Args.Stack.Partition: want aws, aws-us-gov or aws-cn, got %q", a.Stack.Partition)
-	}
-	// Absolute paths would put this machine's folders into the image's name, and ".." would leave the project.
-	if strings.HasPrefix(a.Context, "/") || slices.Contains(strings.Split(a.Context, "/"), "..") {
-		return fmt.Errorf("images.Args.Context: want a path inside the project, got %q", a.Context)
 	}
 	return nil
 }

@@ -20,12 +20,12 @@ import (
 
 const services = "../services"
 
-// besides are the files of a context that are no sources: they say how the sources are built.
-var besides = []string{"go.mod", "go.sum", "image.sh"}
+// buildFiles are the files of a context that control the build and are not Go sources.
+var buildFiles = []string{"go.mod", "go.sum", "image.sh"}
 
 // docker-build hashes each file of the context that is not ignored, and builds again when the hash changes. So each image's
-// ignore file lets through what its command is compiled from, and nothing else: a package that the command begins to import
-// is missing here until it is listed, and a file of the other command alone is no reason to build.
+// ignore file must allow exactly the sources of its command: without a newly imported package the build fails, and with files of
+// the other command it runs without need.
 func TestContexts(t *testing.T) {
 	covered := map[string][]string{}
 	for _, service := range []string{Backend, Agent} {
@@ -42,12 +42,12 @@ func TestContexts(t *testing.T) {
 	}
 	require.Contains(t, onlyOf(Agent, Backend), "agent/cli/run.go")
 	require.Contains(t, onlyOf(Backend, Agent), "backend/server/server.go")
-	// Docker and docker-build look for <Dockerfile>.dockerignore first. One for both would bring the two together again.
+	// Docker and docker-build read <Dockerfile>.dockerignore first. A common .dockerignore would be unused or apply to both.
 	require.NoFileExists(t, filepath.Join(services, ".dockerignore"))
 }
 
-// contextOf returns the files that docker-build hashes for an image, as its hashBuildContext finds them: by patternmatcher,
-// with the patterns of <Dockerfile>.dockerignore.
+// contextOf returns the files that docker-build hashes for an image, found like in its hashBuildContext: by patternmatcher with
+// the patterns of <Dockerfile>.dockerignore.
 func contextOf(t *testing.T, service string) (files []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(services, service+".Dockerfile.dockerignore"))
@@ -74,10 +74,10 @@ func contextOf(t *testing.T, service string) (files []string) {
 	return files
 }
 
-// sources returns what a command is compiled from on either architecture, and what else the build reads.
+// sources returns the files from which a command is compiled on both architectures, and the other files that the build reads.
 func sources(t *testing.T, service string) []string {
 	t.Helper()
-	files := slices.Clone(besides)
+	files := slices.Clone(buildFiles)
 	root, err := filepath.Abs(services)
 	require.NoError(t, err)
 	for _, architecture := range []string{"amd64", "arm64"} {
@@ -116,7 +116,7 @@ func TestBundleOfThePartition(t *testing.T) {
 	}
 	text, err := os.ReadFile(filepath.Join(services, "backend.Dockerfile"))
 	require.NoError(t, err)
-	require.Contains(t, string(text), "\nARG RDS_CA_URL="+rdsBundles["aws"]+"\nARG RDS_CA_CHECKSUM=\n", "the Dockerfile's own default")
+	require.Contains(t, string(text), "\nARG RDS_CA_URL="+rdsBundles["aws"]+"\nARG RDS_CA_CHECKSUM=\n", "the Dockerfile's default")
 }
 
 func TestRejectsBuilds(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/component"
-	"scalable-backend/internal/stack"
 )
 
 // Token is the component's type.
@@ -21,21 +20,6 @@ const (
 	Backend = "backend"
 	Agent   = "agent"
 )
-
-// Args decides what runs on the instances and in the tasks.
-type Args struct {
-	Stack        stack.Info
-	Architecture string             // of the machines that run the images: "arm64" or "x86_64"
-	DataKeyARN   pulumi.StringInput // encrypts the images; a repository keeps its key for good
-	// Backend and Agent are digest URIs in this stack's own repositories, deployed as they are. Empty builds the image.
-	Backend, Agent string
-	// RDSBundleChecksum pins the certificate authorities of Amazon RDS that the backend's image takes along: "sha256:" and 64
-	// hexadecimal digits. A build that downloads anything else fails. Empty trusts the download.
-	RDSBundleChecksum string
-	// Context is the directory that Docker builds from, relative to the Pulumi project. Its text is part of the name that
-	// awsx gives to an image: changing it replaces both images. Empty means "./services".
-	Context string
-}
 
 // Images are deployed by digest: Backend and Agent look like <repository URL>@sha256:<64 hex digits>.
 type Images struct {
@@ -58,9 +42,6 @@ type builder struct {
 
 // New creates both repositories and builds the images that Args does not name.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Images, error) {
-	if args == nil {
-		args = &Args{}
-	}
 	if err := args.validate(); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func deploy(t *testing.T, args *Args) *infratest.Graph {
 	})
 }
 
-// TestBuildsBothImages states what awsx is asked for. It does not show what awsx makes of it: that needs its plugin.
+// TestBuildsBothImages checks the inputs for awsx. It does not check what awsx does with them: that needs its plugin.
 func TestBuildsBothImages(t *testing.T) {
 	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
 	graph.RequireCounts(t, map[string]int{"awsx:ecr:Repository": 2, "awsx:ecr:Image": 2})
@@ -46,7 +46,8 @@ func TestBuildsBothImages(t *testing.T) {
 		require.Equal(t, dataKey, repository.String(t, "encryptionConfigurations", 0, "kmsKey"))
 		require.False(t, repository.Bool(t, "forceDelete"))
 		for key, want := range map[string]string{
-			"project": "scalable-backend", "stack": "test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
+			"project": "scalable-backend", "stack": "test",
+			"deployment": "scalable-backend-test", "tier": "images", "managed-by": "pulumi", "Name": "images-" + service,
 		} {
 			require.Equal(t, want, repository.String(t, "tags", key))
 		}
@@ -56,7 +57,7 @@ func TestBuildsBothImages(t *testing.T) {
 		require.Equal(t, "./services/"+service+".Dockerfile", image.String(t, "dockerfile"))
 		require.Equal(t, "linux/arm64", image.String(t, "platform"))
 		require.Contains(t, image.String(t, "repositoryUrl"), "scalable-backend/test/"+service)
-		// Everything that awsx hashes into the image's name must stay the same from commit to commit.
+		// awsx hashes all of this into the image's name, so it must not change from commit to commit.
 		args := map[string]any{"SOURCE_DATE_EPOCH": "0"}
 		if service == Backend {
 			args["RDS_CA_URL"] = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
@@ -76,7 +77,7 @@ func TestBuildsBothImages(t *testing.T) {
 	}
 }
 
-func TestImagesOutliveTheirResources(t *testing.T) {
+func TestImagesAreRetained(t *testing.T) {
 	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
 	for _, image := range graph.OfType("awsx:ecr:Image") {
 		require.True(t, image.RetainOnDelete, image.Name)
@@ -93,9 +94,9 @@ func TestImagesOutliveTheirResources(t *testing.T) {
 	})
 	require.NotNil(t, result)
 	require.True(t, result.Opts.RetainOnDelete)
-	require.Equal(t, "0.0.8", result.Opts.Version, "other options pass through")
-	require.Equal(t, pulumi.Map{"push": pulumi.Bool(true)}, result.Props, "no cache in the image: it would change its digest")
-	require.Len(t, props, 3, "the given properties stay as they are")
+	require.Equal(t, "0.0.8", result.Opts.Version, "other options must not change")
+	require.Equal(t, pulumi.Map{"push": pulumi.Bool(true)}, result.Props, "a cache in the image would change its digest")
+	require.Len(t, props, 3, "the given map must not change")
 	for _, other := range []string{"awsx:ecr:Image", "aws:ecr/repository:Repository", "pulumi:providers:docker-build"} {
 		require.Nil(t, changeBuilds(context.Background(), &pulumi.ResourceTransformArgs{Type: other}), other)
 	}
@@ -143,7 +144,7 @@ func TestRejectsArguments(t *testing.T) {
 	for want, args := range map[string]Args{
 		"images.Args.Architecture: want arm64 or x86_64, got \"\"":                {},
 		"images.Args.Architecture: want arm64 or x86_64, got \"riscv\"":           {Architecture: "riscv"},
-		"images.Args.DataKeyARN: want a value, got none":                          {Architecture: "x86_64"},
+		"images.Args.DataKeyARN: want a value, got nil":                           {Architecture: "x86_64"},
 		"images.Args.Context: want a path inside the project, got \"/x\"":         {Architecture: "arm64", Context: "/x"},
 		"images.Args.Context: want a path inside the project, got \"./..\"":       {Architecture: "arm64", Context: "./.."},
 		"images.Args.Agent: an image of repository scalable-backend/test/backend": {Architecture: "arm64", Agent: ownURI(Backend)},
@@ -177,6 +178,13 @@ func TestCheckURI(t *testing.T) {
 	} {
 		require.ErrorContains(t, CheckURI(uri, "eu-central-1", accounts, repository), name)
 	}
+	// Registries in China have another domain.
+	china := strings.NewReplacer("eu-central-1", "cn-north-1", "amazonaws.com", "amazonaws.com.cn").Replace(own)
+	require.NoError(t, CheckURI(china, "cn-north-1", accounts, repository))
+	require.ErrorContains(t, CheckURI(strings.Replace(own, "eu-central-1", "cn-north-1", 1), "cn-north-1", accounts, repository),
+		"those of region cn-north-1 are in amazonaws.com.cn")
+	require.ErrorContains(t, CheckURI(strings.Replace(own, ".com/", ".com.cn/", 1), "eu-central-1", accounts, repository), "amazonaws.com")
+	require.ErrorContains(t, CheckURI("nginx", "cn-north-1", accounts, repository), "<account>.dkr.ecr.cn-north-1.amazonaws.com.cn/scalable")
 }
 
 func TestRepositoryName(t *testing.T) {
@@ -187,12 +195,36 @@ func TestRepositoryName(t *testing.T) {
 		name := rapid.StringMatching(`[A-Za-z0-9._-]{1,120}`)
 		got := RepositoryName(name.Draw(t, "project"), name.Draw(t, "stack"), Agent)
 		if len(got) > 256 || !digestURI.MatchString("123456789012.dkr.ecr.us-east-1.amazonaws.com/"+got+digest) {
-			t.Fatalf("%q is no repository name that this package accepts", got)
+			t.Fatalf("this package does not accept the repository name %q", got)
 		}
 		for _, p := range strings.Split(got, "/") {
 			if !validPart.MatchString(p) {
-				t.Fatalf("%q is no repository name that ECR accepts", got)
+				t.Fatalf("ECR does not accept the repository name %q", got)
 			}
 		}
 	})
+}
+
+// The names must not change: another name would be another repository, without the old images.
+func TestRepositoryNamesStay(t *testing.T) {
+	long := strings.Repeat("x", 70)
+	require.Equal(t, "big-f69fd263/dev-9c24f45a/agent", RepositoryName("Big", "Dev", Agent))
+	capped := strings.Repeat("x", 51) // with the hash, 60 characters
+	require.Equal(t, capped+"-c71bd109/"+capped+"-87a1e4c1-3b2edf1c/agent", RepositoryName(long, "X"+long, Agent))
+}
+
+func TestBuildsFromAnotherDirectory(t *testing.T) {
+	graph := deploy(t, &Args{Stack: infratest.Stack(), Architecture: "arm64", Context: "./own", Agent: ownURI(Agent)})
+	image := graph.Only(t, "awsx:ecr:Image")
+	require.Equal(t, "./own", image.String(t, "context"))
+	require.Equal(t, "./own/backend.Dockerfile", image.String(t, "dockerfile"))
+}
+
+// An image must belong to the stack's account. In a preview without credentials the account is unknown and not checked.
+func TestImagesAreOfTheStacksAccount(t *testing.T) {
+	args := &Args{Stack: infratest.Stack(), Architecture: "arm64", DataKeyARN: pulumi.String(dataKey), Agent: ownURI(Agent)}
+	args.Stack.AccountID = "999999999999"
+	require.ErrorContains(t, args.validate(), "images.Args.Agent: an image of account 123456789012; this stack's account is 999999999999")
+	args.Stack.AccountID = ""
+	require.NoError(t, args.validate())
 }

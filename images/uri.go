@@ -3,7 +3,6 @@ package images
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,7 +22,7 @@ var (
 	validPart  = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
 	notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 	digestURI  = regexp.MustCompile(
-		`^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9][a-z0-9._/-]*)@sha256:[0-9a-f]{64}$`)
+		`^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.(amazonaws\.com|amazonaws\.com\.cn)/([a-z0-9][a-z0-9._/-]*)@sha256:[0-9a-f]{64}$`)
 )
 
 // RepositoryName is the name of a service's repository in one stack, e.g. "scalable-backend/dev/agent".
@@ -47,7 +46,7 @@ func part(name string) string {
 func CheckURI(uri, region string, accounts []string, repository string) error {
 	parts := digestURI.FindStringSubmatch(uri)
 	if parts == nil {
-		return fmt.Errorf("not a digest URI: want <account>.dkr.ecr.%s.amazonaws.com/%s@sha256:<64 hex digits>", region, repository)
+		return fmt.Errorf("not a digest URI: want %s", ExampleURI(region, repository))
 	}
 	if len(accounts) > 0 && !slices.Contains(accounts, parts[1]) {
 		return fmt.Errorf("an image of account %s; this stack's account is %s", parts[1], strings.Join(accounts, " or "))
@@ -55,34 +54,26 @@ func CheckURI(uri, region string, accounts []string, repository string) error {
 	if parts[2] != region {
 		return fmt.Errorf("an image in region %s; this stack runs in %s", parts[2], region)
 	}
-	if parts[3] != repository {
-		return fmt.Errorf("an image of repository %s; this stack's own is %s: copy the image there first", parts[3], repository)
+	if parts[3] != domain(region) {
+		return fmt.Errorf("a registry in %s; those of region %s are in %s", parts[3], region, domain(region))
+	}
+	if parts[4] != repository {
+		return fmt.Errorf("an image of repository %s; this stack's own is %s: copy the image there first", parts[4], repository)
 	}
 	return nil
 }
 
-func (a *Args) validate() error {
-	if _, ok := platforms[a.Architecture]; !ok {
-		return fmt.Errorf("images.Args.Architecture: want arm64 or x86_64, got %q", a.Architecture)
+// ExampleURI shows the form of a digest URI that CheckURI takes.
+func ExampleURI(region, repository string) string {
+	return "<account>.dkr.ecr." + region + "." + domain(region) + "/" + repository + "@sha256:<64 hex digits>"
+}
+
+// domain is what the host of a registry ends in.
+func domain(region string) string {
+	if strings.HasPrefix(region, "cn-") {
+		return "amazonaws.com.cn"
 	}
-	if a.DataKeyARN == nil {
-		return errors.New("images.Args.DataKeyARN: want a value, got none")
-	}
-	if err := a.validateBuild(); err != nil {
-		return err
-	}
-	for _, given := range []struct{ field, service, uri string }{
-		{"Backend", Backend, a.Backend}, {"Agent", Agent, a.Agent},
-	} {
-		if given.uri == "" {
-			continue
-		}
-		if err := CheckURI(given.uri, a.Stack.Region, accounts(a.Stack),
-			RepositoryName(a.Stack.Project, a.Stack.Stack, given.service)); err != nil {
-			return fmt.Errorf("images.Args.%s: %w", given.field, err)
-		}
-	}
-	return nil
+	return "amazonaws.com"
 }
 
 func accounts(info stack.Info) []string {

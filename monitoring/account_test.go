@@ -21,7 +21,7 @@ const (
 	bucketPolicy   = "aws:s3/bucketPolicy:BucketPolicy"
 )
 
-// counts are how many resources of each type these Args ask for without the security services, and more.
+// counts returns the expected number of resources of each type without the security services, plus more.
 func counts(args *Args, more map[string]int) map[string]int {
 	failures := len(rollouts(args))
 	counts := map[string]int{alarmType: len(alarms(args)) + failures, ruleType: failures, dashboardType: 1, budgetType: 1}
@@ -147,7 +147,7 @@ func TestInspector(t *testing.T) {
 	assert.Equal(t, []any{"EC2", "ECR"}, g.Only(t, enablerToken).Inputs["resourceTypes"])
 }
 
-// The untyped resources must use the provider that the SDK's own resources use.
+// Resources that are registered by their token must use the same provider version as those of the SDK.
 func TestProviderVersion(t *testing.T) {
 	module, err := os.ReadFile("../go.mod")
 	require.NoError(t, err)

@@ -27,6 +27,8 @@ type AlertsArgs struct {
 	// EventBridge lets rules of EventBridge publish. The topic's policy can set no condition for them, so it is set only when
 	// there is such a rule.
 	EventBridge bool
+	// Budget lets AWS Budgets publish. Where AWS has no such service, as in GovCloud, a policy that names it cannot be created.
+	Budget bool
 }
 
 // Alerts is the component of the topic that every alarm notifies, and of its key. It is created before every tier.
@@ -106,7 +108,13 @@ func NewAlerts(ctx *pulumi.Context, name string, args *AlertsArgs, opts ...pulum
 }
 
 // publishers are the services that notify the topic on behalf of this account.
-var publishers = []string{"budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.rds.amazonaws.com"}
+func publishers(args *AlertsArgs) []string {
+	services := []string{"cloudwatch.amazonaws.com", "events.rds.amazonaws.com"}
+	if args.Budget {
+		services = append([]string{"budgets.amazonaws.com"}, services...)
+	}
+	return services
+}
 
 const eventBridge = "events.amazonaws.com"
 
@@ -127,7 +135,7 @@ func keyStatements(args *AlertsArgs) []policy.Statement {
 		},
 		{
 			Sid: "Publishers", Effect: policy.Allow,
-			Principals: []policy.Principal{policy.Service(publishers...)},
+			Principals: []policy.Principal{policy.Service(publishers(args)...)},
 			Actions:    use, Resources: thisKey,
 			Conditions: []policy.Condition{policy.SourceAccount(info.AccountID)},
 		},
@@ -164,7 +172,7 @@ func topicStatements(args *AlertsArgs, topic pulumi.StringInput) []policy.Statem
 	statements := []policy.Statement{
 		{
 			Sid: "Publishers", Effect: policy.Allow,
-			Principals: []policy.Principal{policy.Service(publishers...)},
+			Principals: []policy.Principal{policy.Service(publishers(args)...)},
 			Actions:    publish, Resources: resources,
 			Conditions: []policy.Condition{policy.SourceAccount(args.Stack.AccountID)},
 		},

@@ -60,8 +60,8 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// Whoever has the topic's ARN can rely on its policy.
-func TestTopicReadiness(t *testing.T) {
+// A resource that uses the topic's ARN must wait for the topic's policy.
+func TestTopicARNWaitsForItsPolicy(t *testing.T) {
 	g := infratest.Run(t, func(ctx *pulumi.Context) error {
 		a, err := NewAlerts(ctx, "alerts", &AlertsArgs{Stack: infratest.Stack()})
 		if err != nil {
@@ -85,7 +85,7 @@ func TestDisposableAlerts(t *testing.T) {
 }
 
 func TestKeyPolicy(t *testing.T) {
-	got := statements(t, recordAlerts(t, &AlertsArgs{Stack: infratest.Stack()}).Only(t, keyType))
+	got := statements(t, recordAlerts(t, &AlertsArgs{Stack: infratest.Stack(), Budget: true}).Only(t, keyType))
 	account := map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": {"123456789012"}}}
 	use := []string{"kms:Decrypt", "kms:GenerateDataKey*"}
 	assert.Equal(t, map[string]policy.ResolvedStatement{
@@ -111,7 +111,7 @@ func TestKeyPolicy(t *testing.T) {
 }
 
 func TestTopicPolicy(t *testing.T) {
-	g := recordAlerts(t, &AlertsArgs{Stack: infratest.Stack()})
+	g := recordAlerts(t, &AlertsArgs{Stack: infratest.Stack(), Budget: true})
 	policyOf := g.Only(t, topicPolicyType)
 	topic := policyOf.String(t, "arn")
 	assert.Equal(t, map[string]policy.ResolvedStatement{
@@ -128,7 +128,7 @@ func TestTopicPolicy(t *testing.T) {
 	}, statements(t, policyOf))
 }
 
-// EventBridge sends no aws:SourceAccount: a statement with it would drop every message without a word.
+// EventBridge sends no aws:SourceAccount: a statement with this condition would refuse every message without an error.
 func TestEventBridge(t *testing.T) {
 	g := recordAlerts(t, &AlertsArgs{Stack: infratest.Stack(), EventBridge: true})
 	service := map[string]any{"Service": []any{"events.amazonaws.com"}}

@@ -6,9 +6,11 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/budgets"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/stack"
 )
 
-// newBudget watches what the resources with the stack's tag cost. The tag counts once the owner has activated it as a cost
+// newBudget watches what the resources with the deployment's tag cost. The tag counts once the owner has activated it as a cost
 // allocation tag (see the runbook).
 func (b *builder) newBudget() error {
 	notification := func(kind string, percent float64) budgets.BudgetNotificationArgs {
@@ -27,7 +29,7 @@ func (b *builder) newBudget() error {
 		LimitUnit:   pulumi.String("USD"),
 		CostFilters: budgets.BudgetCostFilterArray{budgets.BudgetCostFilterArgs{
 			Name:   pulumi.String("TagKeyValue"),
-			Values: pulumi.StringArray{pulumi.String("user:stack$" + b.Stack.Stack)},
+			Values: pulumi.StringArray{pulumi.String("user:" + stack.DeploymentTag + "$" + b.Stack.Deployment())},
 		}},
 		Notifications: budgets.BudgetNotificationArray{
 			notification("ACTUAL", 80), notification("ACTUAL", 100), notification("FORECASTED", 100),

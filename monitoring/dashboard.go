@@ -3,12 +3,10 @@ package monitoring
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"scalable-backend/internal/naming"
 	"scalable-backend/internal/stack"
 	"scalable-backend/services/backend/metrics"
 )
@@ -109,7 +107,7 @@ func charts(a *Args, table []alarm) []chart {
 	byRoute := func(title, statistic, name string) {
 		if name != "" {
 			all = append(all, chart{section: backend, title: title, statistic: statistic, period: minute, search: fmt.Sprintf(
-				`SEARCH('{%s,%s,%s} MetricName="%s" %s="%s"', '%s', %d)`,
+				`SEARCH('{"%s",%s,%s} MetricName="%s" %s="%s"', '%s', %d)`,
 				a.MetricsNamespace, metrics.DimensionStack, metrics.DimensionRoute, name, metrics.DimensionStack, a.Stack.Stack, statistic, minute)})
 		}
 	}
@@ -121,9 +119,7 @@ func charts(a *Args, table []alarm) []chart {
 	for _, m := range []struct{ title, name string }{
 		{"memory of the instances, percent", a.Metrics.HostMemory}, {"disk of the instances, percent", a.Metrics.HostDisk},
 	} {
-		if m.name != "" {
-			context(backend, m.title, "Maximum", own(a, m.name))
-		}
+		context(backend, m.title, "Maximum", own(a, m.name))
 	}
 	context(database, "latency of reads and writes", "Average", rds("ReadLatency"), rds("WriteLatency"))
 	context(agents, "agents seen", "Maximum", own(a, a.Metrics.Agents))
@@ -199,7 +195,7 @@ func (b *builder) newDashboard(table []alarm, arns pulumi.StringArray) (*cloudwa
 		return string(body), err
 	}).(pulumi.StringOutput)
 	dashboard, err := cloudwatch.NewDashboard(b.Ctx, b.Name("dashboard"), &cloudwatch.DashboardArgs{
-		DashboardName: pulumi.String(dashboardName(b.Stack)),
+		DashboardName: pulumi.String(b.Stack.Deployment()),
 		DashboardBody: body,
 	}, b.Options()...)
 	if err != nil {
@@ -246,18 +242,6 @@ func layout(region string, all []chart, alarms, logGroups []string, properties [
 		})
 	}
 	return body
-}
-
-// dashboardName: CloudWatch takes letters, digits, dashes and underscores.
-func dashboardName(info stack.Info) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
-			return r
-		}
-		return '-'
-	}, info.Project+"-"+info.Stack)
-	return naming.Cap(name, 255)
 }
 
 func dashboardURL(info stack.Info, name string) string {

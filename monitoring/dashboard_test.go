@@ -64,7 +64,7 @@ func TestDashboard(t *testing.T) {
 	assert.True(t, shown["Warnings and errors in backend-logs"])
 	assert.True(t, shown["Warnings and errors in agent-logs"])
 	assert.Contains(t, d.String(t, "dashboardBody"), `["ScalableBackend","QueueBacklog","stack","test"]`)
-	assert.False(t, shown["latency by route"], "the backend's request metrics are not named")
+	assert.False(t, shown["latency by route"], "the chart needs the names of the backend's request metrics")
 	assert.Contains(t, d.String(t, "dashboardBody"), `["AWS/NATGateway","ErrorPortAllocation","NatGatewayId","nat-b"]`)
 }
 
@@ -85,9 +85,10 @@ func TestDashboardByRoute(t *testing.T) {
 	}
 	assert.Equal(t, []any{
 		[]any{
-			[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
-		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
-		[]any{[]any{map[string]any{"expression": `SEARCH('{ScalableBackend,stack,route} MetricName="Requests" stack="test"', 'Sum', 60)`}}},
+			[]any{map[string]any{"expression": `SEARCH('{"ScalableBackend",stack,route} MetricName="RequestLatencyMs" stack="test"', 'p99', 60)`}}},
+		[]any{
+			[]any{map[string]any{"expression": `SEARCH('{"ScalableBackend",stack,route} MetricName="RequestErrors" stack="test"', 'Sum', 60)`}}},
+		[]any{[]any{map[string]any{"expression": `SEARCH('{"ScalableBackend",stack,route} MetricName="Requests" stack="test"', 'Sum', 60)`}}},
 	}, searches)
 }
 
@@ -105,4 +106,7 @@ func TestDashboardURL(t *testing.T) {
 	china := infratest.Stack()
 	china.Partition, china.Region = "aws-cn", "cn-north-1"
 	assert.Contains(t, dashboardURL(china, "x"), "https://cn-north-1.console.amazonaws.cn/")
+	gov := infratest.Stack()
+	gov.Partition, gov.Region = "aws-us-gov", "us-gov-west-1"
+	assert.Contains(t, dashboardURL(gov, "x"), "https://us-gov-west-1.console.amazonaws-us-gov.com/")
 }

@@ -51,6 +51,8 @@ type Args struct {
 
 	// DatabaseMemoryGiB and DatabaseStorageGiB are the size of the database, in GiB; at least 1.
 	DatabaseMemoryGiB, DatabaseStorageGiB int
+	// DatabaseConnections is how many connections the database takes; at least 1.
+	DatabaseConnections int
 	// MaxTasks is the largest number of agents, BacklogPerTask the number of jobs that each is there for; at least 1.
 	MaxTasks, BacklogPerTask int
 	// QueueAgeLimitSeconds is how long a job that is due may wait before an alarm; 0 for 900.
@@ -125,6 +127,7 @@ func (a *Args) validate() error {
 		least, value int
 	}{
 		{"LogRetentionDays", 1, a.LogRetentionDays}, {"DatabaseMemoryGiB", 1, a.DatabaseMemoryGiB},
+		{"DatabaseConnections", 1, a.DatabaseConnections},
 		{"DatabaseStorageGiB", 1, a.DatabaseStorageGiB}, {"MaxTasks", 1, a.MaxTasks}, {"BacklogPerTask", 1, a.BacklogPerTask},
 		{"MonthlyBudgetUSD", 0, a.MonthlyBudgetUSD}, {"QueueAgeLimitSeconds", 0, a.QueueAgeLimitSeconds},
 		{"DatabaseReplicas", 0, a.DatabaseReplicas}, {"NATGateways", 0, a.NATGateways},

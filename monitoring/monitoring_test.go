@@ -40,7 +40,7 @@ func testArgs() *Args {
 		BucketName: pulumi.String("data"), BucketMetricsFilter: "EntireBucket",
 		BackendLogGroupName: pulumi.String("backend-logs"), AgentLogGroupName: pulumi.String("agent-logs"),
 		NATGatewayIDs: pulumi.ToStringArray([]string{"nat-a", "nat-b"}), NATGateways: 2,
-		DatabaseMemoryGiB: 8, DatabaseStorageGiB: 100, MaxTasks: 50, BacklogPerTask: 20,
+		DatabaseMemoryGiB: 8, DatabaseConnections: 901, DatabaseStorageGiB: 100, MaxTasks: 50, BacklogPerTask: 20,
 		LatencyMethods: []Method{
 			{ID: "postHeartbeat", Method: "POST", Path: "/v1/agents/{agent_id}/heartbeats"},
 			{ID: "putOutcome", Method: "PUT", Path: "/v1/leases/{lease_id}/outcome"},
@@ -110,7 +110,7 @@ func TestAlarms(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// The events are those of this stack's service and group, and nobody needs leave to publish them.
+// The event rules match this stack's service and group. Their alarms need no permission to publish events.
 func TestRollouts(t *testing.T) {
 	g := record(t, testArgs())
 	pattern := func(name string) string { return g.Find(t, ruleType, name).String(t, "eventPattern") }
@@ -140,9 +140,10 @@ func summary(t *testing.T, r infratest.Resource) string {
 		is, r.Number(t, "threshold"), r.Number(t, "period"), r.Number(t, "evaluationPeriods"), r.String(t, "treatMissingData"))
 }
 
-// The smallest class: the limits are those of its memory, and storage never counts less than a GiB.
+// With the smallest instance class the thresholds follow its memory; that of storage is at least 1 GiB.
 func TestThresholdsOfASmallStack(t *testing.T) {
 	args := testArgs()
+	args.DatabaseConnections = 112
 	args.DatabaseMemoryGiB, args.DatabaseStorageGiB, args.MaxTasks, args.NATGateways, args.NATGatewayIDs = 1, 20, 4, 0, nil
 	args.QueueAgeLimitSeconds = 60
 	g := record(t, args)
@@ -154,7 +155,7 @@ func TestThresholdsOfASmallStack(t *testing.T) {
 	assert.Equal(t, 60.0, threshold("queue-age"))
 }
 
-// Every replica has the alarms of the instance, and has to keep up.
+// Every replica has the alarms of the instance, and one on its lag.
 func TestReplicaAlarms(t *testing.T) {
 	args := testArgs()
 	args.DatabaseReplicaIDs, args.DatabaseReplicas = pulumi.ToStringArray([]string{"db-1-replica-1", "db-1-replica-2"}), 2
@@ -180,7 +181,7 @@ var (
 	anchorInSource = regexp.MustCompile(`[Rr]unbook:\s+"([a-z0-9-]+)"`)
 )
 
-// Every anchor that an alarm names, here or in another tier's source, is a heading of the runbook.
+// Every runbook anchor in an alarm, here or in another tier's source, is a heading of the runbook.
 func TestRunbookHasEveryAnchor(t *testing.T) {
 	text, err := os.ReadFile("../docs/runbook.md")
 	require.NoError(t, err)
@@ -223,7 +224,7 @@ func TestRunbookHasEveryAnchor(t *testing.T) {
 		return nil
 	}))
 	require.Greater(t, len(named), 20)
-	require.Subset(t, named, []string{"nat-instance", "backend-errors", "agents-missing"}, "the alarms of other tiers are found")
+	require.Subset(t, named, []string{"nat-instance", "backend-errors", "agents-missing"}, "alarms of other tiers are missing")
 	for _, anchor := range named {
 		assert.True(t, headings[anchor], "docs/runbook.md has no heading %q", anchor)
 	}
@@ -236,7 +237,8 @@ func TestBudget(t *testing.T) {
 	b := record(t, testArgs()).Only(t, budgetType)
 	assert.Equal(t, "2500", b.String(t, "limitAmount"))
 	assert.Equal(t, "MONTHLY", b.String(t, "timeUnit"))
-	assert.Equal(t, []any{map[string]any{"name": "TagKeyValue", "values": []any{"user:stack$test"}}}, b.Inputs["costFilters"])
+	assert.Equal(t, []any{map[string]any{"name": "TagKeyValue", "values": []any{"user:deployment$scalable-backend-test"}}},
+		b.Inputs["costFilters"])
 	var kinds []string
 	for i := range 3 {
 		kinds = append(kinds, fmt.Sprint(b.String(t, "notifications", i, "notificationType"), b.Number(t, "notifications", i, "threshold")))

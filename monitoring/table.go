@@ -150,12 +150,12 @@ func rdsMetric(id pulumi.StringInput, name string) metric {
 	return metric{Namespace: "AWS/RDS", Name: name, Dimensions: []dimension{{Name: "DBInstanceIdentifier", Value: id}}}
 }
 
-// instanceAlarms derive from the instance: RDS allows one connection for each 9,531,392 bytes of memory, at most 5,000, and
-// on small classes a good quarter of the nominal memory is not counted.
+// instanceAlarms are about one instance of the database. Small classes take fewer connections than DatabaseConnections, by up to a
+// quarter: a part of their memory is not counted.
 func instanceAlarms(a *Args, name, who string, id pulumi.StringInput) []alarm {
 	rds := func(name string) metric { return rdsMetric(id, name) }
 	memory := float64(a.DatabaseMemoryGiB) * gib
-	connections := float64(int(0.6 * min(memory/9531392, 5000)))
+	connections := float64(a.DatabaseConnections * 6 / 10)
 	// Storage autoscaling begins at 10 % free; less than half of that means that it cannot keep up or has reached its limit.
 	storage := max(0.05*float64(a.DatabaseStorageGiB), 1) * gib
 	return []alarm{

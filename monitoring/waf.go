@@ -6,7 +6,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/component"
-	"scalable-backend/internal/naming"
 )
 
 const (
@@ -124,7 +123,7 @@ func (b *builder) newWAF() error {
 		"scope":            pulumi.String("REGIONAL"),
 		"defaultAction":    pulumi.Map{"allow": pulumi.Map{}},
 		"rules":            rules,
-		"visibilityConfig": visibility(naming.Cap(dashboardName(b.Stack), 128)),
+		"visibilityConfig": visibility(b.Stack.Deployment()),
 		"tags":             b.Tags("web-acl"),
 	})
 	if err != nil {
@@ -142,7 +141,7 @@ func (b *builder) newWAF() error {
 	}
 	group, err := b.NewLogGroup("web-acl-log", component.LogGroup{
 		// WAF takes no log group whose name begins otherwise.
-		Name:          pulumi.String(naming.Cap("aws-waf-logs-"+dashboardName(b.Stack), 255)),
+		Name:          pulumi.String("aws-waf-logs-" + b.Stack.Deployment()),
 		RetentionDays: b.args.LogRetentionDays,
 		KeyARN:        b.args.LogsKeyARN,
 	})

@@ -115,7 +115,16 @@ func interfaceEndpointPolicy(stack stack.Info) pulumi.StringOutput {
 	})
 }
 
+// chinese are the services whose interface endpoints begin with the partition's own domain in China, in both its regions. Those of
+// the others, and the gateway endpoint of S3, are named as everywhere. `aws ec2 describe-vpc-endpoint-services` lists them; AWS's CDK
+// keeps the same list (InterfaceVpcEndpointAwsService), where it was read.
+var chinese = []string{"ec2", "ecr.api", "ecr.dkr", "elasticfilesystem", "monitoring", "sts"}
+
 // serviceName is the name of an AWS service in an endpoint.
 func (b *builder) serviceName(name string) string {
-	return "com.amazonaws." + b.Stack.Region + "." + name
+	domain := "com.amazonaws."
+	if b.Stack.Partition == "aws-cn" && slices.Contains(chinese, name) {
+		domain = "cn." + domain
+	}
+	return domain + b.Stack.Region + "." + name
 }

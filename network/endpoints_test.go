@@ -38,7 +38,21 @@ func TestEndpoints(t *testing.T) {
 	assert.Equal(t, []any{graph.Outputs(t, componentKey)["SecurityGroups.Endpoints"]}, groups)
 }
 
-// Interface endpoints let the stack's own account through, where their service takes a policy.
+// In China the names of some services' interface endpoints begin with "cn.".
+func TestEndpointsInChina(t *testing.T) {
+	args := production()
+	args.Stack.Partition, args.Stack.Region = "aws-cn", "cn-northwest-1"
+	args.InterfaceEndpoints = []string{"ecr.api", "logs"}
+	graph := deploy(t, args)
+	for name, want := range map[string]string{
+		"s3": "com.amazonaws.cn-northwest-1.s3", "endpoint-logs": "com.amazonaws.cn-northwest-1.logs",
+		"endpoint-ecr-api": "cn.com.amazonaws.cn-northwest-1.ecr.api",
+	} {
+		assert.Equal(t, want, graph.Find(t, typeEndpoint, "network-"+name).String(t, "serviceName"))
+	}
+}
+
+// The policies of interface endpoints allow only the stack's account, for services that support policies.
 func TestInterfaceEndpointPolicies(t *testing.T) {
 	args := production()
 	args.InterfaceEndpoints = []string{"ecr.api", "ecs", "ecs-agent", "ecs-telemetry", "ssmmessages"}

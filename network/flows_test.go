@@ -57,11 +57,15 @@ func TestFlowsWithoutCertificateOpenNoHTTPS(t *testing.T) {
 	assert.Equal(t, LoadBalancer, flows[1].From)
 }
 
-// largest are the options with every kind of flow.
+// largest returns the options with every kind of flow.
 func largest(https bool) Options {
 	return Options{
 		AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: https, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.20.64.0/18"},
 	}
+}
+
+func TestOneNATRangeGivesTheNATInstanceItsFlows(t *testing.T) {
+	assert.Contains(t, lines(Flows(largest(true))), "nat-instance > 0.0.0.0/0 tcp 443")
 }
 
 func TestOnlyTheLoadBalancerIsOpenToUsers(t *testing.T) {
@@ -80,7 +84,7 @@ func TestOnlyTheLoadBalancerIsOpenToUsers(t *testing.T) {
 	}
 }
 
-// AWS takes at most 255 characters of a small alphabet, at update time; apostrophes and arrows are not in it.
+// AWS allows at most 255 characters in a description, without apostrophes and arrows, and checks them only during an update.
 func TestDescriptionsAreAcceptable(t *testing.T) {
 	acceptable := regexp.MustCompile(`^[a-zA-Z0-9. _:/()#,@\[\]+=&;{}!$*-]{1,255}$`)
 	for _, https := range []bool{false, true} {

@@ -41,7 +41,7 @@ func (b *builder) newSecurityGroups() error {
 		{Agents, "Agent tasks", true},
 		{FileSystem, "File system of the agents", options.PersistentStorage},
 		{Endpoints, "Interface endpoints", options.Endpoints},
-		{NATInstance, "NAT instance", len(options.NATRanges) > 0},
+		{NATInstance, "NAT instance", b.args.NAT == NATByInstance},
 	} {
 		if !g.when {
 			continue

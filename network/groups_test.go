@@ -12,14 +12,14 @@ import (
 	"scalable-backend/internal/infratest"
 )
 
-// rule is a security group rule, read back from the graph.
+// rule is a security group rule in the graph.
 type rule struct {
 	ingress  bool
 	flow     Flow
 	fromPort int
 }
 
-// optionsOf are the options that these Args mean.
+// optionsOf returns the options of the flow table for these Args.
 func optionsOf(args *Args) Options {
 	options := Options{
 		AllowedCIDRs: args.AllowedCIDRs, HTTPS: args.HTTPS,
@@ -35,8 +35,8 @@ func optionsOf(args *Args) Options {
 	return options
 }
 
-// requireRulesEqualFlows reads every rule back and compares them with the table: the same ends, ports and reasons, in both
-// directions, and nothing else.
+// requireRulesEqualFlows compares the rules in the graph with the flow table: the same peers, ports and reasons, in both
+// directions, and no other rules.
 func requireRulesEqualFlows(t *testing.T, graph *infratest.Graph, args *Args) {
 	t.Helper()
 	roles := map[any]Peer{}
@@ -102,8 +102,8 @@ func TestEveryOptionYieldsItsRules(t *testing.T) {
 	assert.Equal(t, "sg-network-backend", outputs["SecurityGroups.Backend"])
 }
 
-// A group's id must not be known before its rules exist.
-func TestGroupIDsCarryTheirRules(t *testing.T) {
+// A resource that uses a group's id must wait for the group's rules.
+func TestGroupIDsWaitForTheirRules(t *testing.T) {
 	const probe = "aws:ec2/networkInterface:NetworkInterface"
 	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
 		n, err := New(ctx, "network", production())
@@ -125,5 +125,11 @@ func TestGroupIDsCarryTheirRules(t *testing.T) {
 	}, graph.Find(t, probe, "backend").DependsOn)
 	assert.ElementsMatch(t, []string{
 		typeGroup + "::network-load-balancer", typeEgress + "::network-load-balancer-to-backend-8080-out",
-	}, graph.Find(t, probe, "load-balancer").DependsOn, "AllowedCIDRs change nothing for the load balancer")
+	}, graph.Find(t, probe, "load-balancer").DependsOn, "the load balancer need not wait for the rules of AllowedCIDRs")
+}
+
+func TestFlowWithoutItsGroupIsAnError(t *testing.T) {
+	for _, flow := range []Flow{{From: Agents, To: Anywhere}, {From: Anywhere, To: Agents}} {
+		require.ErrorContains(t, (&builder{}).newRules(flow), "there is no security group agents")
+	}
 }

@@ -19,7 +19,7 @@ const natInstanceType = "t4g.nano"
 //go:embed nat-instance.sh.tmpl
 var natUserDataText string
 
-var natUserDataTemplate = template.Must(template.New("nat").Option("missingkey=error").Parse(natUserDataText))
+var natUserDataTemplate = template.Must(template.New("nat").Parse(natUserDataText))
 
 // natUserData is the boot script of a NAT instance for some ranges of a VPC.
 func natUserData(vpc string, ranges []netip.Prefix) (string, error) {

@@ -35,7 +35,7 @@ const (
 	typeAttachment   = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 )
 
-// development and production are the shapes of the two stacks.
+// development and production return Args like those of the two stacks.
 func development() *Args {
 	stack := infratest.Stack()
 	stack.Disposable = true
@@ -68,7 +68,7 @@ func deploy(t *testing.T, args *Args) *infratest.Graph {
 	return graph
 }
 
-// requireInvariants are what holds for every network.
+// requireInvariants checks what must be true for every network.
 func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 	t.Helper()
 	for _, subnet := range graph.OfType(typeSubnet) {
@@ -89,7 +89,7 @@ func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 		if tags, ok := r.Get("tags"); ok {
 			assert.Equal(t, map[string]any{
 				"Name": tags.(map[string]any)["Name"], "project": infratest.Project, "stack": infratest.StackID,
-				"tier": "network", "managed-by": "pulumi",
+				"deployment": "scalable-backend-test", "tier": "network", "managed-by": "pulumi",
 			}, tags, r.Key())
 		}
 		stands := r.Type == typeVPC || r.Type == typeSubnet
@@ -98,7 +98,7 @@ func requireInvariants(t *testing.T, graph *infratest.Graph, args *Args) {
 	requireRulesEqualFlows(t, graph, args)
 }
 
-// counts are how many resources of each type these Args ask for.
+// counts returns the expected number of resources of each type.
 func counts(args *Args) map[string]int {
 	zones, gateways := len(args.Zones), args.NAT.Gateways(len(args.Zones))
 	targets := args.NAT.Addresses(zones) // of the default routes of backend and clients
@@ -152,7 +152,7 @@ func TestDevelopmentWithOneGateway(t *testing.T) {
 	for _, name := range []string{"network-backend-routes-default", "network-clients-routes-default"} {
 		assert.Contains(t, graph.Find(t, typeRoute, name).DependsOn, gateway.Key(), name)
 	}
-	assert.Contains(t, gateway.DependsOn, public.Key(), "a NAT gateway needs the way to the internet")
+	assert.Contains(t, gateway.DependsOn, public.Key(), "a NAT gateway needs a route to the internet")
 	assert.Contains(t, graph.Only(t, typeAddress).DependsOn, typeInternet+"::network-internet")
 	assert.Equal(t, "vpc", graph.Only(t, typeAddress).String(t, "domain"))
 
@@ -173,9 +173,9 @@ func TestProduction(t *testing.T) {
 	for _, layer := range []string{"backend", "clients"} {
 		for _, zone := range []string{"a", "b", "c"} {
 			route := graph.Find(t, typeRoute, fmt.Sprintf("network-%s-routes-%s-default", layer, zone))
-			assert.Contains(t, route.DependsOn, typeGateway+"::network-nat-"+zone, "a zone leaves through its own gateway")
+			assert.Contains(t, route.DependsOn, typeGateway+"::network-nat-"+zone, "each zone must use its own gateway")
 			association := graph.Find(t, typeAssociation, fmt.Sprintf("network-%s-%s-routes", layer, zone))
-			assert.Contains(t, association.DependsOn, route.Key(), "no subnet moves to a table that leads nowhere")
+			assert.Contains(t, association.DependsOn, route.Key(), "a subnet must not get a route table before its default route exists")
 		}
 	}
 	for _, zone := range []string{"a", "b", "c"} {
@@ -184,8 +184,8 @@ func TestProduction(t *testing.T) {
 	}
 }
 
-// A subnet's id must not be known before the subnet can be used.
-func TestSubnetIDsCarryTheirReadiness(t *testing.T) {
+// A resource that uses a subnet's id must wait for the subnet's routes and S3 endpoint.
+func TestSubnetIDsWaitForTheirRoutes(t *testing.T) {
 	const probe = "aws:ec2/networkInterface:NetworkInterface"
 	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
 		n, err := New(ctx, "network", development())
@@ -213,4 +213,12 @@ func TestSubnetIDsCarryTheirReadiness(t *testing.T) {
 			assert.Contains(t, needs.DependsOn, typeEndpoint+"::network-s3")
 		}
 	}
+}
+
+func TestTwoZonesMayHaveAGatewayEach(t *testing.T) {
+	args := development()
+	args.NAT = NATPerZone
+	graph := deploy(t, args)
+	graph.RequireNames(t, typeGateway, "network-nat-a", "network-nat-b")
+	graph.Find(t, typeRoute, "network-backend-routes-b-default")
 }

@@ -64,7 +64,7 @@ func TestSubnetsFillTheRangeWithoutOverlap(t *testing.T) {
 	})
 }
 
-// Whatever the text, there is a plan inside the range or an error that names the text.
+// For any text, Plan returns subnets inside the range or an error that contains the text.
 func TestAnyTextIsPlannedOrRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(
@@ -120,7 +120,7 @@ func TestPlanRefusesTooManyZones(t *testing.T) {
 	require.EqualError(t, err, "subnets of 10.20.0.0/16: want 1..4 zones, got 5")
 }
 
-// validCIDR draws ranges that ValidateCIDR accepts.
+// validCIDR generates ranges that ValidateCIDR accepts.
 func validCIDR() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		private := rapid.SampledFrom([]string{

@@ -12,11 +12,19 @@ import (
 // s3LogPrefix is where S3 writes access logs in the log bucket.
 const s3LogPrefix = "s3"
 
+// balancerAccounts are the accounts of Elastic Load Balancing in China, which the documents of that partition name in the place of the
+// service (Elastic Load Balancing User Guide, "Enable access logs for your Application Load Balancer"). Elsewhere the service writes.
+var balancerAccounts = map[string]string{"cn-north-1": "638102146993", "cn-northwest-1": "037604701340"}
+
 // newLogBucketSettings completes the bucket that receives access logs and returns its name, known when logs can be delivered.
 // Load balancers write only to buckets that are encrypted with keys of S3. Accesses to this bucket are not logged: every log
 // that is written would be an access to log.
 func (b *builder) newLogBucketSettings(bucket *s3.BucketV2, dataARN pulumi.StringOutput) (pulumi.StringOutput, error) {
 	account := b.Stack.AccountID
+	balancers := []policy.Principal{policy.Service("logdelivery.elasticloadbalancing.amazonaws.com")}
+	if owner, ok := balancerAccounts[b.Stack.Region]; ok {
+		balancers = append(balancers, policy.AWS(pulumi.String("arn:"+b.Stack.Partition+":iam::"+owner+":root")))
+	}
 	name, versioning, err := b.newBucketSettings("logs", bucket, bucketSettings{Statements: []policy.Statement{
 		{
 			Sid:        "S3AccessLogs",
@@ -33,7 +41,7 @@ func (b *builder) newLogBucketSettings(bucket *s3.BucketV2, dataARN pulumi.Strin
 			// No condition: the service writes a load balancer's logs under its owner's account number, and nowhere else.
 			Sid:        "LoadBalancerLogs",
 			Effect:     policy.Allow,
-			Principals: []policy.Principal{policy.Service("logdelivery.elasticloadbalancing.amazonaws.com")},
+			Principals: balancers,
 			Actions:    []string{"s3:PutObject"},
 			Resources:  []pulumi.StringInput{pulumi.Sprintf("%s/%s/AWSLogs/%s/*", bucket.Arn, LoadBalancerLogPrefix, account)},
 		},

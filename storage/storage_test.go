@@ -38,7 +38,7 @@ func deploy(t *testing.T, disposable bool) *infratest.Graph {
 	return graph
 }
 
-// The same resources in both kinds of stack: what differs is whether they can be destroyed.
+// Disposable and permanent stacks have the same resources; only deletion differs.
 func TestResources(t *testing.T) {
 	for _, disposable := range []bool{true, false} {
 		graph := deploy(t, disposable)
@@ -57,7 +57,8 @@ func TestResources(t *testing.T) {
 			for _, r := range graph.OfType(token) {
 				tags, _ := r.Get("tags")
 				assert.Equal(t, map[string]any{
-					"Name": r.Name, "project": infratest.Project, "stack": infratest.StackID, "tier": "storage", "managed-by": "pulumi",
+					"Name": r.Name, "project": infratest.Project, "stack": infratest.StackID,
+					"deployment": "scalable-backend-test", "tier": "storage", "managed-by": "pulumi",
 				}, tags, r.Key())
 			}
 		}
@@ -72,21 +73,21 @@ func TestADisposableStackLeavesNothingBehind(t *testing.T) {
 	}
 	for _, bucket := range graph.OfType(typeBucket) {
 		assert.True(t, bucket.Bool(t, "forceDestroy"), bucket.Name)
-		assert.NotContains(t, bucket.Inputs, "bucket", "a fixed name cannot be used twice in the world")
+		assert.NotContains(t, bucket.Inputs, "bucket", "bucket names are global, so a fixed name could be used only once")
 	}
 	for _, key := range graph.OfType(typeKey) {
 		assert.Equal(t, 7.0, key.Number(t, "deletionWindowInDays"), key.Name)
 	}
 }
 
-func TestALastingStackProtectsDataAndKeys(t *testing.T) {
+func TestPermanentStackProtectsDataAndKeys(t *testing.T) {
 	graph := deploy(t, false)
 	protected := map[string]bool{
 		typeBucket + "::storage-data": true, typeKey + "::storage-data": true, typeKey + "::storage-logs": true,
 	}
 	for _, r := range graph.Resources {
 		assert.Equal(t, protected[r.Key()], r.Protect, r.Key())
-		assert.Equal(t, r.Key() == typeKey+"::storage-data", r.RetainOnDelete, "%s: snapshots are nothing without the data key", r.Key())
+		assert.Equal(t, r.Key() == typeKey+"::storage-data", r.RetainOnDelete, "%s: snapshots cannot be read without the data key", r.Key())
 	}
 	for _, bucket := range graph.OfType(typeBucket) {
 		assert.False(t, bucket.Bool(t, "forceDestroy"), bucket.Name)
@@ -136,7 +137,7 @@ func TestDataBucket(t *testing.T) {
 		"bucketKeyEnabled":                   true,
 	}}, rules)
 
-	// Exactly this: no statement grants anything, and none names the VPC, because users upload from the internet.
+	// The policy allows nothing and has no condition on the VPC, because users upload from the internet.
 	assert.JSONEq(t, `{"Version": "2012-10-17", "Statement": [
 		{"Sid": "TLSOnly", "Effect": "Deny", "Principal": "*", "Action": ["s3:*"],
 		 "Resource": ["arn:aws:s3:::storage-data", "arn:aws:s3:::storage-data/*"],
@@ -151,13 +152,13 @@ func TestDataBucket(t *testing.T) {
 		"noncurrentVersionExpiration":    map[string]any{"noncurrentDays": 30.0},
 		"expiration":                     map[string]any{"expiredObjectDeleteMarker": true},
 		"abortIncompleteMultipartUpload": map[string]any{"daysAfterInitiation": 7.0},
-	}}, rules, "no rule expires a file")
+	}}, rules, "no rule may expire current versions")
 	assert.Contains(t, lifecycle.DependsOn, typeVersioning+"::storage-data")
 
 	logging := graph.Only(t, typeLogging)
 	assert.Equal(t, "storage-logs", logging.String(t, "targetBucket"))
 	assert.Equal(t, "s3/", logging.String(t, "targetPrefix"))
-	assert.Contains(t, logging.DependsOn, typePolicy+"::storage-logs", "logs are delivered only where the policy allows it")
+	assert.Contains(t, logging.DependsOn, typePolicy+"::storage-logs", "logs are delivered only if the policy allows it")
 
 	metric := graph.Only(t, typeMetric)
 	assert.Equal(t, RequestMetrics, metric.String(t, "name"))
@@ -189,8 +190,8 @@ func TestLogBucket(t *testing.T) {
 	}}, rules)
 }
 
-// A name that another tier gets must not be known before the bucket can be used.
-func TestNamesCarryTheirReadiness(t *testing.T) {
+// A resource that uses a bucket's name must wait for the bucket's configuration.
+func TestBucketNamesWaitForTheirConfiguration(t *testing.T) {
 	const probe = "aws:s3/bucketObjectv2:BucketObjectv2"
 	graph := infratest.Run(t, func(ctx *pulumi.Context) error {
 		s, err := New(ctx, "storage", &Args{Stack: infratest.Stack(), LogRetentionDays: 14})

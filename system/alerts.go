@@ -13,6 +13,7 @@ func (s *system) addAlerts(ctx *pulumi.Context) (err error) {
 		Emails: s.cfg.Monitoring.AlertEmails,
 		// GuardDuty's findings come to the topic by EventBridge.
 		EventBridge: s.cfg.Monitoring.GuardDuty,
+		Budget:      s.cfg.Budget() > 0,
 	})
 	return err
 }

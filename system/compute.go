@@ -6,7 +6,6 @@ import (
 	"scalable-backend/compute"
 	"scalable-backend/config"
 	backendconfig "scalable-backend/services/backend/config"
-	"scalable-backend/services/backend/metrics"
 	"scalable-backend/storage"
 )
 
@@ -36,7 +35,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		DetailedMonitoring:                 s.cfg.Production,
 		Notifications:                      s.cfg.Production,
 		StageName:                          backendconfig.DefaultStage,
-		MetricsNamespace:                   metrics.DefaultNamespace,
+		MetricsNamespace:                   s.at.Deployment(),
 		LogRetentionDays:                   s.cfg.Monitoring.LogRetentionDays,
 		Image:                              s.images.Backend,
 		RepositoryARN:                      s.images.BackendRepositoryARN,

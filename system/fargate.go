@@ -36,7 +36,7 @@ func (s *system) addFargate(ctx *pulumi.Context) (err error) {
 		DataKeyARN:                s.storage.DataKeyARN,
 		LogsKeyARN:                s.storage.LogsKeyARN,
 		AlarmTopicARN:             s.alerts.TopicARN,
-		MetricsNamespace:          metrics.DefaultNamespace,
+		MetricsNamespace:          s.at.Deployment(),
 		BacklogMetric:             metrics.QueueBacklog,
 		AgentsMetric:              metrics.AgentsSeen,
 		LogRetentionDays:          s.cfg.Monitoring.LogRetentionDays,

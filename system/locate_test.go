@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// region answers as AWS does: zones by name, without those that are excluded.
+// region answers like AWS: zones by name, without the excluded ones.
 type region map[string]string // zone name to id
 
 func (r region) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
@@ -37,7 +37,7 @@ func zonesOf(r region, n int) (zones []string, err error) {
 	return zones, err
 }
 
-// Which zone is called a differs from account to account, so the ones that lack something are known by their ids.
+// The letters of zones differ between accounts, so zones that lack a service are excluded by their ids.
 func TestZonesHaveWhatAStackNeeds(t *testing.T) {
 	zones, err := zonesOf(region{"us-east-1c": "use1-az6", "us-east-1a": "use1-az3", "us-east-1b": "use1-az1", "us-east-1d": "use1-az2"}, 3)
 	require.NoError(t, err)

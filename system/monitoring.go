@@ -43,11 +43,12 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 		NATGatewayIDs:                s.network.NATGatewayIDs,
 		NATGateways:                  network.NAT(s.cfg.Network.NAT).Gateways(len(s.zones)),
 		DatabaseMemoryGiB:            memory,
+		DatabaseConnections:          database.MaxConnections(memory),
 		DatabaseStorageGiB:           s.cfg.Database.AllocatedStorage,
 		MaxTasks:                     s.cfg.Fargate.MaxTasks,
 		BacklogPerTask:               s.cfg.Fargate.BacklogPerTask,
 		LatencyMethods:               quickMethods(s.document),
-		MetricsNamespace:             metrics.DefaultNamespace,
+		MetricsNamespace:             s.at.Deployment(),
 		Metrics: monitoring.Metrics{
 			Backlog:        metrics.QueueBacklog,
 			OldestAge:      metrics.QueueOldestAgeSeconds,

@@ -30,12 +30,19 @@ func Program(ctx *pulumi.Context) error {
 	if err := refusePlaceholders(ctx, cfg); err != nil {
 		return err
 	}
-	for _, warning := range cfg.Warnings() {
+	if err := warn(ctx, cfg.Warnings()); err != nil {
+		return err
+	}
+	return deploy(ctx, cfg)
+}
+
+func warn(ctx *pulumi.Context, warnings []string) error {
+	for _, warning := range warnings {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
 			return err
 		}
 	}
-	return deploy(ctx, cfg)
+	return nil
 }
 
 // refusePlaceholders warns of documentation values in a preview and refuses them in an update.
@@ -73,6 +80,9 @@ type system struct {
 func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	at, zones, err := locate(ctx, cfg)
 	if err != nil {
+		return err
+	}
+	if err := warn(ctx, quotaWarnings(ctx, cfg, at)); err != nil {
 		return err
 	}
 	document, err := apitier.Read(api.Document)

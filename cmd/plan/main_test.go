@@ -56,7 +56,7 @@ func TestPlanPrintsTheSameJSONEveryTime(t *testing.T) {
 				ImportID                                   string
 				PropertyDependencies                       map[string][]string
 			}
-			Outputs map[string]any
+			Outputs, Lookups map[string]any
 		}
 		require.NoError(t, decoder.Decode(&graph), "the form of the JSON is a promise")
 		require.False(t, decoder.More(), "one object and nothing after it")

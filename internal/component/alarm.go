@@ -11,7 +11,7 @@ import (
 // Runbook is the document that alarms point to; the name of an entry follows.
 const Runbook = "docs/runbook.md#"
 
-// WithRunbook is a description that ends with its entry of the runbook.
+// WithRunbook returns a description that ends with a reference to an entry of the runbook.
 func WithRunbook(description, entry string) string {
 	return description + " Runbook: " + Runbook + entry
 }
@@ -50,10 +50,10 @@ type Metric struct {
 
 // Alarm describes an alarm of CloudWatch on a metric, or on an expression over several.
 type Alarm struct {
-	Description string             // one sentence for whoever is notified: what is wrong
+	Description string             // one sentence that says what is wrong
 	Runbook     string             // entry of docs/runbook.md; empty: the alarm's suffix
 	Topic       pulumi.StringInput // ARN; notified when the alarm begins and when it ends
-	Actions     []string           // ARNs of what else is done when the alarm begins
+	Actions     []string           // ARNs of more actions when the alarm begins
 
 	Metric    Metric
 	Statistic string // of Metric, e.g. "Maximum" or "p99"
@@ -64,8 +64,8 @@ type Alarm struct {
 
 	Comparison Comparison
 	Threshold  float64
-	Periods    int // how many of the last periods are looked at
-	Breaching  int // in how many of them the comparison has to hold; 0: in all
+	Periods    int // number of last periods that are evaluated
+	Breaching  int // in how many of them the comparison must hold; 0: in all
 	NoData     NoData
 }
 
@@ -113,13 +113,13 @@ func (a Alarm) setMetric(args *cloudwatch.MetricAlarmArgs) {
 	args.Period = pulumi.Int(a.Period)
 	if strings.HasPrefix(a.Statistic, "p") {
 		args.ExtendedStatistic = pulumi.String(a.Statistic)
-		args.EvaluateLowSampleCountPercentiles = pulumi.String("ignore") // a few requests have no percentile
+		args.EvaluateLowSampleCountPercentiles = pulumi.String("ignore") // few requests have no useful percentile
 	} else {
 		args.Statistic = pulumi.String(a.Statistic)
 	}
 }
 
-// AlarmNames are the names of alarms, in their order.
+// AlarmNames returns the names of alarms, in the same order.
 func AlarmNames(alarms []*cloudwatch.MetricAlarm) pulumi.StringArray {
 	names := make(pulumi.StringArray, len(alarms))
 	for i, alarm := range alarms {
@@ -128,7 +128,7 @@ func AlarmNames(alarms []*cloudwatch.MetricAlarm) pulumi.StringArray {
 	return names
 }
 
-// AlarmARNs are the ARNs of alarms, in their order.
+// AlarmARNs returns the ARNs of alarms, in the same order.
 func AlarmARNs(alarms []*cloudwatch.MetricAlarm) pulumi.StringArray {
 	arns := make(pulumi.StringArray, len(alarms))
 	for i, alarm := range alarms {

@@ -8,13 +8,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Check collects what is wrong with the Args of a tier, so that one error names every problem.
+// Check collects the problems of a tier's Args, so that one error names all of them.
 type Check struct {
 	args     string
 	problems []error
 }
 
-// NewCheck begins a check; args is how errors call the Args, e.g. "network.Args".
+// NewCheck begins a check; args is the name of the Args in errors, e.g. "network.Args".
 func NewCheck(args string) *Check { return &Check{args: args} }
 
 // That reports a field unless ok is true: "network.Args.Field: want …, got …".
@@ -28,7 +28,7 @@ func (c *Check) That(ok bool, field, want string, got any) {
 	c.problems = append(c.problems, fmt.Errorf("%s.%s: want %s, got %v", c.args, field, want, got))
 }
 
-// NoError reports a field when err, the answer of a function that looked at it, is not nil.
+// NoError reports a field if err, the result of a function that checked it, is not nil.
 func (c *Check) NoError(field string, err error) {
 	if err != nil {
 		c.problems = append(c.problems, fmt.Errorf("%s.%s: %w", c.args, field, err))
@@ -50,14 +50,14 @@ func (c *Check) Sizes(fields string, least, desired, most int) {
 	c.That(1 <= least && least <= desired && desired <= most, fields, "1 <= min <= desired <= max", []int{least, desired, most})
 }
 
-// Named reports a text that is empty.
+// Named reports an empty text.
 func (c *Check) Named(field, got string) { c.That(got != "", field, "a name", got) }
 
-// NeededWhen are the inputs that may be nil, by field, and whether they are needed all the same with these Args.
+// NeededWhen lists the fields that may be nil, and for each whether these Args need it.
 type NeededWhen map[string]bool
 
-// Inputs reports every field of args that is a Pulumi input and nil. args is the struct of NewCheck; a name in optional that is
-// no field of it is a mistake of the program and panics.
+// Inputs reports every field of args that is a Pulumi input and nil. args is the struct named in NewCheck. A name in optional
+// that is not a field of it is a mistake in the program: Inputs panics.
 func (c *Check) Inputs(args any, optional NeededWhen) {
 	v := reflect.ValueOf(args)
 	for name := range optional {
@@ -77,5 +77,5 @@ func (c *Check) Inputs(args any, optional NeededWhen) {
 	}
 }
 
-// Err is all problems, or nil.
+// Err returns all problems as one error, or nil.
 func (c *Check) Err() error { return errors.Join(c.problems...) }

@@ -65,7 +65,8 @@ func TestLogGroup(t *testing.T) {
 		return err
 	})
 	require.Equal(t, map[string]any{"retentionInDays": 14.0, "kmsKeyId": key, "tags": map[string]any{
-		"Name": "thing-logs", "project": infratest.Project, "stack": infratest.StackID, "tier": "tier", "managed-by": "pulumi",
+		"Name": "thing-logs", "project": infratest.Project, "stack": infratest.StackID,
+		"deployment": "scalable-backend-test", "tier": "tier", "managed-by": "pulumi",
 	}}, g.Find(t, logsType, "thing-logs").Inputs)
 	require.Equal(t, "/name", g.Find(t, logsType, "thing-named").String(t, "name"))
 }
@@ -112,7 +113,7 @@ func TestAlarm(t *testing.T) {
 	require.Equal(t, want("math", map[string]any{"metricQueries": []any{map[string]any{"id": "q"}}}), inputs("thing-math"))
 }
 
-func TestWhatProtectsAStack(t *testing.T) {
+func TestProtection(t *testing.T) {
 	for _, disposable := range []bool{true, false} {
 		g := record(t, disposable, func(b *component.Builder) error {
 			require.Equal(t, map[bool]pulumi.Int{true: 7, false: 30}[disposable], b.RecoveryDays(7))
@@ -123,7 +124,7 @@ func TestWhatProtectsAStack(t *testing.T) {
 	}
 }
 
-// Whoever uses a value from After waits for everything that it is after.
+// A resource that uses a value from After depends on everything passed to After.
 func TestAfter(t *testing.T) {
 	g := record(t, true, func(b *component.Builder) error {
 		first, err := b.NewLogGroup("first", component.LogGroup{KeyARN: pulumi.String(key)})

@@ -10,12 +10,12 @@ import (
 // LogGroup describes a log group.
 type LogGroup struct {
 	Name          pulumi.StringPtrInput // in AWS; nil: made from the child's name
-	RetentionDays int                   // how long lines are kept; one of the values that CloudWatch takes
+	RetentionDays int                   // one of the values that CloudWatch accepts
 	KeyARN        pulumi.StringInput    // KMS key that encrypts the lines
 }
 
 // NewLogGroup creates a log group. Create it before anything writes to it: a group that AWS creates by itself is not encrypted
-// and keeps its lines for ever.
+// with the stack's key and never expires.
 func (b *Builder) NewLogGroup(suffix string, args LogGroup) (*cloudwatch.LogGroup, error) {
 	group, err := cloudwatch.NewLogGroup(b.Ctx, b.Name(suffix), &cloudwatch.LogGroupArgs{
 		Name:            args.Name,

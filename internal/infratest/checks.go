@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// emptyARNs reports inputs that are named like an ARN and are empty, and policies that name a resource which is neither
-// "*" nor an ARN: both are what an output without a value turns into.
+// emptyARNs reports empty inputs whose name ends like that of an ARN, and policies with a resource that is neither "*" nor an
+// ARN: both are the result of an output without a value.
 func emptyARNs(key string, inputs map[string]any) []string {
 	var problems []string
 	var visit func(path string, name string, value any)
@@ -29,7 +29,7 @@ func emptyARNs(key string, inputs map[string]any) []string {
 				problems = append(problems, fmt.Sprintf("%s: input %s is an empty ARN", key, path))
 			}
 			for _, bad := range badPolicyResources(v) {
-				problems = append(problems, fmt.Sprintf("%s: input %s: policy resource %q is no ARN", key, path, bad))
+				problems = append(problems, fmt.Sprintf("%s: input %s: policy resource %q is not an ARN", key, path, bad))
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// Resource is one registration. Inputs are plain JSON values (numbers are float64) in which a secret is
-// {"secret": true}; Secret and Revealed return its value.
+// Resource is one registration. Inputs are plain JSON values (numbers are float64) with {"secret": true} instead of a secret;
+// Secret and Revealed return its value.
 type Resource struct {
 	Type, Name, Parent      string // Parent is the parent's type::name, "" for the stack
 	Custom, Remote, Read    bool
@@ -21,7 +21,7 @@ type Resource struct {
 	IgnoreChanges           []string
 	ReplaceOnChanges        []string
 	DependsOn               []string // type::name, explicit and implicit, sorted
-	Transforms              int      // how many transforms the resource's options carry
+	Transforms              int      // the number of transforms in the resource's options
 	Inputs                  map[string]any
 	revealed                map[string]any
 }
@@ -32,7 +32,7 @@ func (r Resource) Key() string { return r.Type + "::" + r.Name }
 // Get returns the input at a path of keys (string) and indexes (int).
 func (r Resource) Get(path ...any) (any, bool) { return shape.Lookup(r.Inputs, path...) }
 
-// Revealed is Get with the values of secrets in place of their markers.
+// Revealed is Get with the values of secrets instead of their markers.
 func (r Resource) Revealed(path ...any) (any, bool) { return shape.Lookup(r.revealed, path...) }
 
 // IsSecret tells whether the input at the path is a secret.
@@ -42,7 +42,7 @@ func (r Resource) IsSecret(path ...any) bool {
 	return ok && len(m) == 1 && m["secret"] == true
 }
 
-// String returns a text input; it fails the test when the input is absent or of another type.
+// String returns a text input; the test fails if the input is absent or of another type.
 func (r Resource) String(t testing.TB, path ...any) string {
 	t.Helper()
 	return input[string](t, r, path)
@@ -57,7 +57,7 @@ func (r Resource) Number(t testing.TB, path ...any) float64 {
 // Bool returns a boolean input.
 func (r Resource) Bool(t testing.TB, path ...any) bool { t.Helper(); return input[bool](t, r, path) }
 
-// Secret returns the text of a secret input; it fails the test when the input is not secret.
+// Secret returns the text of a secret input; the test fails if the input is not secret.
 func (r Resource) Secret(t testing.TB, path ...any) string {
 	t.Helper()
 	if !r.IsSecret(path...) {
@@ -84,7 +84,7 @@ func input[T any](t testing.TB, r Resource, path []any) T {
 	return typed
 }
 
-// Graph is what one run registered, sorted by type and name.
+// Graph holds the resources that one run registered, sorted by type and name.
 type Graph struct {
 	Resources []Resource
 	outputs   map[string]map[string]any
@@ -136,7 +136,7 @@ func (g *Graph) Counts() map[string]int {
 	return counts
 }
 
-// RequireCounts compares Counts with what is wanted, every type named.
+// RequireCounts compares Counts with the expected number of every type.
 func (g *Graph) RequireCounts(t testing.TB, want map[string]int) {
 	t.Helper()
 	got := g.Counts()
@@ -156,7 +156,7 @@ func merged(a, b map[string]int) map[string]int {
 	return m
 }
 
-// RequireNone fails when there is a resource of the type.
+// RequireNone fails if there is a resource of the type.
 func (g *Graph) RequireNone(t testing.TB, token string) {
 	t.Helper()
 	if found := g.OfType(token); len(found) > 0 {
@@ -164,7 +164,7 @@ func (g *Graph) RequireNone(t testing.TB, token string) {
 	}
 }
 
-// RequireDescend fails when a resource, the component itself aside, does not descend from the component (a type::name).
+// RequireDescend fails if a resource other than the component (a type::name) does not descend from it.
 func (g *Graph) RequireDescend(t testing.TB, component string) {
 	t.Helper()
 	parents := map[string]string{}
@@ -195,7 +195,7 @@ func (g *Graph) Outputs(t testing.TB, component string) map[string]any {
 	return outputs
 }
 
-// RequireNames compares the names of the resources of a type, whatever their order.
+// RequireNames compares the names of the resources of a type, in any order.
 func (g *Graph) RequireNames(t testing.TB, token string, want ...string) {
 	t.Helper()
 	var got []string

@@ -1,7 +1,7 @@
-// Package infratest runs a tier's constructor against Pulumi's mocks and records what it registers. It adds what
-// mocks leave out: every output has a value that shows which resource it belongs to, secret outputs are secret, and a run fails
-// when a type::name is registered twice, when an ARN is empty, when a component leaves an output unassigned or does not register
-// its outputs. Mocks have no unknown values and no warnings: use internal/plan for those.
+// Package infratest runs a tier's constructor with Pulumi's mocks and records the resources that it registers. In addition to
+// the mocks, every output has a value that shows to which resource it belongs, secret outputs are secret, and a run fails if a
+// type::name is registered twice, an ARN is empty, or a component does not assign or register an output. Mocks have no unknown
+// values and no warnings: use internal/plan for those.
 package infratest
 
 import (
@@ -14,7 +14,7 @@ import (
 	"scalable-backend/internal/stack"
 )
 
-// The names that every recorded program runs under.
+// The project and stack names of every recorded program.
 const (
 	Project = "scalable-backend"
 	StackID = "test"
@@ -26,8 +26,8 @@ func Stack() stack.Info {
 	return stack.Info{Project: Project, Stack: StackID, Region: Region, AccountID: "123456789012", Partition: "aws"}
 }
 
-// Run runs the program and returns what it registered. The test fails on an error of the program and on every fault that the
-// package's comment lists.
+// Run runs the program and returns the resources that it registered. The test fails on an error of the program and on every
+// mistake in the package comment.
 func Run(t testing.TB, program func(*pulumi.Context) error) *Graph {
 	t.Helper()
 	graph, problems, err := run(program)
@@ -35,12 +35,12 @@ func Run(t testing.TB, program func(*pulumi.Context) error) *Graph {
 		t.Fatalf("the program failed: %v", err)
 	}
 	if len(problems) > 0 {
-		t.Fatalf("the program registered something wrong:\n  %s", strings.Join(problems, "\n  "))
+		t.Fatalf("mistakes in what the program registered:\n  %s", strings.Join(problems, "\n  "))
 	}
 	return graph
 }
 
-// RunError runs a program that has to fail and returns its error.
+// RunError runs a program that must fail and returns its error.
 func RunError(t testing.TB, program func(*pulumi.Context) error) error {
 	t.Helper()
 	_, _, err := run(program)
@@ -50,7 +50,7 @@ func RunError(t testing.TB, program func(*pulumi.Context) error) error {
 	return err
 }
 
-// run runs the program on a fresh recorder and returns the graph, what is wrong with it, and the program's own error.
+// run runs the program with a new recorder and returns the graph, its problems, and the program's error.
 func run(program func(*pulumi.Context) error) (*Graph, []string, error) {
 	r := &recorder{
 		env:      shape.NewEnv(Project, StackID, Region),

@@ -10,7 +10,7 @@ import (
 
 const componentToken = "scalable-backend:test:Component"
 
-// component is a small tier of the tests' own.
+// component is a small tier for these tests.
 type component struct {
 	pulumi.ResourceState
 
@@ -45,7 +45,7 @@ func newBucket(ctx *pulumi.Context, name string, opts ...pulumi.ResourceOption) 
 	return &b, ctx.RegisterResource(bucketToken, name, pulumi.Map{"forceDestroy": pulumi.Bool(true)}, &b, opts...)
 }
 
-// newComponent builds a component that does everything right, then lets a test spoil it before its outputs are registered.
+// newComponent builds a correct component; a test can change it before its outputs are registered.
 func newComponent(ctx *pulumi.Context, spoil func(*component)) (*component, error) {
 	c := &component{}
 	if err := ctx.RegisterComponentResource(componentToken, "c", c); err != nil {
@@ -84,7 +84,7 @@ func TestRunRecords(t *testing.T) {
 		g.Outputs(t, componentToken+"::c"))
 }
 
-func TestRunCatches(t *testing.T) {
+func TestRunReportsMistakes(t *testing.T) {
 	register := func(typ string, inputs pulumi.Map) func(*pulumi.Context) error {
 		return func(ctx *pulumi.Context) error {
 			var b bucket
@@ -108,9 +108,9 @@ func TestRunCatches(t *testing.T) {
 			policyToken + "::x: input targetGroupArns[0] is an empty ARN"},
 		"a policy on the rest of an empty ARN": {register(policyToken, pulumi.Map{
 			"policy": pulumi.String(`{"Statement":[{"Resource":["arn:aws:s3:::b","/*"]}]}`)}),
-			policyToken + `::x: input policy: policy resource "/*" is no ARN`},
+			policyToken + `::x: input policy: policy resource "/*" is not an ARN`},
 		"a policy on one empty ARN": {register(policyToken, pulumi.Map{"policy": pulumi.String(`{"Statement":[{"Resource":""}]}`)}),
-			policyToken + `::x: input policy: policy resource "" is no ARN`},
+			policyToken + `::x: input policy: policy resource "" is not an ARN`},
 		"an output that is never assigned": {func(ctx *pulumi.Context) error {
 			_, err := newComponent(ctx, func(c *component) { c.Groups.Backend = pulumi.StringOutput{} })
 			return err

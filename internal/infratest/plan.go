@@ -6,13 +6,13 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// StackFile is the file of a stack as the project ships it; root is the module's directory. The files in the root belong to the
-// owner, who may change them, so tests read these.
+// StackFile returns the path of a shipped stack file; root is the module's directory. Tests do not use the files in the root,
+// because they belong to the owner, who may change them.
 func StackFile(root, stack string) string {
 	return filepath.Join(root, "testdata", "Pulumi."+stack+".yaml")
 }
 
-// FromPlan turns a planned graph into one with this package's assertions. Outputs of a component have the keys under which it
+// FromPlan converts a planned graph to one with this package's assertions. A component's outputs have the keys under which it
 // registers them.
 func FromPlan(g *plan.Graph) *Graph {
 	graph := &Graph{outputs: map[string]map[string]any{}}

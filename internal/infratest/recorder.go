@@ -16,7 +16,7 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// recorder implements Pulumi's mocks. Resources register concurrently: mu guards everything below it.
+// recorder implements Pulumi's mocks. Resources register concurrently, so mu guards all fields below it.
 type recorder struct {
 	env shape.Env
 	ctx *pulumi.Context
@@ -24,20 +24,20 @@ type recorder struct {
 	mu       sync.Mutex
 	graph    *Graph
 	problems []string
-	seen     map[string]bool            // type::name of what was registered
+	seen     map[string]bool            // type::name of the registered resources
 	objects  map[string]pulumi.Resource // the program's own objects, by type::name
 	standIns map[string]bool            // children of remote components, by type::name
-	outputs  int                        // how often outputs were registered
+	outputs  int                        // number of calls that registered outputs
 	watched  []watched
 }
 
-// watched is an output of a component, and what is closed when it has its value.
+// watched is an output of a component, and a channel that is closed when the output has its value.
 type watched struct {
 	name string
 	done chan struct{}
 }
 
-// remember is a stack transformation that changes nothing: it gives the recorder the program's component objects.
+// remember is a stack transformation that records the program's component objects and changes nothing.
 func (r *recorder) remember(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,8 +95,8 @@ func (r *recorder) record(key string, args pulumi.MockResourceArgs) {
 	r.problems = append(r.problems, emptyARNs(key, res.revealed)...)
 }
 
-// remote returns the outputs of a component that another process implements. They may refer to its children, so those are
-// registered with the mocks; they are not in the graph, because the program did not register them.
+// remote returns the outputs of a remote component. They may refer to its children, so those are registered with the mocks; they
+// are not in the graph, because the program did not register them.
 func (r *recorder) remote(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	children, outputs := shape.Remote(r.env, args.TypeToken, args.Name, args.Inputs)
 	if outputs == nil {
@@ -135,7 +135,7 @@ func (r *recorder) standIn(child shape.Child) (resource.PropertyValue, error) {
 	return resource.MakeCustomResourceReference(resource.URN(urn.(string)), resource.ID(id), ""), nil
 }
 
-// plainInputs turns the inputs of a stand-in into a form that can be registered again.
+// plainInputs converts the inputs of a stand-in so that it can be registered.
 func plainInputs(inputs resource.PropertyMap) (pulumi.Map, error) {
 	out := pulumi.Map{}
 	for key, value := range shape.JSON(inputs, shape.RevealSecrets) {
@@ -144,12 +144,12 @@ func plainInputs(inputs resource.PropertyMap) (pulumi.Map, error) {
 	return out, nil
 }
 
-// Call answers a provider function.
+// Call returns the result of a provider function.
 func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	return shape.Invoke(r.env, args.Token, args.Args)
 }
 
-// RegisterResourceOutputs counts calls: the mocks do not say for which component. The number is checked at the end.
+// RegisterResourceOutputs counts the calls, because the mocks do not tell the component. check compares the number.
 func (r *recorder) RegisterResourceOutputs() (*emptypb.Empty, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,8 +157,8 @@ func (r *recorder) RegisterResourceOutputs() (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-// watchComponents follows the outputs of every component that the program built. It runs inside the program, so that the
-// run waits for them.
+// watchComponents watches the outputs of every component that the program created. It runs inside the program, so that the run
+// waits for them.
 func (r *recorder) watchComponents() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +174,7 @@ func (r *recorder) watchComponents() {
 
 var outputType = reflect.TypeFor[pulumi.Output]()
 
-// watch follows the outputs in a value, by their path from the component. Callers hold mu.
+// watch watches the outputs in a value, by their path from the component. Callers hold mu.
 func (r *recorder) watch(key, path string, v reflect.Value) {
 	if v.Type().Implements(outputType) {
 		if v.IsZero() {
@@ -206,7 +206,7 @@ func (r *recorder) watch(key, path string, v reflect.Value) {
 	}
 }
 
-// awaitOutputs waits for the watched outputs. Pulumi's run waits only for outputs that come from a resource, not for constants.
+// awaitOutputs waits for the watched outputs. Pulumi itself waits only for outputs of resources, not for constants.
 func (r *recorder) awaitOutputs() {
 	late := time.After(outputTimeout)
 	for _, w := range r.watched {
@@ -219,7 +219,7 @@ func (r *recorder) awaitOutputs() {
 	}
 }
 
-// check returns what is wrong with the whole run.
+// check returns the problems of the whole run.
 func (r *recorder) check() []string {
 	r.awaitOutputs()
 	r.mu.Lock()
@@ -231,7 +231,7 @@ func (r *recorder) check() []string {
 			components = append(components, res.Key())
 		}
 	}
-	// The stack itself registers its outputs too.
+	// The stack registers its outputs too.
 	if r.outputs < len(components)+1 {
 		r.problems = append(r.problems, fmt.Sprintf("%d of these components did not register their outputs: %s",
 			len(components)+1-r.outputs, strings.Join(components, ", ")))
@@ -243,7 +243,7 @@ func (r *recorder) check() []string {
 // outputTimeout limits the wait for an output.
 const outputTimeout = 10 * time.Second
 
-// await waits for an output. An output that never resolves is a mistake of the program, so it gives up.
+// await waits for an output. It times out, because an output may never resolve by a mistake in the program.
 func await(output pulumi.Output) (any, error) {
 	values := make(chan any, 1)
 	output.ApplyT(func(v any) any {

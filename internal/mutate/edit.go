@@ -9,29 +9,29 @@ import (
 	"strings"
 )
 
-// mutation is one mistake that can be switched on.
+// mutation is one mistake that can be turned on.
 type mutation struct {
 	Number int
-	File   string // seen from the root
+	File   string // relative to the root
 	Line   int
-	Func   string // the function that it is in; "" outside of functions
-	Change string // what is wrong with it, in words
+	Func   string // its function; "" outside functions
+	Change string // the mistake, in words
 }
 
-// key names a mutant whatever is written above it.
+// key identifies a mutant without its line number, which other changes move.
 func (m mutation) key() string { return m.File + " " + m.Func + ": " + m.Change }
 
-// editor puts the calls around the expressions and statements of one file.
+// editor inserts calls of package mutant around expressions and statements of one file.
 type editor struct {
 	*source
 	file     *ast.File
 	function string
 	mutants  *[]mutation
-	before   map[int][]string // by offset, the outermost first
-	after    map[int][]string // by offset, the innermost first
+	before   map[int][]string // texts by offset, the outermost first
+	after    map[int][]string // texts by offset, the innermost first
 }
 
-// add notes a mutant at a place and returns its number.
+// add records a mutant and returns its number.
 func (e *editor) add(at ast.Node, change string) int {
 	n := len(*e.mutants) + 1
 	position := e.set.Position(at.Pos())
@@ -42,7 +42,7 @@ func (e *editor) add(at ast.Node, change string) int {
 	return n
 }
 
-// wrap writes something before a node and after it.
+// wrap inserts texts before and after a node.
 func (e *editor) wrap(at ast.Node, before, after string) {
 	e.wrapRange(at.Pos(), at.End(), before, after)
 }
@@ -53,7 +53,7 @@ func (e *editor) wrapRange(start, end token.Pos, before, after string) {
 	e.after[to] = slices.Insert(e.after[to], 0, after)
 }
 
-// text is a node as it is written, on one line and shortened.
+// text returns a node's source on one line, shortened.
 func (e *editor) text(at ast.Node) string {
 	whole := strings.Join(strings.Fields(e.code(at)), " ")
 	if r := []rune(whole); len(r) > 60 {
@@ -66,7 +66,7 @@ func (e *editor) code(at ast.Node) string {
 	return string(e.texts[e.file][e.set.Position(at.Pos()).Offset:e.set.Position(at.End()).Offset])
 }
 
-// typeName is how this file writes a type; ok is false for one that it cannot name.
+// typeName returns a type's name in this file; ok is false if the file cannot name it.
 func (e *editor) typeName(t types.Type) (name string, ok bool) {
 	ok = true
 	name = types.TypeString(t, func(p *types.Package) string {
@@ -87,7 +87,7 @@ func (e *editor) typeName(t types.Type) (name string, ok bool) {
 	return name, ok
 }
 
-// result is the file's new text. It has the old line numbers.
+// result returns the file's new text, with the same line numbers.
 func (e *editor) result() []byte {
 	text := e.texts[e.file]
 	var out []byte

@@ -32,7 +32,7 @@ func mutate(s *source, file *ast.File, mutants *[]mutation) []byte {
 	return e.result()
 }
 
-// walk visits what is below a node, from the outside in.
+// walk visits the nodes below a node, the outermost first.
 func (e *editor) walk(n ast.Node) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -45,7 +45,7 @@ func (e *editor) walk(n ast.Node) {
 			for _, s := range n.Body {
 				e.walk(s)
 			}
-			return false // its values may be constants that have to differ
+			return false // two cases could become the same constant
 		case *ast.IfStmt:
 			e.condition(n.Cond)
 		case *ast.UnaryExpr:
@@ -76,7 +76,7 @@ func (e *editor) walk(n ast.Node) {
 	})
 }
 
-// inside visits the elements of a composite literal; those that leave their type out get it back.
+// inside visits the elements of a composite literal and inserts their type if it is left out.
 func (e *editor) inside(c *ast.CompositeLit) {
 	var element types.Type
 	switch t := e.info.TypeOf(c).Underlying().(type) {
@@ -101,8 +101,8 @@ func (e *editor) inside(c *ast.CompositeLit) {
 	}
 }
 
-// composite leaves out each field or element of a literal, and swaps neighbours of one type. whole is the literal with the
-// & before it, if there is one; prefix is the type that it leaves out.
+// composite leaves out each field or element of a literal, and swaps neighbours of the same type. whole includes the & before the
+// literal, if there is one; prefix is the type that the source leaves out.
 func (e *editor) composite(whole ast.Expr, c *ast.CompositeLit, prefix string) {
 	if len(c.Elts) == 0 {
 		return
@@ -180,7 +180,7 @@ func (e *editor) structure(whole ast.Expr, c *ast.CompositeLit, t *types.Struct,
 	e.wrap(whole, "mutant_.Fields("+prefix, fmt.Sprintf(", %d, %s)", first, strings.Join(changes, ", ")))
 }
 
-// statements leaves out statements that stand for themselves.
+// statements leaves out single statements, such as calls and assignments.
 func (e *editor) statements(list []ast.Stmt) {
 	for _, s := range list {
 		switch n := s.(type) {
@@ -200,8 +200,8 @@ func (e *editor) statements(list []ast.Stmt) {
 	}
 }
 
-// condition makes each part of a condition hold always, or never. That an error ends the program is not questioned: tests
-// cannot make AWS's answers fail.
+// condition makes each part of a condition always or never true. It leaves out checks of errors, because tests cannot cause
+// errors of AWS.
 func (e *editor) condition(c ast.Expr) {
 	switch n := c.(type) {
 	case *ast.ParenExpr:
@@ -226,7 +226,7 @@ func (e *editor) condition(c ast.Expr) {
 	e.wrap(c, fmt.Sprintf("mutant_.Condition(%d, ", n), ")")
 }
 
-// call leaves out each of the values that a call may have any number of, and puts one argument in place of another.
+// call leaves out each variadic argument, and replaces one argument by another.
 func (e *editor) call(c *ast.CallExpr) {
 	signature, ok := e.info.TypeOf(c.Fun).(*types.Signature)
 	if !ok {
@@ -266,19 +266,19 @@ func (e *editor) call(c *ast.CallExpr) {
 	}
 }
 
-// conversion negates what becomes a Pulumi boolean.
+// conversion negates the value that is converted to a Pulumi boolean.
 func (e *editor) conversion(c *ast.CallExpr) {
 	if len(c.Args) != 1 || e.code(c.Fun) != "pulumi.Bool" {
 		return
 	}
 	arg := c.Args[0]
 	if tv := e.info.Types[arg]; tv.Value != nil {
-		return // a literal, which value negates
+		return // value negates literals
 	}
 	e.wrap(arg, fmt.Sprintf("mutant_.Not(%d, ", e.add(arg, "not "+e.text(arg))), ")")
 }
 
-// value changes a boolean or a number that is written or named in the place of one.
+// value changes a literal or a named boolean or number.
 func (e *editor) value(x ast.Expr) {
 	tv := e.info.Types[x]
 	if id, ok := x.(*ast.Ident); ok {
@@ -301,7 +301,7 @@ func (e *editor) value(x ast.Expr) {
 	}
 }
 
-// pure tells whether an expression can be written twice.
+// pure tells whether an expression can be evaluated twice without another effect.
 func pure(x ast.Expr) bool {
 	switch n := x.(type) {
 	case *ast.Ident:

@@ -19,7 +19,7 @@ import (
 // source is a package of the program, parsed and with its types.
 type source struct {
 	path  string // of the import
-	name  string // the directory, seen from the root
+	name  string // the directory, relative to the root
 	files []*ast.File
 	texts map[*ast.File][]byte
 	names map[*ast.File]string // absolute paths
@@ -28,14 +28,14 @@ type source struct {
 	info  *types.Info
 }
 
-// listed is what `go list` says about a package.
+// listed is the output of `go list` for a package.
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
 	Standard, DepOnly       bool
 }
 
-// load reads packages with their types. Types of what they import come from the compiler's export files.
+// load reads packages with their types. Types of imported packages come from the compiler's export files.
 func load(root string, patterns []string) ([]*source, error) {
 	args := append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Standard,DepOnly"}, patterns...)
 	command := exec.Command("go", args...)

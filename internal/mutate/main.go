@@ -1,8 +1,8 @@
-// Command mutate changes one line of the tiers at a time and lists what no test notices: `make mutate`, or
-// `make mutate MUTATE=compute,network`. docs/testing.md says how to read the list.
+// Command mutate makes one mistake in the tiers at a time and lists those that no test notices: `make mutate`, or
+// `make mutate MUTATE=compute,network`. docs/testing.md explains the list.
 //
-// The compiler runs once, not once a mistake: all mistakes are compiled into the same test binaries and switched on by an
-// environment variable (mutant schemata, R. Untch, A. Offutt, M. Harrold, ISSTA 1993).
+// All mistakes are compiled into the same test binaries, so the compiler runs only once; an environment variable turns one mistake
+// on (mutant schemata, R. Untch, A. Offutt, M. Harrold, ISSTA 1993).
 package main
 
 import (
@@ -17,16 +17,17 @@ import (
 func main() {
 	packages := flag.String("packages", "network,storage,database,images,compute,fargate,api,monitoring,system",
 		"directories whose code to change")
-	only := flag.String("only", "", "change only what has this text in its line of the list, such as compute/group.go")
+	only := flag.String("only", "", "change only mutants whose line in the list contains this text, such as compute/group.go")
 	list := flag.Bool("list", false, "list the mutants and run nothing")
+	quick := flag.Bool("quick", false, "leave out the rest of internal/proof, which takes half a minute for each mutant")
 	flag.Parse()
-	if err := run(strings.Split(*packages, ","), *only, *list); err != nil {
+	if err := run(strings.Split(*packages, ","), *only, *list, *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(packages []string, only string, list bool) error {
+func run(packages []string, only string, list, quick bool) error {
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
@@ -66,7 +67,11 @@ func run(packages []string, only string, list bool) error {
 		return err
 	}
 	noticed := map[string]int{"the golden graphs": len(chosen) - len(left)}
-	for _, stage := range []stage{ownTests, proofTests} {
+	stages := []stage{ownTests, quickTests, proofTests}
+	if quick {
+		stages = stages[:2]
+	}
+	for _, stage := range stages {
 		before := len(left)
 		if left, err = r.each(left, stage); err != nil {
 			return err

@@ -26,7 +26,7 @@ func g(ok bool) (out *T) {
 }
 `
 
-// What every kind of change looks like. The copy has the lines of the original.
+// Each kind of change is made and described, and the copy has the original's line numbers.
 func TestMutate(t *testing.T) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "sample.go", original, 0)

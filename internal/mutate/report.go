@@ -9,10 +9,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// equivalentFile lists mutants without a difference that anyone could observe.
+// equivalentFile lists mutants that behave like the original, so that no test can notice them.
 const equivalentFile = "internal/mutate/equivalent.yaml"
 
-// reason says why no test can notice a mutant.
+// reason is why no test can notice a mutant.
 type reason struct {
 	Mutant string `yaml:"mutant"` // its file, function and change
 	Reason string `yaml:"reason"`
@@ -45,7 +45,7 @@ func report(w io.Writer, all, left []mutation, noticed map[string]int, equivalen
 		}
 	}
 	fmt.Fprintf(w, "\n%d mutants in %s", len(all), took.Round(time.Second))
-	for _, name := range []string{"the golden graphs", ownTests.name, proofTests.name} {
+	for _, name := range []string{"the golden graphs", ownTests.name, quickTests.name, proofTests.name} {
 		fmt.Fprintf(w, ", %s noticed %d", name, noticed[name])
 	}
 	fmt.Fprintf(w, ", equivalent %d, open %d\n", len(left)-len(open), len(open))

@@ -9,7 +9,7 @@ import (
 	_ "embed"
 )
 
-// String is a mutant as the list names it.
+// String returns a mutant's line of the list.
 func (m mutation) String() string {
 	if m.Func == "" {
 		return fmt.Sprintf("%s:%d: %s", m.File, m.Line, m.Change)
@@ -17,12 +17,12 @@ func (m mutation) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s", m.File, m.Line, m.Func, m.Change)
 }
 
-// graphTest is a test that only the changed program has.
+// graphTest is a test that is added to the changed program.
 //
 //go:embed graphs.go.txt
 var graphTest []byte
 
-// rewrite writes changed copies of the packages below work, and the file that puts them in the place of the originals.
+// rewrite writes changed copies of the packages below work, and the overlay file that replaces the originals by them.
 func rewrite(root, work string, packages []string) (mutants []mutation, overlay string, err error) {
 	var patterns []string
 	for _, p := range packages {

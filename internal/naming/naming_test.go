@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,6 +40,31 @@ func TestCapKeepsNamesShortAndApart(t *testing.T) {
 		// Two long names that differ only at their end stay different: the hash covers the whole name.
 		if a != b && len(a) > limit && len(b) > limit && cappedA == cappedB {
 			t.Fatalf("Cap makes %q and %q equal", a, b)
+		}
+	})
+}
+
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "scalable-backend-prod", Deployment("scalable-backend", "prod"))
+	require.Regexp(t, "^scalable-backend-eu-prod-[0-9a-f]{8}$", Deployment("scalable-backend", "eu-prod"))
+	require.Regexp(t, "^my-shop-dev-[0-9a-f]{8}$", Deployment("my.shop", "dev"))
+	require.Equal(t, "scalable-backend-eu-prod", Deployment("scalable-backend-eu", "prod"))
+}
+
+// No two pairs have one name, wherever dashes and dots stand, and every name fits.
+func TestDeploymentsAreApart(t *testing.T) {
+	t.Parallel()
+	part := rapid.StringMatching(`[aB]([-._]?[a1]){0,3}|[a-z.-]{90,100}`)
+	rapid.Check(t, func(t *rapid.T) {
+		p, s := part.Draw(t, "project"), part.Draw(t, "stack")
+		q, r := part.Draw(t, "other project"), part.Draw(t, "other stack")
+		a, b := Deployment(p, s), Deployment(q, r)
+		if (p != q || s != r) && a == b {
+			t.Fatalf("%s/%s and %s/%s are both %s", p, s, q, r, a)
+		}
+		if !regexp.MustCompile(`^[A-Za-z0-9_-]{3,112}$`).MatchString(a) {
+			t.Fatalf("%s/%s is %q", p, s, a)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// built holds the executable of each program, so that a process builds it once.
+// built caches the executable of each program, so that a process builds it once.
 var built sync.Map // directory to *buildOnce
 
 type buildOnce struct {
@@ -40,8 +40,8 @@ func build(ctx context.Context, dir string) (program string, err error) {
 	return program, nil
 }
 
-// executable builds with `go run` and returns the path of the executable in Go's build cache, which keeps it ("Go 1.24 Release
-// Notes", Go command). The run that links prints a temporary path that is gone afterwards; the next one prints the cached one.
+// executable builds with `go run` and returns the path of the executable in Go's build cache ("Go 1.24 Release Notes", Go
+// command). The run that links prints a temporary path, which is deleted; the next run prints the path in the cache.
 func executable(ctx context.Context, dir string) (string, error) {
 	for range 2 {
 		var path, messages bytes.Buffer
@@ -55,11 +55,11 @@ func executable(ctx context.Context, dir string) (string, error) {
 			return program, nil
 		}
 	}
-	return "", fmt.Errorf("building the program: go run keeps no executable of %s: want Go 1.24 or later", dir)
+	return "", fmt.Errorf("building the program: go run caches no executable of %s: want Go 1.24 or later", dir)
 }
 
-// watch stats every source file of the program. `go test` caches a result until a file changes that the test itself has opened or
-// stat'ed; what the compiler, another process, reads does not count.
+// watch calls stat for every source file of the program. `go test` caches a result until a file changes that the test process
+// itself has opened or stat'ed; files that the compiler reads do not count.
 func watch(ctx context.Context, dir string) error {
 	const sources = `{{if not .Standard}}{{$dir := .Dir}}{{$dir}}
 {{range .GoFiles}}{{$dir}}/{{.}}

@@ -9,9 +9,9 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// Compare plans the program and returns its graph and what an update from the graph before to it changes, directly (NewDiff) and
-// indirectly: a replaced resource has a new id, an updated launch template a new version; so the program is planned again with
-// those values until nothing more changes. A preview shows more, because everything that uses a replaced resource is unknown there.
+// Compare plans the program and returns its graph, and the diff of an update from the graph before: direct changes (NewDiff) and
+// indirect ones. A replaced resource has a new id, an updated launch template a new version, so Compare plans again with those
+// values until nothing more changes. A preview shows more changes: there, outputs of replaced resources are unknown.
 func Compare(ctx context.Context, before *Graph, o Options) (*Graph, *Diff, error) {
 	o.Changed = nil
 	first, err := Run(ctx, o)
@@ -20,20 +20,20 @@ func Compare(ctx context.Context, before *Graph, o Options) (*Graph, *Diff, erro
 	}
 	direct := NewDiff(before, first)
 	diff := direct
-	// The changes only grow in number and weight, so this ends.
+	// This ends, because changes are only added or become replacements.
 	for next := changes(nil, diff); !maps.Equal(next, o.Changed); next = changes(o.Changed, diff) {
 		o.Changed = next
 		graph, err := Run(ctx, o)
 		if err != nil {
 			return nil, nil, fmt.Errorf("planning indirect changes: %w", err)
 		}
-		// Indirect changes are found against the first graph: it knows the values of secrets, one that was read from a file does not.
+		// Compare with the first graph: it has the values of secrets, a graph from a file does not.
 		diff = direct.with(NewDiff(first, graph), before, graph)
 	}
 	return first, diff, nil
 }
 
-// changes adds to the known changes the resources of a diff whose outputs get new values.
+// changes adds the resources of a diff whose outputs get new values to the known changes.
 func changes(known map[string]shape.Change, d *Diff) map[string]shape.Change {
 	all := map[string]shape.Change{}
 	for _, c := range d.Resources {
@@ -63,7 +63,7 @@ func (d *Diff) with(following *Diff, before, after *Graph) *Diff {
 	for _, f := range following.Resources {
 		key := f.Key()
 		if !has(old, key) {
-			continue // it is created, so it has no value that could change
+			continue // a created resource has no earlier values
 		}
 		c, ok := merged[key]
 		if !ok {
@@ -85,7 +85,7 @@ func (d *Diff) with(following *Diff, before, after *Graph) *Diff {
 	return out
 }
 
-// union adds properties that change indirectly; one that changes directly too goes from its first value to its last.
+// union adds properties that change indirectly; one that also changes directly gets its first and its last value.
 func union(direct, following []Property) []Property {
 	for _, f := range following {
 		i := slices.IndexFunc(direct, func(p Property) bool { return p.Path == f.Path && p.Option == f.Option })

@@ -11,7 +11,7 @@ import (
 
 const passwordToken = "random:index/randomPassword:RandomPassword"
 
-// edited is a copy of a graph in which one input of one resource was another.
+// edited returns a copy of a graph with another value of one input.
 func edited(t *testing.T, g *Graph, token, name, input string, value any) *Graph {
 	t.Helper()
 	out := *g
@@ -26,7 +26,7 @@ func edited(t *testing.T, g *Graph, token, name, input string, value any) *Graph
 	return &out
 }
 
-// A replaced password has another value, so the secret that holds it is written anew: no graph alone shows that.
+// A replaced password has another value, so the secret version that holds it changes too. NewDiff alone cannot find that.
 func TestCompareFollowsAReplacement(t *testing.T) {
 	t.Parallel()
 	g := run(t, options())
@@ -35,17 +35,17 @@ func TestCompareFollowsAReplacement(t *testing.T) {
 
 	after, d, err := Compare(t.Context(), before, options())
 	require.NoError(t, err)
-	require.Equal(t, asJSON(t, g), asJSON(t, after), "the graph is that of the configuration, not one of made-up changes")
+	require.Equal(t, asJSON(t, g), asJSON(t, after), "Compare must return the first graph, not one with changed outputs")
 	require.Equal(t, []string{secretToken + "::data-secret", passwordToken + "::data-password"}, d.Keys(Replace))
 	require.Equal(t, "replace secretString!; replace length!", outline(d))
 	require.True(t, d.Resources[0].Properties[0].Follows)
 	require.False(t, d.Resources[1].Properties[0].Follows)
-	require.True(t, d.Resources[0].DeletedFirst, "the program says so")
+	require.True(t, d.Resources[0].DeletedFirst, "the program sets DeleteBeforeReplace")
 	require.Len(t, d.Outputs, 1)
 	require.Equal(t, "password", d.Outputs[0].Path)
 }
 
-// What is replaced under an automatic name has another one, down the whole chain.
+// A replacement of a resource with an automatic name has another name, which changes or replaces its dependents in turn.
 func TestCompareFollowsNames(t *testing.T) {
 	t.Parallel()
 	g := run(t, options())
@@ -69,7 +69,7 @@ func TestCompareFindsNothingWhereNothingChanged(t *testing.T) {
 	require.True(t, d.Empty(), "%+v", d)
 }
 
-// A graph that goes through a file in either form is the same graph.
+// A graph is the same after it was written, in either form, and read.
 func TestReadGraphReadsWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	g := run(t, options())
@@ -83,10 +83,10 @@ func TestReadGraphReadsWhatIsWritten(t *testing.T) {
 	require.NoError(t, g.WriteJSON(&plain))
 	for _, text := range []string{`"(json)": {`, `"(lines)": [`, `"(base64)": {`, `"echo xxxx`} {
 		require.Contains(t, readable.String(), text)
-		require.NotContains(t, plain.String(), text, "this form is a promise")
+		require.NotContains(t, plain.String(), text, "WriteJSON must not decode texts")
 	}
 	for _, text := range []string{`"braces": "{x}"`, `"word": "abcdefgh"`, `"digest": "abcdabcd`} {
-		require.Contains(t, readable.String(), text, "what opens to nothing readable stays closed")
+		require.Contains(t, readable.String(), text, "texts without a readable form must stay as they are")
 	}
 	for _, text := range []*bytes.Buffer{&readable, &plain} {
 		written := text.String()
@@ -101,7 +101,7 @@ func TestReadGraphReadsWhatIsWritten(t *testing.T) {
 	}
 }
 
-func TestReadGraphRefusesWhatIsNone(t *testing.T) {
+func TestReadGraphRefusesOtherFiles(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"no JSON": "hello", "another object": `{"name":"x"}`, "two values": `{"project":"x"} {}`, "nothing": "",

@@ -20,7 +20,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// settings is what the CLI would read before it starts the program.
+// settings holds what the CLI reads before it starts the program.
 type settings struct {
 	project  string
 	main     string            // the program's directory, relative to the project's
@@ -43,7 +43,7 @@ func load(dir string, o Options) (*settings, error) {
 		path = filepath.Join(dir, "Pulumi."+o.Stack+".yaml")
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		// The CLI takes a missing file for an empty one; a plan of a misspelt stack would look like a real one.
+		// The CLI treats a missing file as empty, but the plan of a misspelt stack would look like a real one.
 		return nil, fmt.Errorf("stack %q has no file %s; the project's stacks are %s",
 			o.Stack, filepath.Base(path), strings.Join(Stacks(dir), ", "))
 	}
@@ -67,7 +67,7 @@ func load(dir string, o Options) (*settings, error) {
 	if text := strings.TrimSpace(warnings.String()); text != "" {
 		s.warnings = []string{text}
 	}
-	// Secrets cannot be read without the stack's key: a fixed text takes their place.
+	// Secrets cannot be decrypted without the stack's key, so a fixed text replaces them.
 	values, err := stack.Config.Decrypt(config.NewBlindingDecrypter())
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
@@ -82,12 +82,12 @@ func load(dir string, o Options) (*settings, error) {
 	return s, nil
 }
 
-// account is the first account that the stack allows, as the AWS provider would refuse any other.
+// account returns the first account that the stack allows, because the AWS provider would refuse any other.
 func (s *settings) account() string {
 	var allowed []string
 	text := s.values["aws:allowedAccountIds"]
 	if json.Unmarshal([]byte(text), &allowed) != nil || len(allowed) == 0 || len(allowed[0]) != 12 {
-		return "" // the program reports what is wrong with it
+		return "" // the program reports the problem
 	}
 	return allowed[0]
 }
@@ -104,7 +104,7 @@ func loadProject(dir, rename string) (*workspace.Project, error) {
 	if rename == "" {
 		return project, nil
 	}
-	// The name takes part in reading the file (bare keys are the project's), so it is replaced before the file is read.
+	// The project's name is the namespace of keys without one, so it is replaced before the file is read.
 	var document map[string]any
 	if err := encoding.YAML.Unmarshal(project.RawValue(), &document); err != nil {
 		return nil, fmt.Errorf("renaming the project: %w", err)
@@ -134,8 +134,8 @@ func parseKey(project *workspace.Project, name string) (config.Key, error) {
 	return config.MustMakeKey(string(project.Name), name), nil
 }
 
-// mergeDefaults checks the stack's values against the schema in Pulumi.yaml and adds the defaults for whole keys that the
-// stack leaves out, as the CLI does. Its messages are the CLI's in substance; here all problems come together.
+// mergeDefaults checks the stack's values against the schema in Pulumi.yaml and adds the defaults of keys that the stack leaves
+// out, as the CLI does. Its messages are like the CLI's, but one error contains all problems.
 func mergeDefaults(stack string, project *workspace.Project, values config.Map) error {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(project.Config)) {

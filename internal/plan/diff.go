@@ -11,7 +11,7 @@ import (
 // Action is what an update does to a resource.
 type Action string
 
-// Keep is for a resource of which only options or ignored inputs differ: the update changes nothing in AWS.
+// Keep is for a resource that differs only in options or ignored inputs: the update changes nothing in AWS.
 const (
 	Create  Action = "create"
 	Delete  Action = "delete"
@@ -24,6 +24,7 @@ const (
 type Diff struct {
 	Resources []Change   `json:"resources"` // by type, then name
 	Outputs   []Property `json:"outputs"`   // the stack's
+	Lookups   []Property `json:"lookups"`   // calls of provider functions
 }
 
 // Change is what happens to one resource.
@@ -32,13 +33,13 @@ type Change struct {
 	Name       string     `json:"name"`
 	Action     Action     `json:"action"`
 	Properties []Property `json:"properties,omitempty"`
-	// Protected holds for resources that the state protects: an update that deletes or replaces one is refused.
+	// Protected is set for resources that the state protects: an update that deletes or replaces one is refused.
 	Protected bool `json:"protected,omitempty"`
-	// DeletedFirst holds where the old resource is deleted before its replacement is created: for a time there is none.
+	// DeletedFirst is set if the old resource is deleted before its replacement is created, so that for a time there is none.
 	DeletedFirst bool `json:"deletedFirst,omitempty"`
-	// Retained holds where the deleted or replaced resource stays in AWS, no longer managed.
+	// Retained is set if the deleted or replaced resource stays in AWS, no longer managed.
 	Retained bool `json:"retained,omitempty"`
-	// Unreviewed holds for types without a row in replaces.go: it is not known which inputs replace them.
+	// Unreviewed is set for types without a row in replaces.go: it is not known which inputs replace them.
 	Unreviewed bool `json:"unreviewed,omitempty"`
 }
 
@@ -51,17 +52,17 @@ func (c Change) Refused() bool { return c.Protected && (c.Action == Delete || c.
 // Property is one difference: of an input, or of an option of the resource. Secrets are {"secret": true}.
 type Property struct {
 	Path     string `json:"path"`
-	Before   any    `json:"before,omitempty"` // nil where there was none
+	Before   any    `json:"before,omitempty"` // nil if there was none
 	After    any    `json:"after,omitempty"`
 	Replaces bool   `json:"replaces,omitempty"`
 	Ignored  bool   `json:"ignored,omitempty"` // by ignoreChanges
 	Option   bool   `json:"option,omitempty"`  // not an input: protect, dependsOn, ...
-	// Follows holds for an indirect change: another resource has new outputs.
+	// Follows is set for an indirect change: another resource has new outputs.
 	Follows bool `json:"follows,omitempty"`
 }
 
 // Empty tells whether the graphs are the same.
-func (d *Diff) Empty() bool { return len(d.Resources)+len(d.Outputs) == 0 }
+func (d *Diff) Empty() bool { return len(d.Resources)+len(d.Outputs)+len(d.Lookups) == 0 }
 
 // Keys returns the type::name of the resources that have one of the actions.
 func (d *Diff) Keys(actions ...Action) []string {
@@ -74,9 +75,9 @@ func (d *Diff) Keys(actions ...Action) []string {
 	return keys
 }
 
-// NewDiff compares two graphs as they are. Compare also finds what a replacement changes in other resources.
+// NewDiff compares two graphs as they are. Compare also finds the indirect changes.
 func NewDiff(before, after *Graph) *Diff {
-	d := &Diff{Resources: []Change{}, Outputs: []Property{}}
+	d := &Diff{Resources: []Change{}, Outputs: []Property{}, Lookups: []Property{}}
 	old, now := byKey(before), byKey(after)
 	for _, key := range slices.Sorted(maps.Keys(old)) {
 		if r := old[key]; !has(now, key) {
@@ -98,6 +99,7 @@ func NewDiff(before, after *Graph) *Diff {
 	})
 	d.Outputs = append(d.Outputs, differences("", masked(openedMap(before.Outputs), openedMap(before.revealed)),
 		masked(openedMap(after.Outputs), openedMap(after.revealed)))...)
+	d.Lookups = append(d.Lookups, differences("", before.Lookups, after.Lookups)...)
 	return d
 }
 
@@ -114,7 +116,7 @@ func has(resources map[string]Resource, key string) bool {
 	return ok
 }
 
-// changeOf compares two versions of one resource. Without properties in the result they are the same.
+// changeOf compares two versions of one resource. If they are the same, the result has no properties.
 func changeOf(before, after Resource, old, now map[string]Resource) Change {
 	c := Change{
 		Type: after.Type, Name: after.Name, Action: Keep, Protected: before.Protect, Retained: after.RetainOnDelete,
@@ -147,8 +149,8 @@ func (c *Change) settle(before, after Resource) {
 	c.Retained = c.Action == Replace && after.RetainOnDelete
 }
 
-// optionsDiff compares the options. Only a different type among the ancestors changes something in AWS: the URN differs, so the
-// engine sees another resource.
+// optionsDiff compares the options. Only another type of an ancestor changes something in AWS: the URN differs, so for the engine
+// it is another resource.
 func optionsDiff(before, after Resource, old, now map[string]Resource) []Property {
 	var found []Property
 	add := func(path string, a, b any) {
@@ -181,7 +183,7 @@ func optionsDiff(before, after Resource, old, now map[string]Resource) []Propert
 	return found
 }
 
-// ancestry is the types of a resource's ancestors, as they stand in its URN.
+// ancestry returns the types of a resource's ancestors, as in its URN.
 func ancestry(r Resource, resources map[string]Resource) string {
 	var types []string
 	for key := r.Parent; key != ""; key = resources[key].Parent {

@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// graphOf makes a graph of one custom resource.
+// graphOf returns a graph of one custom resource.
 func graphOf(r Resource) *Graph {
 	r.Name, r.Custom = "it", true
 	return &Graph{Project: "program", Stack: "dev", Resources: []Resource{r}}
 }
 
-// outline is a change in one line: the action and its properties, with ! where one replaces and = where one is ignored.
+// outline returns a diff of one resource as text: the action and the properties, with ! if one replaces and = if it is ignored.
 func outline(d *Diff) string {
 	var lines []string
 	for _, c := range d.Resources {
@@ -52,20 +52,20 @@ func TestDiffOfOneResource(t *testing.T) {
 			Resource{Type: subnet, Inputs: object{"tags": object{"a": "1", "b": "2"}}},
 			Resource{Type: subnet, Inputs: object{"tags": object{"a": "1", "c": "2"}}}, "update tags.b tags.c",
 		},
-		"an input of the table replaces": {
+		"an input in the table replaces": {
 			Resource{Type: subnet, Inputs: object{"cidrBlock": "10.0.0.0/24"}},
 			Resource{Type: subnet, Inputs: object{"cidrBlock": "10.0.1.0/24"}}, "replace cidrBlock!",
 		},
-		"what is below an input of the table replaces": {
+		"a part of an input in the table replaces": {
 			Resource{Type: "random:index/randomId:RandomId", Inputs: object{"keepers": object{"engine": "a"}}},
 			Resource{Type: "random:index/randomId:RandomId", Inputs: object{"keepers": object{"engine": "b"}}}, "replace keepers.engine!",
 		},
-		"a part of an input replaces, another does not": {
+		"only one part of an input replaces": {
 			Resource{Type: "aws:ec2/instance:Instance", Inputs: object{"rootBlockDevice": object{"encrypted": false, "volumeSize": 8.0}}},
 			Resource{Type: "aws:ec2/instance:Instance", Inputs: object{"rootBlockDevice": object{"encrypted": true, "volumeSize": 9.0}}},
 			"replace rootBlockDevice.encrypted! rootBlockDevice.volumeSize",
 		},
-		"the whole of which a part replaces": {
+		"a new input with a part that replaces": {
 			Resource{Type: "aws:ec2/instance:Instance", Inputs: object{}},
 			Resource{Type: "aws:ec2/instance:Instance", Inputs: object{"rootBlockDevice": object{"encrypted": true}}},
 			"replace rootBlockDevice!",
@@ -74,28 +74,28 @@ func TestDiffOfOneResource(t *testing.T) {
 			Resource{Type: subnet, Inputs: object{"cidrBlock": "a"}},
 			Resource{Type: subnet, Inputs: object{"cidrBlock": "b"}, IgnoreChanges: []string{"cidrBlock"}}, "keep cidrBlock=",
 		},
-		"to ignore a part is not to ignore the whole": {
+		"ignoring a part does not ignore the whole": {
 			Resource{Type: group, Inputs: object{"launchTemplate": object{"id": "a", "version": "1"}}},
 			Resource{Type: group, Inputs: object{}, IgnoreChanges: []string{"launchTemplate.version"}}, "update launchTemplate",
 		},
-		"an ignored part beside another": {
+		"an ignored part and another one": {
 			Resource{Type: group, Inputs: object{"tags": []any{object{"key": "a", "value": "1"}}}},
 			Resource{Type: group, Inputs: object{"tags": []any{object{"key": "b", "value": "2"}}}, IgnoreChanges: []string{"tags[*].value"}},
 			"update tags[0].key tags[0].value=",
 		},
-		"the program says that an input replaces": {
+		"replaceOnChanges": {
 			Resource{Type: group, Inputs: object{"minSize": 1.0}},
 			Resource{Type: group, Inputs: object{"minSize": 2.0}, ReplaceOnChanges: []string{"minSize"}}, "replace minSize!",
 		},
-		"a further subnet of a network load balancer": {
+		"one more subnet of a network load balancer": {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"a"}}},
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"a", "b"}}}, "update subnets",
 		},
-		"a subnet that a network load balancer loses": {
+		"one subnet less of a network load balancer": {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"a", "b"}}},
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"b"}}}, "replace subnets!",
 		},
-		"a subnet that an application load balancer loses": {
+		"one subnet less of an application load balancer": {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "application", "subnets": []any{"a", "b"}}},
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "application", "subnets": []any{"b"}}}, "update subnets",
 		},
@@ -103,11 +103,11 @@ func TestDiffOfOneResource(t *testing.T) {
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"a"}}},
 			Resource{Type: balancer, Inputs: object{"loadBalancerType": "network", "subnets": []any{"b"}}}, "replace subnets!",
 		},
-		"hardware that a VPC shares from now on": {
+		"a VPC changes to shared hardware": {
 			Resource{Type: vpc, Inputs: object{"instanceTenancy": "dedicated"}},
 			Resource{Type: vpc, Inputs: object{"instanceTenancy": "default"}}, "update instanceTenancy",
 		},
-		"hardware that a VPC wants for itself": {
+		"a VPC changes to dedicated hardware": {
 			Resource{Type: vpc, Inputs: object{"instanceTenancy": "default"}},
 			Resource{Type: vpc, Inputs: object{"instanceTenancy": "dedicated"}}, "replace instanceTenancy!",
 		},
@@ -142,7 +142,7 @@ func TestDiffOfOneResource(t *testing.T) {
 			Resource{Type: "aws:iam/policy:Policy", Inputs: object{"policy": `{"Statement":[{"Sid":"A"},{"Sid":"B","Action":"y"}]}`}},
 			"update policy.Statement[1].Action",
 		},
-		"a policy that is only written differently": {
+		"the same policy in another format": {
 			Resource{Type: "aws:iam/policy:Policy", Inputs: object{"policy": `{"a":1,"b":2}`}},
 			Resource{Type: "aws:iam/policy:Policy", Inputs: object{"policy": `{"b":2, "a":1}`}}, "",
 		},
@@ -150,7 +150,7 @@ func TestDiffOfOneResource(t *testing.T) {
 			Resource{Type: group, Inputs: object{"tags": []any{object{"key": "b"}, object{"key": "c"}}}},
 			Resource{Type: group, Inputs: object{"tags": []any{object{"key": "a"}, object{"key": "b"}, object{"key": "c"}}}}, "update tags[0]",
 		},
-		"what will be known only later": {
+		"an unknown value": {
 			Resource{Type: subnet, Inputs: object{"vpcId": "vpc-1"}},
 			Resource{Type: subnet, Inputs: object{"vpcId": object{"unknown": true}}}, "replace vpcId!",
 		},
@@ -171,7 +171,7 @@ func TestDiffOfOneResource(t *testing.T) {
 	}
 }
 
-func TestDiffOfWhatComesAndGoes(t *testing.T) {
+func TestDiffOfCreatedAndDeletedResources(t *testing.T) {
 	t.Parallel()
 	none := &Graph{}
 	some := graphOf(Resource{Type: "aws:kms/key:Key", Protect: true, RetainOnDelete: true})
@@ -184,7 +184,7 @@ func TestDiffOfWhatComesAndGoes(t *testing.T) {
 	require.True(t, NewDiff(some, some).Empty())
 }
 
-func TestDiffSaysWhatAReplacementCosts(t *testing.T) {
+func TestDiffDescribesAReplacement(t *testing.T) {
 	t.Parallel()
 	replaced := func(typ string, input string, edit func(*Resource)) Change {
 		before, after := Resource{Type: typ}, Resource{Type: typ}
@@ -198,17 +198,17 @@ func TestDiffSaysWhatAReplacementCosts(t *testing.T) {
 	}
 	const role, repository = "aws:iam/role:Role", "aws:ecr/repository:Repository"
 	require.False(t, replaced(role, "path", func(r *Resource) { r.Inputs = object{} }).DeletedFirst)
-	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs = object{"name": "fixed"} }).DeletedFirst, "two cannot have one name")
+	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs = object{"name": "fixed"} }).DeletedFirst, "both have the same name")
 	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs, r.DeleteBeforeReplace = object{}, true }).DeletedFirst)
 	require.True(t, replaced(role, "path", func(r *Resource) { r.Inputs, r.Protect = object{}, true }).Refused())
 	require.True(t, replaced(repository, "name", func(r *Resource) { r.Inputs, r.RetainOnDelete = object{}, true }).Retained)
 	require.False(t, replaced(repository, "name", func(r *Resource) { r.Inputs = object{} }).Refused())
 
 	d := NewDiff(graphOf(Resource{Type: "aws:new/thing:Thing", Inputs: object{"a": 1.0}}), graphOf(Resource{Type: "aws:new/thing:Thing"}))
-	require.True(t, d.Resources[0].Unreviewed, "nobody knows what replaces it")
+	require.True(t, d.Resources[0].Unreviewed, "the type has no row in replaces.go")
 }
 
-func TestDiffShowsThatASecretChangesAndNotTheSecret(t *testing.T) {
+func TestDiffHidesSecrets(t *testing.T) {
 	t.Parallel()
 	version := func(hidden, revealed string) *Graph {
 		return graphOf(Resource{
@@ -227,7 +227,7 @@ func TestDiffShowsThatASecretChangesAndNotTheSecret(t *testing.T) {
 
 	read := version("x", "")
 	read.Resources[0].revealed = nil
-	require.True(t, NewDiff(read, version("x", "two")).Empty(), "a graph from a file does not know")
+	require.True(t, NewDiff(read, version("x", "two")).Empty(), "a graph from a file has no values of secrets")
 	require.Equal(t, "update plain", outline(NewDiff(read, version("y", "two"))))
 }
 
@@ -258,7 +258,7 @@ outputs
 	require.Equal(t, "no difference\n", text.String())
 }
 
-// The table speaks of properties that exist: a misspelt one would never match.
+// The properties in the table exist: a misspelt one would never match.
 func TestReplacingNamesInputsThatExist(t *testing.T) {
 	t.Parallel()
 	token := regexp.MustCompile(`ctx\.RegisterResource\("([^"]+)"`)
@@ -299,7 +299,7 @@ func TestReplacingNamesInputsThatExist(t *testing.T) {
 	}
 }
 
-// mentioned tells whether the table has a type that a file of this name could define.
+// mentioned tells whether the table has a type that a file with this name could define.
 func mentioned(file string) bool {
 	for typ := range replacing {
 		if strings.EqualFold(typ[strings.LastIndex(typ, ":")+1:], file) {
@@ -307,4 +307,17 @@ func mentioned(file string) bool {
 		}
 	}
 	return false
+}
+
+// The filters of a machine image are in no resource: only the lookup shows a change of them.
+func TestDiffShowsWhatTheProgramLooksUp(t *testing.T) {
+	t.Parallel()
+	filter := func(name string) object { return object{"aws:ec2/getAmi:getAmi": []any{object{"owners": name}}} }
+	before, after := &Graph{}, &Graph{Lookups: filter("amazon")}
+	require.Equal(t, []Property{{Path: "aws:ec2/getAmi:getAmi", After: filter("amazon")["aws:ec2/getAmi:getAmi"]}},
+		NewDiff(before, after).Lookups)
+	var text bytes.Buffer
+	d := NewDiff(after, &Graph{Lookups: filter("self")})
+	require.NoError(t, d.WriteText(&text))
+	require.Equal(t, "lookups\n      aws:ec2/getAmi:getAmi[0].owners: \"amazon\" -> \"self\"\n1 lookup different\n", text.String())
 }

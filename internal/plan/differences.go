@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// secret stands for a value that must not be shown. Its text is compared, if it is known.
+// secret replaces a value that must not be shown. Its text is compared, if it is known.
 type secret struct {
 	text  string
 	known bool
@@ -66,7 +66,7 @@ func shown(value any) any {
 	return value
 }
 
-// same compares masked values. A secret whose text is not known on one side counts as the same.
+// same compares masked values. Secrets are treated as equal if one text is not known.
 func same(a, b any) bool {
 	switch a := a.(type) {
 	case secret:
@@ -82,8 +82,8 @@ func same(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// differences lists the paths at which two masked values differ, down to single values. A list of plain values is one difference
-// as a whole: a reader wants to see what was added to it and removed, not which index changed.
+// differences lists the paths at which two masked values differ, down to single values. A list of plain values is one difference:
+// a reader needs its added and removed items, not the indexes.
 func differences(path string, a, b any) []Property {
 	if same(a, b) {
 		return nil
@@ -103,7 +103,8 @@ func differences(path string, a, b any) []Property {
 
 func ofObjects(path string, before, after map[string]any) []Property {
 	var found []Property
-	all := maps.Clone(before)
+	all := map[string]any{} // a or b may be nil: the file of a graph need not have every object
+	maps.Copy(all, before)
 	maps.Copy(all, after)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		found = append(found, differences(join(path, key), before[key], after[key])...)
@@ -111,7 +112,7 @@ func ofObjects(path string, before, after map[string]any) []Property {
 	return found
 }
 
-// ofLists leaves out what both lists begin and end with, so that one new item is one difference.
+// ofLists leaves out the common first and last items, so that one new item is one difference.
 func ofLists(path string, before, after []any) []Property {
 	start := 0
 	for start < len(before) && start < len(after) && same(before[start], after[start]) {
@@ -135,7 +136,7 @@ func ofLists(path string, before, after []any) []Property {
 	return found
 }
 
-// join adds a key to a path, except for the keys of readable.go that stand for a text in another form.
+// join adds a key to a path, except the keys in readable.go that mark a text in another form.
 func join(path, key string) string {
 	switch {
 	case key == openJSON || key == openLines || key == openBase64:
@@ -148,7 +149,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// plain tells whether a list holds neither objects nor lists; an empty one may be either.
+// plain tells whether a list contains neither objects nor lists.
 func plain(list []any) bool {
 	for _, item := range list {
 		switch item.(type) {

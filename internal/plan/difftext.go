@@ -29,10 +29,13 @@ func (d *Diff) Summary() string {
 	if n := len(d.Outputs); n > 0 {
 		parts = append(parts, plural(n, "output")+" different")
 	}
+	if n := len(d.Lookups); n > 0 {
+		parts = append(parts, plural(n, "lookup")+" different")
+	}
 	return strings.Join(parts, ", ")
 }
 
-// WriteText writes the diff for people: one line for each resource and, below it, one for each property.
+// WriteText writes the diff as text: one line for each resource and, below it, one for each property.
 func (d *Diff) WriteText(w io.Writer) error {
 	var b strings.Builder
 	list := slices.Clone(d.Resources)
@@ -46,6 +49,10 @@ func (d *Diff) WriteText(w io.Writer) error {
 	if len(d.Outputs) > 0 {
 		b.WriteString("outputs\n")
 		writeProperties(&b, d.Outputs)
+	}
+	if len(d.Lookups) > 0 {
+		b.WriteString("lookups\n")
+		writeProperties(&b, d.Lookups)
 	}
 	b.WriteString(d.Summary() + "\n")
 	_, err := io.WriteString(w, b.String())
@@ -72,7 +79,7 @@ func remarks(c Change) string {
 	return " (" + strings.Join(remarks, "; ") + ")"
 }
 
-// readable leaves out what dependsOn says already: a resource depends on all that its properties depend on.
+// readable leaves out property dependencies, which dependsOn contains too.
 func readable(properties []Property) []Property {
 	if !slices.ContainsFunc(properties, func(p Property) bool { return p.Option && p.Path == "dependsOn" }) {
 		return properties
@@ -82,7 +89,7 @@ func readable(properties []Property) []Property {
 	})
 }
 
-// linesEach is how many properties of one resource, and items of one list, the text shows. The JSON form shows all.
+// linesEach limits the properties of a resource and the items of a list in the text. The JSON form has all.
 const linesEach = 12
 
 func writeProperties(b *strings.Builder, properties []Property) {
@@ -112,7 +119,7 @@ func writeProperties(b *strings.Builder, properties []Property) {
 	}
 }
 
-// change returns a property's two values as text; of two lists of plain values only the items that are in one of them.
+// change returns a property's two values as text; for two lists of plain values only the items that are in one of them.
 func change(p Property) string {
 	before, isList := p.Before.([]any)
 	after, alsoList := p.After.([]any)
@@ -148,7 +155,7 @@ func change(p Property) string {
 	return strings.Join(parts, "  ")
 }
 
-// apart cuts the common beginning of two long texts, up to a few characters before the difference, so that it is visible.
+// apart cuts the common beginning of two long texts to a few characters, so that the difference is visible.
 func apart(a, b string) (string, string) {
 	const context = 24
 	x, y := []rune(a), []rune(b)
@@ -162,7 +169,7 @@ func apart(a, b string) (string, string) {
 	return "..." + string(x[n-context:]), "..." + string(y[n-context:])
 }
 
-// brief is a value as JSON, cut to what fits on a line.
+// brief returns a value as JSON, cut to fit on a line.
 func brief(value any) string {
 	if value == nil {
 		return "(none)"

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// messageLimit is the CLI's own: user data and API documents exceed gRPC's default of 4 MiB.
+// messageLimit is the CLI's limit: user data and API documents exceed gRPC's default of 4 MiB.
 const messageLimit = 400 << 20
 
-// serve offers the two services that a program talks to on a free loopback port.
+// serve starts the two services that a program calls, on a free loopback port.
 func serve(m *monitor) (address string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -22,14 +22,14 @@ func serve(m *monitor) (address string, stop func(), err error) {
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(messageLimit), grpc.MaxSendMsgSize(messageLimit))
 	pulumirpc.RegisterResourceMonitorServer(server, m)
 	pulumirpc.RegisterEngineServer(server, &engine{monitor: m})
-	go server.Serve(listener) //nolint:errcheck // it ends with the server
+	go server.Serve(listener) //nolint:errcheck // it returns when the server stops
 	return listener.Addr().String(), func() {
 		server.Stop()
 		m.callbacks.close()
 	}, nil
 }
 
-// engine takes the program's messages.
+// engine receives the program's log messages.
 type engine struct {
 	pulumirpc.UnimplementedEngineServer
 
@@ -37,7 +37,7 @@ type engine struct {
 	root    string // guarded by monitor.mu
 }
 
-// Log keeps warnings and errors; a program that logs an error has failed, whatever its exit status.
+// Log keeps warnings and errors; a program that logs an error has failed, even if its exit status is 0.
 func (e *engine) Log(_ context.Context, in *pulumirpc.LogRequest) (*emptypb.Empty, error) {
 	e.monitor.mu.Lock()
 	defer e.monitor.mu.Unlock()

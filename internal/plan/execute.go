@@ -17,7 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// runInfo is what the CLI passes to a program.
+// runInfo returns what the CLI passes to a program.
 func runInfo(dir, address string, o Options, s *settings) pulumi.RunInfo {
 	return pulumi.RunInfo{
 		Project: s.project, Stack: o.Stack, Organization: "organization", RootDirectory: dir,
@@ -30,6 +30,7 @@ func execute(ctx context.Context, o Options, s *settings, run pulumi.RunInfo, m 
 	var stderr bytes.Buffer
 	var err error
 	if o.Program != nil {
+		connect(&run, m)
 		err = inline(ctx, o.Program, run)
 	} else {
 		program, failed := build(ctx, filepath.Join(run.RootDirectory, s.main))
@@ -59,8 +60,8 @@ func start(ctx context.Context, program string, run pulumi.RunInfo, out io.Write
 	return command.Run()
 }
 
-// environment is this process's environment without the variables that could change a plan, and with those that the CLI sets for
-// a program.
+// environment returns this process's environment without the variables that could change a plan, and with those that the CLI sets
+// for a program.
 func environment(run pulumi.RunInfo) ([]string, error) {
 	values, err := json.Marshal(run.Config)
 	if err != nil {
@@ -70,8 +71,8 @@ func environment(run pulumi.RunInfo) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
 	}
-	// The program runs for a fraction of a second: without garbage collection it is faster. A GOGC in this process's environment
-	// wins, as the last of two entries counts.
+	// The program runs for a fraction of a second and is faster without garbage collection. GOGC in this process's environment
+	// overrides this entry, because the last entry applies.
 	env := append([]string{"GOGC=off"}, slices.DeleteFunc(os.Environ(), changesPlan)...)
 	return append(env,
 		pulumi.EnvProject+"="+run.Project,
@@ -92,7 +93,7 @@ func changesPlan(entry string) bool {
 	return strings.HasPrefix(entry, "PULUMI_") || strings.HasPrefix(entry, "AWS_")
 }
 
-// failure makes one error of the errors that the program logged and of what it wrote to stderr.
+// failure returns one error with the errors that the program logged and its output on stderr.
 func failure(ctx context.Context, exit error, logged []string, stderr string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("running the program: %w", ctx.Err())

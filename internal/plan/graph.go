@@ -10,19 +10,20 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// Graph is what a program registers. Its JSON form is stable from run to run.
+// Graph holds the resources that a program registers. Its JSON form is the same in every run.
 type Graph struct {
 	Project   string         `json:"project"`
 	Stack     string         `json:"stack"`
 	Resources []Resource     `json:"resources"` // by type, then name
 	Outputs   map[string]any `json:"outputs"`   // the stack's
+	Lookups   map[string]any `json:"lookups"`   // provider functions that it calls to the list of different arguments
 
 	Warnings []string `json:"-"`
 	revealed map[string]any
 }
 
-// Resource is one registration. Values are plain JSON (numbers are float64), with {"secret": true} in the place of a
-// secret and {"unknown": true} in the place of a value that is not known before the update.
+// Resource is one registration. Values are plain JSON (numbers are float64), with {"secret": true} instead of a secret and
+// {"unknown": true} instead of a value that is not known before the update.
 type Resource struct {
 	Type                 string              `json:"type"`
 	Name                 string              `json:"name"`
@@ -39,8 +40,8 @@ type Resource struct {
 	DependsOn            []string            `json:"dependsOn,omitempty"`            // type::name
 	PropertyDependencies map[string][]string `json:"propertyDependencies,omitempty"` // property to type::name
 
-	Outputs  map[string]any `json:"-"` // what a component registers as its outputs
-	ID       string         `json:"-"` // made up, "" where outputs are unknown
+	Outputs  map[string]any `json:"-"` // the registered outputs of a component
+	ID       string         `json:"-"` // made up, "" if outputs are unknown
 	State    map[string]any `json:"-"` // the made-up outputs, secrets hidden
 	revealed map[string]any
 }
@@ -51,17 +52,17 @@ func (r Resource) Key() string { return r.Type + "::" + r.Name }
 // Get returns the input at a path of keys (string) and indexes (int).
 func (r Resource) Get(path ...any) (any, bool) { return shape.Lookup(r.Inputs, path...) }
 
-// Revealed is Get with made-up and configured values in the place of secret markers.
+// Revealed is Get with the made-up and configured values of secrets instead of their markers.
 func (r Resource) Revealed(path ...any) (any, bool) { return shape.Lookup(r.revealed, path...) }
 
-// RevealedInputs is Inputs without secret markers.
+// RevealedInputs returns Inputs with the values of secrets.
 func (r Resource) RevealedInputs() map[string]any { return r.revealed }
 
 func compare(a, b Resource) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 }
 
-// RevealedOutput is a stack output with its value in the place of a secret marker.
+// RevealedOutput returns a stack output, with its value if it is secret.
 func (g *Graph) RevealedOutput(name string) (any, bool) { return shape.Lookup(g.revealed, name) }
 
 // OfType returns the resources of a type, by name.
@@ -94,7 +95,7 @@ func (g *Graph) Counts() map[string]int {
 	return counts
 }
 
-// Tiers returns the resources that the program registers below the stack itself: one component a tier.
+// Tiers returns the resources that have no parent but the stack: one component for each tier.
 func (g *Graph) Tiers() []Resource { return g.Children("") }
 
 // Children returns the resources whose parent is the key (a type::name, "" for the stack).
@@ -111,7 +112,7 @@ func (g *Graph) Children(key string) []Resource {
 // Under returns all descendants of the key, sorted as the graph is.
 func (g *Graph) Under(key string) []Resource {
 	below := map[string]bool{key: true}
-	// A parent may come after its child in the list, so this repeats until nothing is added.
+	// A parent may come after its child in the list, so repeat until nothing is added.
 	for grown := true; grown; {
 		grown = false
 		for _, r := range g.Resources {

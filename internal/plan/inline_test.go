@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inlined runs a program in this process, with the project and stacks of the test program.
+// inlined runs a program in this process with the test program's project and stacks.
 func inlined(t *testing.T, program pulumi.RunFunc) (*Graph, error) {
 	t.Helper()
 	o := options()
@@ -21,7 +21,7 @@ func inlined(t *testing.T, program pulumi.RunFunc) (*Graph, error) {
 
 type thing struct{ pulumi.CustomResourceState }
 
-func TestInlineProgramIsToldWhatAStartedOneIs(t *testing.T) {
+func TestInlineProgramGetsStackAndConfiguration(t *testing.T) {
 	t.Parallel()
 	g, err := inlined(t, func(ctx *pulumi.Context) error {
 		region, _ := ctx.GetConfig("aws:region")
@@ -46,7 +46,7 @@ func TestInlineProgramKnowsItsSecrets(t *testing.T) {
 	require.Equal(t, true, run(t, o).Outputs["secret"])
 }
 
-// An error reads the same, however the program is run.
+// An error has the same text as that of a program in its own process.
 func TestInlineProgramFails(t *testing.T) {
 	t.Parallel()
 	started := options()

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +20,7 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// monitor takes registrations and answers them. The program registers concurrently, so all state is below mu.
+// monitor handles registrations. The program registers concurrently, so mu guards all fields below it.
 type monitor struct {
 	pulumirpc.UnimplementedResourceMonitorServer
 
@@ -33,24 +34,25 @@ type monitor struct {
 	transforms map[string][]*pulumirpc.Callback
 	parents    map[string]string // URN to the parent's URN
 	outputs    resource.PropertyMap
+	lookups    map[string]map[string]any // function to arguments, by their JSON
 	warnings   []string
 	logged     []string
 }
 
-// state is what a reference to a resource resolves to.
+// state is what a reference to a resource resolves to: its id and outputs.
 type state struct {
 	id      string
 	outputs resource.PropertyMap
 }
 
-// registration is one resource as the program, or a remote component, asks for it.
+// registration is one resource as the program or a remote component registers it.
 type registration struct {
 	typ, name, parent string // parent is a URN
 	custom, remote    bool
 	inputs            resource.PropertyMap
 	options           *pulumirpc.TransformResourceOptions
 	dependencies      map[string][]string  // property to URNs
-	outputs           resource.PropertyMap // what a component registers as its own
+	outputs           resource.PropertyMap // the registered outputs of a component
 	state             state
 }
 
@@ -58,18 +60,18 @@ func newMonitor(env shape.Env, unknown bool) *monitor {
 	return &monitor{
 		env: env, unknown: unknown, callbacks: &callbacks{},
 		registered: map[string]*registration{}, states: map[string]state{},
-		transforms: map[string][]*pulumirpc.Callback{}, parents: map[string]string{},
+		transforms: map[string][]*pulumirpc.Callback{}, parents: map[string]string{}, lookups: map[string]map[string]any{},
 	}
 }
 
-// in reads properties without dropping anything.
+// in unmarshals properties and keeps unknown values, secrets and references.
 var in = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true, KeepOutputValues: true}
 
 func marshal(properties resource.PropertyMap) (*structpb.Struct, error) {
 	return plugin.MarshalProperties(properties, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true})
 }
 
-// features are the engine's features that this monitor supports. Without one, the SDK does it in another way or returns an error.
+// features lists the engine's features that this monitor supports. Without a feature the SDK uses another way or returns an error.
 var features = map[string]pulumirpc.ResourceMonitorFeature{
 	"secrets":            pulumirpc.ResourceMonitorFeature_RESOURCE_MONITOR_FEATURE_SECRETS,
 	"resourceReferences": pulumirpc.ResourceMonitorFeature_RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
@@ -96,14 +98,14 @@ func (m *monitor) SupportsFeature(
 	return &pulumirpc.SupportsFeatureResponse{HasSupport: ok}, nil
 }
 
-// RegisterPackage answers with the provider's name: nothing else of a parameterized provider is needed here.
+// RegisterPackage returns the provider's name as its reference: nothing else of a parameterized provider is needed here.
 func (m *monitor) RegisterPackage(
 	_ context.Context, req *pulumirpc.RegisterPackageRequest,
 ) (*pulumirpc.RegisterPackageResponse, error) {
 	return &pulumirpc.RegisterPackageResponse{Ref: req.GetName()}, nil
 }
 
-// Hooks run before and after a resource is created, updated or deleted, which a plan never does.
+// Hooks run when a resource is created, updated or deleted, which never happens in a plan.
 
 func (m *monitor) RegisterResourceHook(context.Context, *pulumirpc.RegisterResourceHookRequest) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
@@ -117,12 +119,12 @@ func (m *monitor) SignalAndWaitForShutdown(context.Context, *emptypb.Empty) (*em
 	return &emptypb.Empty{}, nil
 }
 
-// Call refuses to run a method of a resource: there is no provider here.
+// Call refuses to run a method of a resource, because there is no provider.
 func (m *monitor) Call(_ context.Context, req *pulumirpc.ResourceCallRequest) (*pulumirpc.CallResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "a plan cannot run the method %s", req.GetTok())
 }
 
-// Invoke answers a provider function, or returns the state of a resource that the program has a reference to.
+// Invoke returns the result of a provider function, or the state of a resource to which the program has a reference.
 func (m *monitor) Invoke(_ context.Context, req *pulumirpc.ResourceInvokeRequest) (*pulumirpc.ResourceInvokeResponse, error) {
 	args, err := plugin.UnmarshalProperties(req.GetArgs(), in)
 	if err != nil {
@@ -132,6 +134,7 @@ func (m *monitor) Invoke(_ context.Context, req *pulumirpc.ResourceInvokeRequest
 	if req.GetTok() == "pulumi:pulumi:getResource" {
 		result, err = m.getResource(args["urn"].StringValue())
 	} else {
+		m.remember(req.GetTok(), args)
 		result, err = shape.Invoke(m.env, req.GetTok(), args)
 	}
 	if err != nil {
@@ -142,6 +145,19 @@ func (m *monitor) Invoke(_ context.Context, req *pulumirpc.ResourceInvokeRequest
 		return nil, fmt.Errorf("encoding the answer of %s: %w", req.GetTok(), err)
 	}
 	return &pulumirpc.ResourceInvokeResponse{Return: answer}, nil
+}
+
+// remember records the call of a provider function. Its arguments, such as the filters of a machine image, are a part of the
+// program like inputs.
+func (m *monitor) remember(function string, args resource.PropertyMap) {
+	arguments := shape.JSON(args, shape.HideSecrets)
+	text, _ := json.Marshal(arguments) // JSON types cannot fail
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lookups[function] == nil {
+		m.lookups[function] = map[string]any{}
+	}
+	m.lookups[function][string(text)] = arguments
 }
 
 func (m *monitor) getResource(urn string) (resource.PropertyMap, error) {
@@ -170,7 +186,7 @@ func (m *monitor) ReadResource(_ context.Context, req *pulumirpc.ReadResourceReq
 	return &pulumirpc.ReadResourceResponse{Urn: m.urn(req.GetParent(), req.GetType(), req.GetName()), Properties: properties}, nil
 }
 
-// urn names a resource as the engine does: below a component, the types of its ancestors are part of the name.
+// urn returns a resource's URN like the engine: it contains the types of its ancestors.
 func (m *monitor) urn(parent, typ, name string) string {
 	var parentType tokens.Type
 	if p := resource.URN(parent); parent != "" && p.QualifiedType() != resource.RootStackType {

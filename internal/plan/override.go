@@ -13,7 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// override sets values as `pulumi config set --path` does, elements of a list in the order of their numbers.
+// override sets values like `pulumi config set --path`, elements of a list in the order of their indexes.
 func override(project *workspace.Project, values config.Map, overrides map[string]string) error {
 	paths := map[string]resource.PropertyPath{}
 	for name := range overrides {
@@ -39,8 +39,8 @@ func override(project *workspace.Project, values config.Map, overrides map[strin
 	return nil
 }
 
-// overrideValue keeps what belongs to a provider as text (`pulumi config set --type string`): an account number would lose
-// its leading zeros. In the project's own keys the CLI makes numbers and booleans of what looks like them.
+// overrideValue keeps values of providers' keys as strings (`pulumi config set --type string`): an account number would lose its
+// leading zeros. In the project's own keys the CLI converts numbers and booleans.
 func overrideValue(project *workspace.Project, key config.Key, text string) config.Value {
 	if key.Namespace() != string(project.Name) {
 		return config.NewTypedValue(text, config.TypeString)
@@ -48,8 +48,7 @@ func overrideValue(project *workspace.Project, key config.Key, text string) conf
 	return config.NewValue(text)
 }
 
-// pathKey is the key of a path. A colon separates its namespace only in the first name of the path: further on, it belongs
-// to a name.
+// pathKey returns the key of a path. A colon separates the namespace only in the first name of the path.
 func pathKey(project *workspace.Project, name string, path resource.PropertyPath) (config.Key, error) {
 	first, ok := path[0].(string)
 	if !ok {

@@ -19,7 +19,7 @@ const (
 	tierKey     = "scalable-backend:data:Data::data"
 )
 
-// options runs the test program on its committed stack; a test changes what it needs.
+// options returns the options for the test program and its committed stack.
 func options() Options { return Options{Dir: "testdata/program", Stack: "dev"} }
 
 func run(t *testing.T, o Options) *Graph {
@@ -92,7 +92,7 @@ func TestRunShapesOutputs(t *testing.T) {
 	require.Equal(t, `{"Resource":"arn:aws:s3:::data-bucket/*"}`, policy)
 	require.Equal(t, "arn:aws:s3:::data-bucket", g.Outputs["bucketArn"])
 	require.Contains(t, g.Outputs["image"], "123456789012.dkr.ecr.eu-west-1.amazonaws.com/backend@sha256:")
-	require.Equal(t, "aws:ecr/repository:Repository::backend", g.Outputs["repository"], "a reference to a resource is its key")
+	require.Equal(t, "aws:ecr/repository:Repository::backend", g.Outputs["repository"], "want the key for a reference to a resource")
 	require.Equal(t, []any{"eu-west-1a", "eu-west-1b", "eu-west-1c", "eu-west-1d"}, g.Outputs["zones"])
 }
 
@@ -106,11 +106,11 @@ func TestRunLeavesOutputsUnknown(t *testing.T) {
 	require.Equal(t, map[string]any{"bucket": unknown, "policy": unknown}, policy.Inputs)
 	require.Equal(t, unknown, g.Outputs["bucketArn"])
 	require.Equal(t, unknown, g.Outputs["image"])
-	// What no resource determines stays known.
+	// Outputs that depend on no resource stay known.
 	require.Len(t, g.Outputs["zones"], 4)
 	length, _ := find(t, g, "random:index/randomPassword:RandomPassword", "data-password").Get("length")
 	require.InDelta(t, 32, length, 0)
-	require.Len(t, g.Resources, len(run(t, options()).Resources), "the graph is the same, known or not")
+	require.Len(t, g.Resources, len(run(t, options()).Resources), "unknown outputs must not change the number of resources")
 }
 
 func TestRunHidesSecrets(t *testing.T) {
@@ -145,7 +145,7 @@ func TestRunAppliesTransformsOfTheStack(t *testing.T) {
 	bucket := find(t, g, bucketToken, "data-bucket")
 	marked, _ := bucket.Get("transformed")
 	require.Equal(t, true, marked)
-	require.True(t, bucket.Protect, "what a transform leaves alone stays")
+	require.True(t, bucket.Protect, "a transform must not drop other options")
 	require.Equal(t, []string{"region", "token"}, bucket.IgnoreChanges)
 	require.Len(t, g.Resources, len(run(t, options()).Resources))
 	require.Equal(t, find(t, run(t, options()), secretToken, "data-secret"), find(t, g, secretToken, "data-secret"))
@@ -249,7 +249,7 @@ func TestRunFails(t *testing.T) {
 		"with the program's whole error":   {behave("fail"), []string{"3 problems:\n  a is wrong\n  b is wrong\n  c is wrong"}},
 		"when the program logs an error":   {behave("log"), []string{"logged as an error"}},
 		"with the panic of the program":    {behave("panic"), []string{"the program panicked"}},
-		"when the program just ends":       {behave("exit"), []string{"running the program: exit status 7"}},
+		"when the program exits":           {behave("exit"), []string{"running the program: exit status 7"}},
 		"on a type::name registered twice": {behave("twice"), []string{bucketToken + "::same is registered twice"}},
 		"on a function without an answer": {behave("function"),
 			[]string{"no made-up answer for the provider function aws:none/getNothing:getNothing"}},
@@ -258,7 +258,7 @@ func TestRunFails(t *testing.T) {
 			[]string{`stack "prdo" has no file Pulumi.prdo.yaml`, "stacks are bad, dev"}},
 		"without a project":            {func(t *testing.T, o *Options) { o.Dir = t.TempDir() }, []string{"reading the project"}},
 		"on environments, naming them": {file("environment: [team/shared]\nconfig: {}"), []string{"environment: team/shared"}},
-		"on a file that is no YAML":    {file("config: ["), []string{"reading Pulumi.dev.yaml"}},
+		"on a file that is not YAML":   {file("config: ["), []string{"reading Pulumi.dev.yaml"}},
 		"on every value of the wrong type": {file("config: {settings: text, token: [1]}"),
 			[]string{"key settings must be of type object", "key token must be of type string"}},
 		"on a secure value in a wrong place": {file("config: {settings: {secure: AAABAHello}}"), []string{"key settings must be of type object"}},

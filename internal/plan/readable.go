@@ -13,15 +13,15 @@ import (
 	"unicode/utf8"
 )
 
-// In the readable form of a graph an object with one of these keys stands for a text.
+// In the readable form of a graph an object with one of these keys replaces a string.
 const (
-	openJSON   = "(json)"   // the text is this value as JSON
-	openLines  = "(lines)"  // the text is these lines
-	openBase64 = "(base64)" // the text is this one in base64
+	openJSON   = "(json)"   // the string is this value as JSON
+	openLines  = "(lines)"  // the string is these lines
+	openBase64 = "(base64)" // the string is this one in base64
 )
 
-// WriteReadable writes the graph as WriteJSON does, but texts that are JSON as JSON, scripts as lines and base64 decoded, so that a
-// diff of two files shows the line that changed. ReadGraph reads both forms.
+// WriteReadable is like WriteJSON, but strings that contain JSON are written as JSON, scripts as lines, and base64 decoded, so that
+// a diff of two files shows the changed line. ReadGraph reads both forms.
 func (g *Graph) WriteReadable(w io.Writer) error {
 	readable := *g
 	readable.Outputs = openedMap(g.Outputs)
@@ -33,7 +33,7 @@ func (g *Graph) WriteReadable(w io.Writer) error {
 	return readable.WriteJSON(w)
 }
 
-// ReadGraph reads what WriteJSON or WriteReadable wrote. The values of secrets are not in it.
+// ReadGraph reads a graph that WriteJSON or WriteReadable wrote. It has no values of secrets.
 func ReadGraph(r io.Reader) (*Graph, error) {
 	decoder := json.NewDecoder(r)
 	decoder.DisallowUnknownFields()
@@ -58,7 +58,7 @@ func openedMap(values map[string]any) map[string]any {
 	return out
 }
 
-// opened replaces texts by their readable form. Objects that are one already stay as they are.
+// opened replaces strings by their readable form. Objects that look like a readable form stay as they are.
 func opened(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -91,7 +91,7 @@ func openedText(text string) any {
 		}
 		return map[string]any{openLines: lines}
 	}
-	// A short text that decodes may as well be a digest or a plain word.
+	// A short text that can be decoded may also be a digest or a word.
 	if len(text) >= 64 {
 		if decoded, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && printable(decoded) {
 			return map[string]any{openBase64: openedText(string(decoded))}
@@ -100,7 +100,7 @@ func openedText(text string) any {
 	return text
 }
 
-// structured parses a text that is one JSON object or array.
+// structured parses a string that is one JSON object or array.
 func structured(text string) (any, bool) {
 	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
 		return nil, false

@@ -14,7 +14,7 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// RegisterResource records a resource and answers with the outputs that it would have.
+// RegisterResource records a resource and returns the outputs that it would have.
 func (m *monitor) RegisterResource(
 	ctx context.Context, req *pulumirpc.RegisterResourceRequest,
 ) (*pulumirpc.RegisterResourceResponse, error) {
@@ -40,8 +40,8 @@ func (m *monitor) RegisterResource(
 	return &pulumirpc.RegisterResourceResponse{Urn: urn, Id: s.id, Object: answer}, nil
 }
 
-// known drops outputs that are or contain unknown values: the Go SDK does not take partly known values, so the engine
-// leaves them out, and in a preview the SDK takes an absent output for an unknown one.
+// known drops outputs that are or contain unknown values, like the engine: the Go SDK does not accept partly known values, and in
+// a preview it treats an absent output as unknown.
 func known(outputs resource.PropertyMap) resource.PropertyMap {
 	result := resource.PropertyMap{}
 	for key, value := range outputs {
@@ -52,7 +52,7 @@ func known(outputs resource.PropertyMap) resource.PropertyMap {
 	return result
 }
 
-// register runs the transforms that apply, records the result and shapes its outputs.
+// register runs the transforms that apply, records the result and makes up its outputs.
 func (m *monitor) register(ctx context.Context, r *registration, own []*pulumirpc.Callback) (string, state, error) {
 	urn := m.urn(r.parent, r.typ, r.name)
 	m.mu.Lock()
@@ -82,7 +82,7 @@ func (m *monitor) register(ctx context.Context, r *registration, own []*pulumirp
 	return urn, s, nil
 }
 
-// shape returns the id and outputs of a resource. A local component has none but those it registers itself.
+// shape returns the id and outputs of a resource. A local component has only the outputs that it registers itself.
 func (m *monitor) shape(ctx context.Context, urn string, r *registration) (state, error) {
 	switch {
 	case r.remote:
@@ -101,8 +101,8 @@ func (m *monitor) shape(ctx context.Context, urn string, r *registration) (state
 	return state{id: id, outputs: outputs}, nil
 }
 
-// shapeRemote registers the children that the process of a remote component would register: the program's transforms apply to them,
-// and the component's outputs refer to them.
+// shapeRemote registers the children that the plugin of a remote component would register: the program's transforms apply to
+// them, and the component's outputs refer to them.
 func (m *monitor) shapeRemote(ctx context.Context, urn string, r *registration) (state, error) {
 	children, outputs := shape.Remote(m.env, r.typ, r.name, r.inputs)
 	if outputs == nil {
@@ -127,7 +127,7 @@ func (m *monitor) shapeRemote(ctx context.Context, urn string, r *registration) 
 	return state{outputs: outputs}, nil
 }
 
-// passedOn returns the dependencies of the inputs that a remote component hands to a child under the same name.
+// passedOn returns the dependencies of the inputs that a remote component passes to a child under the same name.
 func passedOn(dependencies map[string][]string, inputs resource.PropertyMap) map[string][]string {
 	passed := map[string][]string{}
 	for property, urns := range dependencies {
@@ -138,7 +138,7 @@ func passedOn(dependencies map[string][]string, inputs resource.PropertyMap) map
 	return passed
 }
 
-// RegisterResourceOutputs records a component's outputs; the stack's become the graph's.
+// RegisterResourceOutputs records a component's outputs; the stack's are the graph's outputs.
 func (m *monitor) RegisterResourceOutputs(
 	_ context.Context, req *pulumirpc.RegisterResourceOutputsRequest,
 ) (*emptypb.Empty, error) {
@@ -161,13 +161,21 @@ func (m *monitor) RegisterResourceOutputs(
 	return &emptypb.Empty{}, nil
 }
 
-// graph returns what was recorded, sorted.
+// graph returns the recorded resources, sorted.
 func (m *monitor) graph() *Graph {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	g := &Graph{
 		Project: m.env.Project, Stack: m.env.Stack, Resources: []Resource{}, Warnings: slices.Clone(m.warnings),
 		Outputs: shape.JSON(m.outputs, shape.HideSecrets), revealed: shape.JSON(m.outputs, shape.RevealSecrets),
+		Lookups: map[string]any{},
+	}
+	for function, calls := range m.lookups {
+		var list []any
+		for _, text := range slices.Sorted(maps.Keys(calls)) {
+			list = append(list, calls[text])
+		}
+		g.Lookups[function] = list
 	}
 	names := names{}
 	for _, key := range slices.Sorted(maps.Keys(m.registered)) {
@@ -204,7 +212,7 @@ func sorted(list []string) []string {
 	return list
 }
 
-// names remembers the type::name of URNs: a graph holds each URN many times, and to take one apart is slow.
+// names caches the type::name of URNs: a graph contains each URN many times, and parsing one is slow.
 type names map[string]string
 
 func (n names) key(urn string) string {

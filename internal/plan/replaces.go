@@ -5,8 +5,8 @@ import (
 )
 
 // replacing lists, for every type that the program registers, the inputs whose change makes the provider replace the resource.
-// Source: the resource schemas of the Terraform provider in pulumi-aws 6.83 (ForceNew and RequiresReplace). A path includes
-// everything below it; indexes are left out. An empty row: nothing replaces it. A type without a row is reported as not reviewed.
+// Source: the resource schemas of the Terraform provider in pulumi-aws 6.83 (ForceNew and RequiresReplace). A path includes all
+// paths below it; indexes are left out. With an empty row no input replaces it. A type without a row is reported as not reviewed.
 var replacing = map[string]string{
 	"aws:apigateway/account:Account":               "",
 	"aws:apigateway/deployment:Deployment":         "restApi triggers variables stageName stageDescription canarySettings",
@@ -38,7 +38,7 @@ var replacing = map[string]string{
 		"enclaveOptions ephemeralBlockDevices hibernation hostId instanceMarketOptions ipv6Addresses keyName launchTemplate.id " +
 		"launchTemplate.name networkInterfaces placementGroup placementPartitionNumber privateDnsNameOptions privateIp " +
 		"rootBlockDevice.encrypted rootBlockDevice.kmsKeyId securityGroups subnetId tenancy " + ebsBlockDevices,
-	"aws:ec2/internetGateway:InternetGateway": "", // an update attaches it to another VPC
+	"aws:ec2/internetGateway:InternetGateway": "", // an update can attach it to another VPC
 	"aws:ec2/launchTemplate:LaunchTemplate":   "name namePrefix",
 	"aws:ec2/natGateway:NatGateway":           "allocationId connectivityType privateIp secondaryPrivateIpAddressCount subnetId",
 	"aws:ec2/route:Route": "routeTableId destinationCidrBlock " +
@@ -104,20 +104,20 @@ var replacing = map[string]string{
 	"aws:wafv2/webAclAssociation:WebAclAssociation":                   "resourceArn webAclArn",
 	"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": "resourceArn logDestinationConfigs",
 
-	"docker-build:index:Image":       "", // an update builds it again
+	"docker-build:index:Image":       "", // an update builds the image again
 	"random:index/randomId:RandomId": "byteLength keepers prefix",
 	"random:index/randomPassword:RandomPassword": "keepers length lower minLower minNumeric minSpecial minUpper number numeric " +
 		"overrideSpecial special upper",
 }
 
-// ebsBlockDevices are the inputs of an instance's additional volumes that replace the instance: all but tags.
+// ebsBlockDevices lists the inputs of an instance's additional volumes that replace the instance: all but tags.
 const ebsBlockDevices = "ebsBlockDevices.deleteOnTermination ebsBlockDevices.deviceName ebsBlockDevices.encrypted ebsBlockDevices.iops " +
 	"ebsBlockDevices.kmsKeyId ebsBlockDevices.snapshotId ebsBlockDevices.throughput ebsBlockDevices.volumeSize " +
 	"ebsBlockDevices.volumeType"
 
 // conditional returns inputs whose change replaces a resource only in some cases, depending on its values before and after.
 var conditional = map[string]func(before, after Resource) []string{
-	// A network load balancer can get more subnets, but lose none; and it either always has security groups or never.
+	// A network load balancer can get more subnets but lose none, and it can neither get its first nor lose its last group.
 	"aws:lb/loadBalancer:LoadBalancer": func(before, after Resource) []string {
 		if kind, _ := after.Get("loadBalancerType"); kind != "network" {
 			return nil
@@ -158,10 +158,10 @@ var conditional = map[string]func(before, after Resource) []string{
 	},
 }
 
-// peers are the inputs for the other end of a security-group rule, which has one of them.
+// peers lists the inputs for the other end of a security-group rule, which has one of them.
 var peers = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}
 
-// otherKindOfPeer: an update changes a range into another, or a group into another; from a range to a group, the rule is replaced.
+// otherKindOfPeer: an update can change a range or a group to another one, but a change from a range to a group replaces the rule.
 func otherKindOfPeer(before, after Resource) []string {
 	for _, peer := range peers {
 		_, was := before.Get(peer)
@@ -190,8 +190,8 @@ func replaces(before, after Resource) (paths []string, reviewed bool) {
 	return append(paths, after.ReplaceOnChanges...), reviewed
 }
 
-// deletedFirst tells whether a resource has to be deleted before its replacement is created: the program says so, or both would
-// have the same name.
+// deletedFirst tells whether a resource is deleted before its replacement is created: the program requires it, or both would have
+// the same name.
 func deletedFirst(before, after Resource) bool {
 	if after.DeleteBeforeReplace {
 		return true
@@ -207,7 +207,7 @@ func list(r Resource, property string) []any {
 	return items
 }
 
-// covers tells whether a pattern of ignoreChanges, replaceOnChanges or the tables above matches a path, a part of it, or something
+// covers tells whether a pattern of ignoreChanges, replaceOnChanges or the tables above matches a path, a path above it or one
 // below it. Indexes are ignored, and * matches any one key.
 func covers(pattern, path string) bool {
 	a, b := keysOf(pattern), keysOf(path)
@@ -219,7 +219,7 @@ func covers(pattern, path string) bool {
 	return true
 }
 
-// within is covers without patterns for something below the path: to ignore a part does not ignore the whole.
+// within is covers without patterns for paths below: ignoring a part does not ignore the whole.
 func within(pattern, path string) bool {
 	return len(keysOf(pattern)) <= len(keysOf(path)) && covers(pattern, path)
 }

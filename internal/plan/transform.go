@@ -24,7 +24,7 @@ func (m *monitor) RegisterStackTransform(_ context.Context, callback *pulumirpc.
 	return &emptypb.Empty{}, nil
 }
 
-// optionsOf gathers the options of a request in the form in which transforms see and change them.
+// optionsOf returns the options of a request in the form for transforms.
 func optionsOf(req *pulumirpc.RegisterResourceRequest) *pulumirpc.TransformResourceOptions {
 	o := &pulumirpc.TransformResourceOptions{
 		DependsOn: req.GetDependencies(), Protect: req.Protect, IgnoreChanges: req.GetIgnoreChanges(),
@@ -40,7 +40,7 @@ func optionsOf(req *pulumirpc.RegisterResourceRequest) *pulumirpc.TransformResou
 	return o
 }
 
-// transform runs a resource's own transforms, then its ancestors' from the nearest on, then the stack's: the engine's order.
+// transform runs transforms in the engine's order: the resource's own, its ancestors' from the nearest on, the stack's.
 func (m *monitor) transform(ctx context.Context, urn string, r *registration) error {
 	m.mu.Lock()
 	var list []*pulumirpc.Callback
@@ -80,7 +80,7 @@ func (m *monitor) transformOnce(ctx context.Context, r *registration, callback *
 	if err := proto.Unmarshal(answer.GetResponse(), &response); err != nil {
 		return err
 	}
-	// A transform that has nothing to change answers with neither.
+	// A transform that changes nothing returns neither options nor properties.
 	if response.Options != nil {
 		r.options = response.Options
 	}
@@ -119,6 +119,6 @@ func (c *callbacks) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, connection := range c.connections {
-		connection.Close() //nolint:errcheck // the program is gone
+		connection.Close() //nolint:errcheck // the program has ended
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// WriteTree writes the graph for people: tier by tier the resources of each type with their number, then the outputs.
+// WriteTree writes the graph as text: for each tier the resources of each type with their number, then the outputs.
 func (g *Graph) WriteTree(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (stack %s)\n", g.Project, g.Stack)
@@ -37,7 +37,7 @@ func (g *Graph) WriteTree(w io.Writer) error {
 	return err
 }
 
-// writeLevel writes the children of one resource, grouped by type; a child with children of its own stands alone.
+// writeLevel writes the children of a resource, grouped by type; a child that has children is not grouped.
 func (g *Graph) writeLevel(b *strings.Builder, key, indent string) {
 	children := g.Children(key)
 	names := map[string][]string{}
@@ -57,7 +57,7 @@ func (g *Graph) writeLevel(b *strings.Builder, key, indent string) {
 	}
 }
 
-// label is a resource's name with the options that a reader has to know.
+// label returns a resource's name with its important options.
 func label(r Resource) string {
 	var marks []string
 	if r.Protect {
@@ -72,7 +72,7 @@ func label(r Resource) string {
 	return r.Name + " (" + strings.Join(marks, ", ") + ")"
 }
 
-// short drops what a token says twice: aws:ec2/vpc:Vpc is aws ec2 Vpc.
+// short shortens a token: aws:ec2/vpc:Vpc becomes aws ec2 Vpc.
 func short(token string) string {
 	parts := strings.Split(token, ":")
 	if len(parts) != 3 {
@@ -115,7 +115,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// show is a value of an output as text.
+// show returns an output's value as text.
 func show(value any) string {
 	switch v := value.(type) {
 	case string:

@@ -16,7 +16,7 @@ import (
 	"scalable-backend/internal/proof/rules"
 )
 
-// sdkSource is the source of the AWS provider's SDK.
+// sdkSource returns the source of the AWS provider's SDK.
 func sdkSource(t *testing.T) *complete.Source {
 	t.Helper()
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi-aws/sdk/v6").Output()
@@ -24,7 +24,7 @@ func sdkSource(t *testing.T) *complete.Source {
 	return &complete.Source{Dir: filepath.Join(strings.TrimSpace(string(dir)), "go", "aws")}
 }
 
-// gap is a type that no rule selects or misses, or a property of it that no rule asks for.
+// gap is a type that no rule covers, or a property of it that no rule checks.
 type gap struct{ token, property string }
 
 func (g gap) String() string {
@@ -32,11 +32,11 @@ func (g gap) String() string {
 	if g.property == "" {
 		return g.token + ": no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case in cases_*_test.go," + or
 	}
-	return g.token + ": no rule asks for " + g.property + ".\n  Add a check of it to the type's rules in internal/proof/rules, with a case " +
+	return g.token + ": no rule checks " + g.property + ".\n  Add a check of it to the type's rules in internal/proof/rules, with a case " +
 		"in cases_*_test.go," + or
 }
 
-// gaps are what the rules leave out in a graph.
+// gaps returns the types and properties of a graph that no rule covers.
 func gaps(t *testing.T, source *complete.Source, g *plan.Graph) []gap {
 	t.Helper()
 	results := rules.Evaluate(g, true)
@@ -68,7 +68,7 @@ func gaps(t *testing.T, source *complete.Source, g *plan.Graph) []gap {
 			}
 		}
 		for _, property := range slices.Sorted(maps.Keys(properties)) {
-			if !asked(g, before, token, property) {
+			if !checked(g, before, token, property) {
 				found = append(found, gap{token, property})
 			}
 		}
@@ -86,16 +86,15 @@ func findings(results []rules.Result) string {
 	return text.String()
 }
 
-// missed tells whether a rule about another type notices that the resources of a type are gone: a bucket's encryption.
+// missed tells whether a rule fails when all resources of a type are removed, as a rule about buckets does for encryption.
 func missed(g *plan.Graph, before, token string) bool {
 	c := *g
 	c.Resources = slices.DeleteFunc(slices.Clone(g.Resources), func(r plan.Resource) bool { return r.Type == token })
 	return findings(rules.Evaluate(&c, true)) != before
 }
 
-// asked tells whether a rule notices another value of a property. A property that is not set is noticed when some value is,
-// one that is set when its absence is, or the opposite.
-func asked(g *plan.Graph, before, token, property string) bool {
+// checked tells whether the findings change with another value of a property: it is removed, or set to some values.
+func checked(g *plan.Graph, before, token, property string) bool {
 	for _, value := range []any{nil, true, false, "other", []any{}} {
 		if changed, ok := altered(g, token, strings.Split(property, "."), value); ok && findings(rules.Evaluate(changed, true)) != before {
 			return true
@@ -104,7 +103,7 @@ func asked(g *plan.Graph, before, token, property string) bool {
 	return false
 }
 
-// altered is a graph in which a property has another value in all resources of a type that have its place; nil removes it.
+// altered returns a graph with another value of a property in all resources of a type; nil removes the property.
 func altered(g *plan.Graph, token string, path []string, value any) (*plan.Graph, bool) {
 	c := *g
 	c.Resources = slices.Clone(g.Resources)
@@ -163,7 +162,7 @@ func alteredObject(object map[string]any, path []string, value any) (map[string]
 	return c, fmt.Sprint(was) != fmt.Sprint(value)
 }
 
-// open are the gaps that no entry of the list covers. used tells which entries were needed.
+// open returns the gaps that no entry of the list covers. It records in used which entries were needed.
 func open(list []rules.Unasked, found []gap, used map[int]bool) (left []gap) {
 	for _, g := range found {
 		covered := false
@@ -179,8 +178,8 @@ func open(list []rules.Unasked, found []gap, used map[int]bool) (left []gap) {
 	return left
 }
 
-// everyKind is a graph in which the program registers every type that it knows: all options on, and in place of NAT gateways
-// the instance.
+// everyKind returns a graph with every type that the program can register: all options on, and the NAT instance besides NAT
+// gateways.
 func everyKind(t *testing.T) *plan.Graph {
 	t.Helper()
 	all := *planned(t, "prod")
@@ -198,8 +197,8 @@ func everyKind(t *testing.T) *plan.Graph {
 	return &all
 }
 
-// Rules speak about every type of resource, and about everything in it that decides about encryption, public access, TLS,
-// deletion or logging, or unasked.yaml says why none does.
+// Rules cover every type of resource, and each of its properties about encryption, public access, TLS, deletion or logging,
+// or unasked.yaml gives the reason why not.
 func TestRulesCoverEveryTypeAndProperty(t *testing.T) {
 	t.Parallel()
 	list, err := rules.UnaskedList()
@@ -210,13 +209,13 @@ func TestRulesCoverEveryTypeAndProperty(t *testing.T) {
 	}
 	for i, u := range list {
 		if !used[i] {
-			t.Errorf("nothing needs the entry of unasked.yaml for %v %v: remove it", u.Types, u.Properties)
+			t.Errorf("the entry of unasked.yaml for %v %v is not needed: remove it", u.Types, u.Properties)
 		}
 	}
 }
 
-// A new type without encryption is noticed, and the message says what to write, and where.
-func TestRulesDoNotCoverAnUnknownType(t *testing.T) {
+// An uncovered type is reported, with its properties about security and with what to write where.
+func TestUncoveredTypeIsReported(t *testing.T) {
 	t.Parallel()
 	list, err := rules.UnaskedList()
 	require.NoError(t, err)
@@ -229,7 +228,7 @@ func TestRulesDoNotCoverAnUnknownType(t *testing.T) {
 	require.Contains(t, text, "aws:sqs/queue:Queue: no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case "+
 		"in cases_*_test.go")
 	for _, property := range []string{"kmsMasterKeyId", "sqsManagedSseEnabled"} {
-		require.Contains(t, text, "aws:sqs/queue:Queue: no rule asks for "+property+".")
+		require.Contains(t, text, "aws:sqs/queue:Queue: no rule checks "+property+".")
 	}
 	require.Contains(t, text, "unasked.yaml")
 }

@@ -12,13 +12,13 @@ import (
 	"scalable-backend/system"
 )
 
-// kept are the resources of a graph that a destroy refuses to delete, or leaves behind.
+// kept returns the resources of a graph that a destroy refuses to delete (protected) or leaves behind (retained).
 func kept(g *plan.Graph) (protected, retained []string) {
 	for _, r := range g.Resources {
 		if r.Protect {
 			protected = append(protected, r.Key())
 		}
-		// A build is no thing of AWS's: to retain it leaves its image to the repository.
+		// An image build is not an AWS resource: retaining it only leaves the image in the repository.
 		if r.RetainOnDelete && !strings.HasPrefix(r.Type, "awsx:ecr:Image") && !strings.HasPrefix(r.Type, "docker-build:") {
 			retained = append(retained, r.Key())
 		}
@@ -26,44 +26,44 @@ func kept(g *plan.Graph) (protected, retained []string) {
 	return protected, retained
 }
 
-// regional is what stays of every stack: the region's API Gateway logging, which other APIs may use.
+// regional lists what stays after every destroy: the region's API Gateway logging, which other APIs may use.
 var regional = []string{
 	"aws:apigateway/account:Account::api-account",
 	"aws:iam/role:Role::api-logging-role",
 	"aws:iam/rolePolicyAttachment:RolePolicyAttachment::api-logging-policy",
 }
 
-// How a destroy deals with what holds data: the property that decides it, and its value in a stack to throw away and in one
-// that lasts. Optional types need not be there.
-var endings = []struct {
-	token, property string
-	thrown, lasting any
+// destroyInputs are the inputs that decide what a destroy does with resources that hold data, with their values in a disposable
+// stack and in a permanent one. Resources of optional types need not exist.
+var destroyInputs = []struct {
+	token, property       string
+	disposable, permanent any
 }{
-	{token: "aws:rds/instance:Instance", property: "skipFinalSnapshot", thrown: true, lasting: false},
-	{token: "aws:rds/instance:Instance", property: "deletionProtection", thrown: false, lasting: true},
-	{token: "aws:rds/instance:Instance", property: "deleteAutomatedBackups", thrown: true, lasting: false},
-	{token: "aws:s3/bucketV2:BucketV2", property: "forceDestroy", thrown: true, lasting: false},
-	{token: "awsx:ecr:Repository", property: "forceDelete", thrown: true, lasting: false},
-	{token: "aws:secretsmanager/secret:Secret", property: "recoveryWindowInDays", thrown: 0.0, lasting: 30.0},
-	{token: "aws:kms/key:Key", property: "deletionWindowInDays", thrown: 7.0, lasting: 30.0},
-	{token: "aws:lb/loadBalancer:LoadBalancer", property: "enableDeletionProtection", thrown: false, lasting: true},
-	{token: "aws:autoscaling/group:Group", property: "forceDelete", thrown: true, lasting: false},
-	{token: "aws:ecs/service:Service", property: "forceDelete", thrown: true, lasting: false},
-	{token: "aws:ecs/taskDefinition:TaskDefinition", property: "skipDestroy", thrown: false, lasting: true},
+	{token: "aws:rds/instance:Instance", property: "skipFinalSnapshot", disposable: true, permanent: false},
+	{token: "aws:rds/instance:Instance", property: "deletionProtection", disposable: false, permanent: true},
+	{token: "aws:rds/instance:Instance", property: "deleteAutomatedBackups", disposable: true, permanent: false},
+	{token: "aws:s3/bucketV2:BucketV2", property: "forceDestroy", disposable: true, permanent: false},
+	{token: "awsx:ecr:Repository", property: "forceDelete", disposable: true, permanent: false},
+	{token: "aws:secretsmanager/secret:Secret", property: "recoveryWindowInDays", disposable: 0.0, permanent: 30.0},
+	{token: "aws:kms/key:Key", property: "deletionWindowInDays", disposable: 7.0, permanent: 30.0},
+	{token: "aws:lb/loadBalancer:LoadBalancer", property: "enableDeletionProtection", disposable: false, permanent: true},
+	{token: "aws:autoscaling/group:Group", property: "forceDelete", disposable: true, permanent: false},
+	{token: "aws:ecs/service:Service", property: "forceDelete", disposable: true, permanent: false},
+	{token: "aws:ecs/taskDefinition:TaskDefinition", property: "skipDestroy", disposable: false, permanent: true},
 }
 
-func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {
+func requireDestroyInputs(t *testing.T, g *plan.Graph, disposable bool) {
 	t.Helper()
-	for _, e := range endings {
+	for _, e := range destroyInputs {
 		found := 0
 		for _, r := range g.OfType(e.token) {
 			if strings.HasPrefix(r.Name, "database-replica-") {
-				continue // nothing is lost with a replica
+				continue // a replica holds no data of its own
 			}
 			found++
-			want := e.lasting
+			want := e.permanent
 			if disposable {
-				want = e.thrown
+				want = e.disposable
 			}
 			require.Equal(t, want, input(t, r, e.property), "%s %s", r.Key(), e.property)
 		}
@@ -71,8 +71,8 @@ func requireEndings(t *testing.T, g *plan.Graph, disposable bool) {
 	}
 }
 
-// dev leaves nothing but what belongs to the region, whatever it has switched on, and from its first update on: a destroy
-// goes by the state, so what it needs must have been an input before.
+// A destroy of dev leaves only the regional resources, with any options, and already after the first update: a destroy uses
+// the inputs in the state.
 func TestDevLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]map[string]string{"as it is": nil, "everything": everything(nil),
@@ -82,7 +82,7 @@ func TestDevLeavesNothing(t *testing.T) {
 			protected, retained := kept(g)
 			require.Empty(t, protected)
 			require.ElementsMatch(t, regional, retained)
-			requireEndings(t, g, true)
+			requireDestroyInputs(t, g, true)
 			instance, _ := g.Find("aws:rds/instance:Instance", "database-instance")
 			_, has := instance.Get("finalSnapshotIdentifier")
 			require.False(t, has)
@@ -92,8 +92,8 @@ func TestDevLeavesNothing(t *testing.T) {
 	require.Empty(t, retained)
 }
 
-// prod refuses: each thing that holds data is protected by itself, and so are each key, the VPC and its subnets. The data key
-// stays even when a destroy has been made to go through: the final snapshot and the backups are encrypted with it.
+// A destroy of prod is refused: each resource that holds data is protected, and so are the keys, the VPC and its subnets. The
+// data key is retained even after a forced destroy, because the final snapshot and the backups are encrypted with it.
 func TestProdRefusesToBeDestroyed(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []map[string]string{nil, everything(nil)} {
@@ -109,11 +109,11 @@ func TestProdRefusesToBeDestroyed(t *testing.T) {
 		}
 		require.ElementsMatch(t, want, protected)
 		require.ElementsMatch(t, append([]string{"aws:kms/key:Key::storage-data"}, regional...), retained)
-		requireEndings(t, g, false)
+		requireDestroyInputs(t, g, false)
 		instance, _ := g.Find("aws:rds/instance:Instance", "database-instance")
 		require.Equal(t, input(t, instance, "identifier").(string)+"-final", input(t, instance, "finalSnapshotIdentifier"))
 	}
-	// A production stack cannot be made disposable by its configuration, so the steps in the runbook do without.
+	// The configuration cannot make a production stack disposable, so the runbook's steps must not need that.
 	_, err := plan.Run(t.Context(), configured("prod", setting("database.deletionProtection", "false")))
 	require.ErrorContains(t, err, "database.deletionProtection")
 	text, err := os.ReadFile(root + "/docs/runbook.md")

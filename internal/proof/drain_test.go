@@ -15,12 +15,12 @@ import (
 	backendconfig "scalable-backend/services/backend/config"
 )
 
-// spotNotice is the time between the notice and the end of a Spot instance.
+// spotNotice is the time between a Spot interruption notice and the end of the instance.
 const spotNotice = 2 * time.Minute
 
-// An instance that goes finishes what it has begun: the load balancers leave it the time of the longest request, and whoever
-// ends its backend leaves it longer than the load balancers do, so no request is cut and none is sent to a closed port.
-func TestDrainTimesNest(t *testing.T) {
+// A terminated instance finishes its requests: deregistration takes at least as long as the longest request, and the backend
+// keeps serving longer than deregistration takes. Otherwise requests are cut off or sent to a closed port.
+func TestDrainTimeouts(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
@@ -39,7 +39,7 @@ func TestDrainTimesNest(t *testing.T) {
 			require.Less(t, delay, spotNotice, targets.Name)
 			checks := input(t, targets, "healthCheck", "unhealthyThreshold").(float64)
 			noticed := inputSeconds(t, targets, "healthCheck", "interval") * time.Duration(checks)
-			require.Less(t, noticed, backend.DrainTimeout, "a backend that ends by itself serves until the load balancers know")
+			require.Less(t, noticed, backend.DrainTimeout, "a backend that stops must serve until its health checks have failed")
 		}
 		stops := map[string]time.Duration{}
 		for name, pattern := range map[string]string{"container": `--stop-timeout (\d+)`, "unit": `TimeoutStopSec=(\d+)`} {
@@ -52,14 +52,14 @@ func TestDrainTimesNest(t *testing.T) {
 		require.Less(t, backend.DrainTimeout, stops["container"])
 		require.Less(t, stops["container"], stops["unit"])
 
-		// The load balancer is the one to close a connection that is idle.
+		// The load balancer must close idle connections first: otherwise it sends a request on a closed one.
 		balancer, _ := g.Find("aws:lb/loadBalancer:LoadBalancer", "compute-alb")
 		idle := inputSeconds(t, balancer, "idleTimeout")
 		require.Less(t, idle, backendconfig.IdleTimeout)
 	}
 }
 
-// inputSeconds is an input that is a number of seconds.
+// inputSeconds returns an input that holds seconds.
 func inputSeconds(t *testing.T, r plan.Resource, path ...any) time.Duration {
 	t.Helper()
 	return time.Duration(input(t, r, path...).(float64) * float64(time.Second))

@@ -8,24 +8,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireFile compares a generated file with what it has to be now, and shows the lines that differ. -update writes it.
+// requireFile compares a generated file with what it should contain and shows the lines that differ. -update writes it.
 func requireFile(t *testing.T, name, want string) {
 	t.Helper()
 	if *updateFiles {
 		require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
 	}
 	have, err := os.ReadFile(name)
-	require.NoError(t, err, "make golden writes it")
+	require.NoError(t, err, "`make golden` writes this file")
 	if string(have) != want {
-		t.Errorf("%s is out of date:\n%sIf all of this is meant, run `make golden` and commit the file.", name,
+		t.Errorf("%s is out of date:\n%sIf this is intended, run `make golden` and commit the file.", name,
 			differingLines(string(have), want))
 	}
 }
 
-// shownLines bounds what a failing test prints.
+// shownLines limits the lines that a failing test prints.
 const shownLines = 20
 
-// differingLines shows what stands between the lines that two texts begin and end with alike.
+// differingLines shows two texts without their common first and last lines.
 func differingLines(have, want string) string {
 	a, b := strings.Split(have, "\n"), strings.Split(want, "\n")
 	start := 0

@@ -15,26 +15,26 @@ import (
 	imagestier "scalable-backend/images"
 )
 
-// configuration is a made-up stack whose owner chose what the program allows.
+// configuration is a generated stack: any valid combination of settings.
 type configuration struct {
 	stack      string
 	production bool
 	text       string // the stack's file
 }
 
-// draw makes valid values by chance. The same seed makes the same.
+// draw generates random valid values; the same seed gives the same values.
 type draw struct{ *rand.Rand }
 
 func (d draw) yes() bool            { return d.IntN(2) == 0 }
 func (d draw) between(a, b int) int { return a + d.IntN(b-a+1) }
 func pick[T any](d draw, of ...T) T { return of[d.IntN(len(of))] }
-func some[T any](d draw, of ...T) []T { // any part of a list, also none and all
+func some[T any](d draw, of ...T) []T { // any subset of a list, including none and all
 	part := slices.Clone(of)
 	d.Shuffle(len(part), func(i, j int) { part[i], part[j] = part[j], part[i] })
 	return part[:d.IntN(len(part)+1)]
 }
 
-// small is mostly near the lower bound, where stacks are, and sometimes anywhere up to the upper.
+// small is mostly near the lower bound, like real stacks, and sometimes any number up to the upper bound.
 func (d draw) small(a, b int) int {
 	if d.IntN(4) == 0 {
 		return d.between(a, b)
@@ -42,7 +42,7 @@ func (d draw) small(a, b int) int {
 	return d.between(a, min(a+5, b))
 }
 
-// generate makes the n-th configuration of a seed. The first two have every option on, and off.
+// generate returns the n-th configuration of a seed. The first has every option on, the second every option off.
 func generate(seed uint64, n int) configuration {
 	d := draw{rand.New(rand.NewPCG(seed, uint64(n)))}
 	option := d.yes
@@ -162,7 +162,7 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 	if ami == "" && option() {
 		release = fmt.Sprintf("2023.%d.2025%02d%02d", d.between(0, 20), d.between(1, 12), d.between(1, 28))
 	}
-	instanceType := pick(d, "t4g.small", "t3.medium", "m7g.large", "c6i.xlarge", "m7g-flex.large", "c8gd.2xlarge", "a1.large")
+	instanceType := pick(d, "t4g.small", "t3.medium", "m7g.large", "c6i.xlarge", "m7g-flex.large", "c8gd.2xlarge", "t2.medium")
 	if strings.HasPrefix(instanceType, "t") && option() {
 		credits = pick(d, "standard", "unlimited")
 	}
@@ -206,7 +206,7 @@ func (d draw) monitoring(c configuration, option func() bool) map[string]any {
 	}
 }
 
-// The generator knows every key that there is, and gives each more than one value.
+// The generator gives every key more than one value.
 func TestGeneratedConfigurationsUseEveryKey(t *testing.T) {
 	t.Parallel()
 	seen := map[string]map[string]bool{}
@@ -226,7 +226,7 @@ func TestGeneratedConfigurationsUseEveryKey(t *testing.T) {
 	for _, key := range config.Keys() {
 		require.Greater(t, len(seen[key.Name]), 1, "generate never changes %s: give it values in generate_test.go", key.Name)
 	}
-	require.Equal(t, generate(7, 3), generate(7, 3), "a seed makes the same again")
+	require.Equal(t, generate(7, 3), generate(7, 3), "the same seed must give the same configuration")
 	require.NotEqual(t, generate(7, 3), generate(8, 3))
 	require.Equal(t, 1, cmp.Compare(len(generate(1, 0).text), len(generate(1, 1).text)), "the first has everything on")
 }

@@ -12,7 +12,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// everything switches on whatever a stack can have.
+// everything turns on every optional part of a stack.
 func everything(more map[string]string) map[string]string {
 	settings := map[string]string{
 		"database.replicas":         "2",
@@ -29,7 +29,7 @@ func everything(more map[string]string) map[string]string {
 	return settings
 }
 
-// untagged are the types that take no tags. A type that is not here has to carry them.
+// untagged lists the types that have no tags. Every other type must have them.
 var untagged = map[string]bool{
 	"aws:apigateway/account:Account":                                                             true,
 	"aws:apigateway/deployment:Deployment":                                                       true,
@@ -68,8 +68,8 @@ var untagged = map[string]bool{
 	"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration":                            true,
 }
 
-// The tags that an organisation demands are on everything that takes tags, whatever the stack has switched on: what an Auto
-// Scaling group launches, the volumes of instances, and what the agents' service starts included.
+// The configured tags are on every resource that can have tags, with any options: also on what an Auto Scaling group
+// launches, on volumes of instances and on the tasks of the agents' service.
 func TestExtraTagsAreEverywhere(t *testing.T) {
 	t.Parallel()
 	const key, value = "cost-centre", "4711"
@@ -86,7 +86,7 @@ func TestExtraTagsAreEverywhere(t *testing.T) {
 				}
 				tagged++
 				require.Equal(t, value, input(t, r, "tags", key), r.Key())
-				for _, own := range []string{"project", "stack", "tier", "managed-by"} {
+				for _, own := range []string{"project", "stack", "deployment", "tier", "managed-by"} {
 					require.NotEmpty(t, input(t, r, "tags", own), r.Key())
 				}
 			}
@@ -108,7 +108,7 @@ func TestExtraTagsAreEverywhere(t *testing.T) {
 
 const groupType = "aws:autoscaling/group:Group"
 
-// A permissions boundary bounds every role, whatever the stack has switched on; without one no role has any.
+// With a configured permissions boundary every role has it, with any options; without one no role has a boundary.
 func TestBoundaryIsOnEveryRole(t *testing.T) {
 	t.Parallel()
 	const boundary = "arn:aws:iam::123456789012:policy/boundary"
@@ -130,49 +130,6 @@ func TestBoundaryIsOnEveryRole(t *testing.T) {
 		_, has := r.Get("permissionsBoundary")
 		require.False(t, has, r.Name)
 	}
-	require.Empty(t, bounded.OfType("aws:iam/user:User"), "nobody has a key that does not expire")
+	require.Empty(t, bounded.OfType("aws:iam/user:User"), "IAM users have keys that do not expire")
 	require.True(t, slices.IsSorted(roles(bounded)))
-}
-
-// In another partition every ARN and every name of a service is that partition's.
-func TestPartitions(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		region, partition, logs, kms string
-		budgets                      int
-	}{
-		{"us-gov-west-1", "aws-us-gov", "logs.us-gov-west-1.amazonaws.com", "s3.us-gov-west-1.amazonaws.com", 0},
-		{"cn-north-1", "aws-cn", "logs.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn", 1},
-	} {
-		t.Run(c.region, func(t *testing.T) {
-			g := plannedWith(t, "dev", everything(map[string]string{"aws:region": c.region, "network.nat": "instance"}))
-			for _, r := range g.Resources {
-				texts(r.RevealedInputs(), func(text string) {
-					require.NotContains(t, text, "arn:aws:", r.Key())
-				})
-			}
-			require.Len(t, g.OfType("aws:budgets/budget:Budget"), c.budgets)
-			key, _ := g.Find("aws:kms/key:Key", "storage-logs")
-			require.Contains(t, input(t, key, "policy"), `"`+c.logs+`"`)
-			service, _ := g.Find("aws:iam/policy:Policy", "compute-service")
-			require.Contains(t, input(t, service, "policy"), `"`+c.kms+`"`)
-			require.Contains(t, input(t, service, "policy"), "arn:"+c.partition+":")
-		})
-	}
-}
-
-// texts visits every text in a value.
-func texts(value any, visit func(string)) {
-	switch v := value.(type) {
-	case string:
-		visit(v)
-	case []any:
-		for _, element := range v {
-			texts(element, visit)
-		}
-	case map[string]any:
-		for _, element := range v {
-			texts(element, visit)
-		}
-	}
 }

@@ -13,9 +13,9 @@ import (
 	"scalable-backend/services/api"
 )
 
-// parties are the principals and resources of a stack, each found through the resource that uses it, so that a wrong role or
-// a wrong key in the plan is a call that is refused here.
-type parties struct {
+// iamFixture holds the principals and resources of a stack. Each is found through the resource that uses it, so that a wrong role
+// or key in the plan makes a call fail here.
+type iamFixture struct {
 	bucket, logBucket             string // ARNs
 	dataKey, topic, topicKey      string
 	backend, execution, agent     authz.Principal
@@ -26,15 +26,15 @@ type parties struct {
 	executionARN                  string // of the API's stage
 }
 
-func (w *world) parties() parties {
+func (w *world) fixture() iamFixture {
 	t, g := w.t, w.g
 	published := func(name string) string { v, _ := g.RevealedOutput(name); return v.(string) }
-	p := parties{
+	p := iamFixture{
 		bucket:    "arn:aws:s3:::" + published("bucketName"),
 		logBucket: "arn:aws:s3:::" + input(t, only(t, g, "aws:s3/bucketLoggingV2:BucketLoggingV2"), "targetBucket").(string),
 		topic:     w.arn(only(t, g, "aws:sns/topic:Topic")),
 		topicKey:  w.keyOf(only(t, g, "aws:sns/topic:Topic"), "kmsMasterKeyId"),
-		// The secrets are taken from their own resources, not from what the backend is told.
+		// The secrets come from their own resources, not from the backend's environment.
 		databaseSecret: w.secret("database-credentials"), adminToken: w.secret("compute-admin-token"),
 		environment: userData(t, g),
 	}
@@ -65,7 +65,7 @@ func (w *world) secret(name string) string {
 	return w.arn(r)
 }
 
-// repository is the ARN of the repository in an image's URI.
+// repository returns the ARN of the repository in an image's URI.
 func (w *world) repository(image string) string {
 	_, path, _ := strings.Cut(image, "/")
 	path, _, ok := strings.Cut(path, "@")
@@ -73,8 +73,8 @@ func (w *world) repository(image string) string {
 	return w.local("ecr", "repository/"+path)
 }
 
-// needs are AWS's permissions for an operation of the SDK: the action, and whether it is on the bucket itself. With SSE-KMS
-// an operation that writes needs a data key, one that reads or assembles needs to decrypt.
+// sdkNeeds lists the permissions that AWS requires for an SDK operation. With SSE-KMS an operation that writes needs a data key,
+// one that reads or assembles needs to decrypt.
 var sdkNeeds = map[string]struct {
 	actions []string
 	bucket  string // an action on the bucket
@@ -86,7 +86,7 @@ var sdkNeeds = map[string]struct {
 	"s3.CompleteMultipartUpload": {actions: []string{"s3:PutObject"}, kms: []string{"kms:Decrypt"}},
 	"s3.AbortMultipartUpload":    {actions: []string{"s3:AbortMultipartUpload"}},
 	"s3.PutObject":               {actions: []string{"s3:PutObject"}, kms: []string{"kms:GenerateDataKey"}},
-	// Without s3:ListBucket an object that does not exist is a 403, which the backend would not understand.
+	// Without s3:ListBucket the answer for a missing object is 403, which the backend does not take for "not found".
 	"s3.HeadObject":                 {actions: []string{"s3:GetObject"}, bucket: "s3:ListBucket"},
 	"s3.ListObjectVersions":         {bucket: "s3:ListBucketVersions"},
 	"s3.ListMultipartUploads":       {bucket: "s3:ListBucketMultipartUploads"},
@@ -95,7 +95,7 @@ var sdkNeeds = map[string]struct {
 	"secretsmanager.GetSecretValue": {actions: []string{"secretsmanager:GetSecretValue"}, kms: []string{"kms:Decrypt"}},
 }
 
-// sdk are the calls behind an operation of the SDK on a resource that is encrypted with a key.
+// sdk returns the calls that an SDK operation makes on a resource that is encrypted with a key.
 func (w *world) sdk(who authz.Principal, operation, resource, key string) []call {
 	n, ok := sdkNeeds[operation]
 	require.True(w.t, ok, "no permissions are known for %s", operation)
@@ -123,8 +123,8 @@ const (
 	machine = "instance/i-0123456789abcdef0"
 )
 
-// backendCalls are those of the backend's code, which are read from it.
-func (w *world) backendCalls(p parties) []call {
+// backendCalls returns the calls in the backend's code.
+func (w *world) backendCalls(p iamFixture) []call {
 	var calls []call
 	for _, operation := range sdkCalls(w.t, "backend") {
 		if strings.HasPrefix(operation, "s3.") {
@@ -136,7 +136,7 @@ func (w *world) backendCalls(p parties) []call {
 			calls = append(calls, w.sdk(p.backend, operation, w.arn(r), w.keyOf(r, "kmsKeyId"))...)
 		}
 	}
-	// What a URL signs is done by whoever has it, with the backend's permissions: users from the internet.
+	// Users on the internet make these calls with presigned URLs, with the backend's permissions.
 	for _, c := range calls {
 		if c.why == "s3.UploadPart" || c.why == "s3.GetObject version" {
 			c.inside, c.why = false, c.why+" by a presigned URL, from outside"
@@ -162,8 +162,8 @@ func (w *world) writeLogs(who authz.Principal, group string) []call {
 	}
 }
 
-// hostCalls are those of docker, the CloudWatch agent and the SSM agent on an instance.
-func (w *world) hostCalls(p parties) []call {
+// hostCalls returns the calls of Docker, the CloudWatch agent and the SSM agent on an instance.
+func (w *world) hostCalls(p iamFixture) []call {
 	calls := append(pullImage(p.backend, p.backendImages), w.writeLogs(p.backend, p.backendLogs)...)
 	calls = append(calls, w.writeLogs(p.backend, between(w.t, p.environment, `"log_group_name": "`, `"`))...)
 	calls = append(calls, call{
@@ -182,8 +182,8 @@ func (w *world) hostCalls(p parties) []call {
 		why: "SSM agent"})
 }
 
-// invoke is a call of an API operation, with an id in the place of each parameter.
-func (p parties) invoke(who authz.Principal, o apitier.Operation) call {
+// invoke returns the call of an API operation, with an id for each path parameter.
+func (p iamFixture) invoke(who authz.Principal, o apitier.Operation) call {
 	path := strings.ReplaceAll(o.ARNPath(), "*", "00000000-0000-4000-8000-000000000001")
 	return call{who: who, action: "execute-api:Invoke", resource: p.executionARN + "/" + path, inside: true, why: o.ID}
 }
@@ -194,15 +194,15 @@ func (w *world) gatewayOperations() []apitier.Operation {
 	return document.Operations()
 }
 
-// agentCalls are those of the agents' tasks: of ECS to start one, and of the agent, which are read from its code.
-func (w *world) agentCalls(p parties) []call {
+// agentCalls returns the calls for the agents' tasks: those of ECS when it starts one, and those in the agent's code.
+func (w *world) agentCalls(p iamFixture) []call {
 	calls := append(pullImage(p.execution, p.agentImages), w.writeLogs(p.execution, p.agentLogs)...)
 	byID := map[string]apitier.Operation{}
 	for _, o := range w.gatewayOperations() {
 		byID[o.ID] = o
 	}
 	for _, id := range agentOperations(w.t) {
-		require.Contains(w.t, byID, id, "the agent calls what the gateway does not have")
+		require.Contains(w.t, byID, id, "the agent calls an operation that the gateway does not have")
 		calls = append(calls, p.invoke(p.agent, byID[id]))
 	}
 	for _, r := range w.g.OfType("aws:efs/fileSystem:FileSystem") {
@@ -216,9 +216,9 @@ func (w *world) agentCalls(p parties) []call {
 	return calls
 }
 
-// packageCalls pass through the S3 endpoint to AWS's own buckets: without the stack's credentials, and what agents of the host
-// fetch signed by its role.
-func (w *world) packageCalls(p parties) []call {
+// packageCalls returns the reads from AWS's own buckets, which pass through the S3 endpoint: anonymous ones, and those that the
+// agents on an instance sign with its role.
+func (w *world) packageCalls(p iamFixture) []call {
 	var calls []call
 	add := func(who authz.Principal, bucket, why string) {
 		w.resource["arn:aws:s3:::"+bucket] = publicBucket(w.t)
@@ -239,7 +239,7 @@ func (w *world) packageCalls(p parties) []call {
 	return calls
 }
 
-// agentContainer is the one container of the agents' task.
+// agentContainer returns the only container of the agents' task.
 func agentContainer(t require.TestingT, g *plan.Graph) fargate.Container {
 	tasks := g.OfType("aws:ecs/taskDefinition:TaskDefinition")
 	require.Len(t, tasks, 1)

@@ -9,12 +9,12 @@ import (
 
 const otherAccount = "999988887777"
 
-// refusals are calls that must be refused, each as close as possible to one that is allowed.
-func (w *world) refusals(p parties) []call {
+// refusals returns calls that must be refused, each as similar as possible to one that is allowed.
+func (w *world) refusals(p iamFixture) []call {
 	return slices.Concat(w.agentRefusals(p), w.backendRefusals(p), w.bucketRefusals(p), w.serviceRefusals(p), w.trustRefusals(p))
 }
 
-// forActions is one call for every action on a resource.
+// forActions returns the call once for each action.
 func forActions(c call, actions ...string) []call {
 	var calls []call
 	for _, action := range actions {
@@ -24,8 +24,8 @@ func forActions(c call, actions ...string) []call {
 	return calls
 }
 
-// agentRefusals: an agent that is taken over can work on jobs and nothing else.
-func (w *world) agentRefusals(p parties) []call {
+// agentRefusals: with a stolen agent role, one can work on jobs but do nothing else.
+func (w *world) agentRefusals(p iamFixture) []call {
 	var calls []call
 	through := map[string]string{"kms:ViaService": "s3." + w.region + ".amazonaws.com"}
 	for _, who := range []authz.Principal{p.agent, p.execution} {
@@ -33,19 +33,19 @@ func (w *world) agentRefusals(p parties) []call {
 			"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObjectVersion")...)
 		calls = append(calls, call{who: who, action: "s3:ListBucket", resource: p.bucket, inside: true, why: "agents use presigned URLs"})
 		for _, secret := range []string{p.databaseSecret, p.adminToken} {
-			calls = append(calls, call{who: who, action: "secretsmanager:GetSecretValue", resource: secret, why: "agents have no secret"})
+			calls = append(calls, call{who: who, action: "secretsmanager:GetSecretValue", resource: secret, why: "agents read no secrets"})
 		}
-		calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: through, why: "agents have no key"},
+		calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: through, why: "agents use no KMS key"},
 			call{who: who, action: "cloudwatch:PutMetricData", resource: "*", context: map[string]string{"cloudwatch:namespace": p.metricsNamespace},
 				why: "agents write no metrics"},
-			call{who: who, action: "sns:Publish", resource: p.topic, why: "agents raise no alarm"},
-			call{who: who, action: "ecr:BatchGetImage", resource: p.backendImages, why: "agents have their own image"},
+			call{who: who, action: "sns:Publish", resource: p.topic, why: "agents publish no notifications"},
+			call{who: who, action: "ecr:BatchGetImage", resource: p.backendImages, why: "agents do not pull the backend's image"},
 			call{who: who, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.backendLogs+stream),
-				why: "agents have their own logs"})
+				why: "agents do not write to the backend's logs"})
 	}
 	calls = append(calls, call{who: p.agent, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.agentLogs+stream),
-		why: "ECS writes the agent's logs"},
-		call{who: p.agent, action: "ecr:GetAuthorizationToken", resource: "*", why: "ECS pulls the agent's image"})
+		why: "the execution role writes the agent's logs"},
+		call{who: p.agent, action: "ecr:GetAuthorizationToken", resource: "*", why: "the execution role pulls the agent's image"})
 	called := agentOperations(w.t)
 	for _, o := range w.gatewayOperations() {
 		calls = append(calls, p.invoke(p.execution, o), p.invoke(p.backend, o))
@@ -64,7 +64,7 @@ func (w *world) agentRefusals(p parties) []call {
 	return append(calls, w.fileSystemRefusals(p)...)
 }
 
-func (w *world) fileSystemRefusals(p parties) []call {
+func (w *world) fileSystemRefusals(p iamFixture) []call {
 	var calls []call
 	for _, r := range w.g.OfType("aws:efs/fileSystem:FileSystem") {
 		point := w.arn(only(w.t, w.g, "aws:efs/accessPoint:AccessPoint"))
@@ -88,12 +88,12 @@ func (w *world) fileSystemRefusals(p parties) []call {
 	return calls
 }
 
-func (w *world) backendRefusals(p parties) []call {
+func (w *world) backendRefusals(p iamFixture) []call {
 	who := p.backend
-	calls := forActions(call{who: who, resource: p.bucket, inside: true, why: "the bucket itself is the program's"},
+	calls := forActions(call{who: who, resource: p.bucket, inside: true, why: "the backend does not configure the bucket"},
 		"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration",
 		"s3:PutBucketPublicAccessBlock")
-	calls = append(calls, forActions(call{who: who, resource: p.bucket + file, inside: true, why: "no call of the backend's"},
+	calls = append(calls, forActions(call{who: who, resource: p.bucket + file, inside: true, why: "the backend does not make this call"},
 		"s3:DeleteObject", "s3:PutObjectAcl", "s3:PutObjectTagging", "s3:BypassGovernanceRetention")...)
 	for _, bucket := range []string{p.logBucket, "arn:aws:s3:::another"} {
 		calls = append(calls, forActions(call{who: who, resource: bucket + "/x", why: "another bucket"}, "s3:GetObject", "s3:PutObject")...)
@@ -103,33 +103,33 @@ func (w *world) backendRefusals(p parties) []call {
 			call{who: who, action: "secretsmanager:GetSecretValue", resource: w.local("secretsmanager", "secret:"+name+"-ZZZZZZ"),
 				why: "another secret"})
 	}
-	calls = append(calls, forActions(call{who: who, resource: p.databaseSecret, why: "secrets are the program's"},
+	calls = append(calls, forActions(call{who: who, resource: p.databaseSecret, why: "the backend does not manage secrets"},
 		"secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret")...)
 	via := func(service string) map[string]string {
 		return map[string]string{"kms:ViaService": service + "." + w.region + ".amazonaws.com"}
 	}
-	calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, why: "the key by itself"},
+	calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, why: "direct use of the key"},
 		call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: via("rds"), why: "the key through another service"},
 		call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: map[string]string{"kms:ViaService": "s3.mars-1.amazonaws.com"},
 			why: "the key in another region"},
 		call{who: who, action: "kms:Decrypt", resource: p.topicKey, context: via("s3"), why: "another key"})
-	calls = append(calls, forActions(call{who: who, resource: p.dataKey, context: via("s3"), why: "keys are the program's"},
+	calls = append(calls, forActions(call{who: who, resource: p.dataKey, context: via("s3"), why: "the backend does not manage keys"},
 		"kms:ScheduleKeyDeletion", "kms:PutKeyPolicy", "kms:DisableKey", "kms:CreateGrant", "kms:DescribeKey")...)
 	calls = append(calls, call{who: who, action: "cloudwatch:PutMetricData", resource: "*", why: "another namespace",
 		context: map[string]string{"cloudwatch:namespace": "Another"}},
 		call{who: who, action: "cloudwatch:PutMetricData", resource: "*", why: "no namespace"},
 		call{who: who, action: "logs:PutLogEvents", resource: w.local("logs", "log-group:"+p.agentLogs+stream), why: "other logs"},
 		call{who: who, action: "ecr:BatchGetImage", resource: p.agentImages, why: "another image"})
-	calls = append(calls, forActions(call{who: who, resource: w.local("logs", "log-group:"+p.backendLogs+stream), why: "logs are kept"},
+	calls = append(calls, forActions(call{who: who, resource: w.local("logs", "log-group:"+p.backendLogs+stream), why: "it only writes logs"},
 		"logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:PutRetentionPolicy", "logs:CreateLogGroup", "logs:GetLogEvents")...)
-	calls = append(calls, forActions(call{who: who, resource: p.backendImages, why: "images are the program's"}, "ecr:PutImage",
+	calls = append(calls, forActions(call{who: who, resource: p.backendImages, why: "the backend does not manage images"}, "ecr:PutImage",
 		"ecr:BatchDeleteImage")...)
-	return append(calls, forActions(call{who: who, resource: "*", why: "nothing of it is the backend's"},
+	return append(calls, forActions(call{who: who, resource: "*", why: "the backend does not make this call"},
 		"iam:PassRole", "ec2:RunInstances", "ec2:DescribeTags", "ssm:SendCommand", "rds:DeleteDBInstance", "autoscaling:SetDesiredCapacity")...)
 }
 
-// bucketRefusals: no permission of any role opens a bucket to plain HTTP, to other accounts or to nobody.
-func (w *world) bucketRefusals(p parties) []call {
+// bucketRefusals: plain HTTP, other accounts and anonymous callers are refused, whatever their own policies allow.
+func (w *world) bucketRefusals(p iamFixture) []call {
 	var calls []call
 	plain := map[string]string{"aws:SecureTransport": "false"}
 	anyone := authz.Role(w.local("iam", "role/administrator"))
@@ -140,7 +140,7 @@ func (w *world) bucketRefusals(p parties) []call {
 			"s3:GetObject", "s3:PutObject")...)
 		calls = append(calls, call{who: anyone, admin: true, action: "s3:ListBucket", resource: bucket, context: plain, why: "plain HTTP"})
 		for _, who := range []authz.Principal{foreigner, authz.Anonymous()} {
-			calls = append(calls, forActions(call{who: who, admin: true, resource: bucket + "/x", why: "not of this account"}, "s3:GetObject",
+			calls = append(calls, forActions(call{who: who, admin: true, resource: bucket + "/x", why: "caller of another account"}, "s3:GetObject",
 				"s3:PutObject")...)
 		}
 	}
@@ -149,18 +149,18 @@ func (w *world) bucketRefusals(p parties) []call {
 		call{who: foreigner, admin: true, action: "logs:PutLogEvents", resource: "arn:aws:logs:" + w.region + ":" + otherAccount +
 			":log-group:x:log-stream:x", inside: len(w.endpoint) > 1, why: "another account's credentials, from inside"},
 		call{who: anyone, admin: true, action: "s3:PutObject", resource: "arn:aws:s3:::al2023-repos-" + w.region + "-de612dc2/x", inside: true,
-			why: "writing where packages come from"})
+			why: "write to a package bucket of AWS"})
 	for _, r := range w.g.OfType("aws:kms/key:Key") {
-		calls = append(calls, forActions(call{who: foreigner, admin: true, resource: w.arn(r), why: "not of this account"}, "kms:Decrypt",
+		calls = append(calls, forActions(call{who: foreigner, admin: true, resource: w.arn(r), why: "caller of another account"}, "kms:Decrypt",
 			"kms:PutKeyPolicy")...)
 	}
-	calls = append(calls, call{who: foreigner, admin: true, action: "sns:Publish", resource: p.topic, why: "not of this account"},
+	calls = append(calls, call{who: foreigner, admin: true, action: "sns:Publish", resource: p.topic, why: "caller of another account"},
 		call{who: anyone, admin: true, action: "sns:Publish", resource: p.topic, context: plain, why: "plain HTTP"})
 	return calls
 }
 
-// serviceRefusals: a service that acts for somebody else is refused, and so is one that has no part in the matter.
-func (w *world) serviceRefusals(p parties) []call {
+// serviceRefusals: a service that acts for another account or resource is refused, and so is a service without a need.
+func (w *world) serviceRefusals(p iamFixture) []call {
 	var calls []call
 	topic := func(service string, context map[string]string, why string) {
 		calls = append(calls, call{who: authz.Service(service), action: "sns:Publish", resource: p.topic, context: context, why: why},
@@ -168,11 +168,11 @@ func (w *world) serviceRefusals(p parties) []call {
 	}
 	for _, service := range []string{"cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.rds.amazonaws.com"} {
 		topic(service, onBehalfOf(otherAccount, "arn:aws:cloudwatch:"+w.region+":"+otherAccount+":alarm:x"), "another account's publisher")
-		topic(service, nil, "a publisher for nobody")
+		topic(service, nil, "publisher without a source account")
 	}
-	topic("s3.amazonaws.com", onBehalfOf(w.account, p.bucket), "no publisher")
+	topic("s3.amazonaws.com", onBehalfOf(w.account, p.bucket), "service that does not publish")
 	if len(w.g.OfType("aws:cloudwatch/eventTarget:EventTarget")) == 0 {
-		topic("events.amazonaws.com", nil, "EventBridge, without a target here")
+		topic("events.amazonaws.com", nil, "EventBridge without a target in this stack")
 	}
 	for _, context := range []map[string]string{onBehalfOf(otherAccount, p.bucket), onBehalfOf(w.account, "arn:aws:s3:::another")} {
 		calls = append(calls, call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/s3/x",
@@ -184,11 +184,11 @@ func (w *world) serviceRefusals(p parties) []call {
 		call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.logBucket + "/alb/x", context: own,
 			why: "outside its prefix"},
 		call{who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject", resource: p.bucket + "/s3/x", context: own,
-			why: "logs among the data"},
+			why: "access log in the data bucket"},
 		call{who: delivery, action: "s3:PutObject", resource: p.logBucket + "/alb/AWSLogs/" + otherAccount + "/x",
 			why: "another account's load balancer"},
 		call{who: delivery, action: "s3:PutObject", resource: p.logBucket + "/s3/x", why: "outside its prefix"},
-		call{who: delivery, action: "s3:GetObject", resource: p.logBucket + "/alb/AWSLogs/" + w.account + "/x", why: "a writer that reads"})
+		call{who: delivery, action: "s3:GetObject", resource: p.logBucket + "/alb/AWSLogs/" + w.account + "/x", why: "log delivery reads"})
 	for _, r := range w.g.OfType("aws:cloudwatch/logGroup:LogGroup") {
 		key, group := w.keyOf(r, "kmsKeyId"),
 			map[string]string{"kms:EncryptionContext:aws:logs:arn": strings.Replace(w.arn(r), w.account, otherAccount, 1)}
@@ -196,14 +196,15 @@ func (w *world) serviceRefusals(p parties) []call {
 			context: group, why: "another account's group"},
 			call{who: authz.Service("logs.mars-1.amazonaws.com"), action: "kms:Decrypt", resource: key,
 				context: map[string]string{"kms:EncryptionContext:aws:logs:arn": w.arn(r)}, why: "another region"})
-		calls = append(calls, call{who: p.backend, action: "kms:Decrypt", resource: key, why: "reading logs takes more than the backend has",
+		calls = append(calls, call{who: p.backend, action: "kms:Decrypt", resource: key, why: "the backend does not read encrypted logs",
 			context: map[string]string{"kms:ViaService": "s3." + w.region + ".amazonaws.com"}})
 	}
 	return calls
 }
 
-// trustRefusals: no role is assumed by another service, by an identity, or for another account where the service says so.
-func (w *world) trustRefusals(parties) []call {
+// trustRefusals: a role cannot be assumed by another service, by a role or an anonymous caller, or for another account if the
+// service sends the account.
+func (w *world) trustRefusals(iamFixture) []call {
 	var calls []call
 	for _, allowed := range w.trusts() {
 		for _, who := range []authz.Principal{
@@ -211,7 +212,7 @@ func (w *world) trustRefusals(parties) []call {
 			authz.Role("arn:aws:iam::" + otherAccount + ":role/administrator"), authz.Anonymous(),
 		} {
 			calls = append(calls, call{who: who, admin: true, action: "sts:AssumeRole", resource: allowed.resource, context: allowed.context,
-				why: "not for it: " + allowed.why})
+				why: "wrong caller: " + allowed.why})
 		}
 		if allowed.context != nil {
 			calls = append(calls, call{who: allowed.who, action: "sts:AssumeRole", resource: allowed.resource,

@@ -11,7 +11,7 @@ import (
 	"scalable-backend/internal/proof/authz"
 )
 
-// userData is the script of the planned launch template.
+// userData returns the script of the planned launch template.
 func userData(t *testing.T, g *plan.Graph) string {
 	t.Helper()
 	text, err := base64.StdEncoding.DecodeString(input(t, only(t, g, "aws:ec2/launchTemplate:LaunchTemplate"), "userData").(string))
@@ -19,17 +19,17 @@ func userData(t *testing.T, g *plan.Graph) string {
 	return string(text)
 }
 
-// between is what stands between two marks.
+// between returns the text between begin and end.
 func between(t *testing.T, text, begin, end string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(text, begin)
 	require.True(t, ok, "%q is missing", begin)
 	found, _, ok := strings.Cut(rest, end)
-	require.True(t, ok, "%q has no end", begin)
+	require.True(t, ok, "%q is missing after %q", end, begin)
 	return found
 }
 
-// publicBucket is the policy of a bucket that everyone may read.
+// publicBucket returns the policy of a bucket that everyone may read.
 func publicBucket(t *testing.T) *authz.Document {
 	t.Helper()
 	d, err := authz.Parse(authz.Resource, "a public bucket", []byte(
@@ -38,19 +38,19 @@ func publicBucket(t *testing.T) *authz.Document {
 	return &d
 }
 
-// onBehalfOf is the context of a call that a service makes on behalf of a resource.
+// onBehalfOf returns the context of a call that a service makes on behalf of a resource.
 func onBehalfOf(account, arn string) map[string]string {
 	return map[string]string{"aws:SourceAccount": account, "aws:SourceArn": arn}
 }
 
-// trusts are who assumes the roles, with the context that the service documents: EC2 and API Gateway set none.
+// trusts returns the calls in which services assume the roles, with the documented context keys: EC2 and API Gateway send none.
 func (w *world) trusts() []call {
 	var calls []call
 	assume := func(service, role string, context map[string]string) {
 		calls = append(calls, call{who: authz.Service(service), action: "sts:AssumeRole", resource: role, context: context, why: "role of " +
 			service})
 	}
-	p := w.parties()
+	p := w.fixture()
 	assume("ec2.amazonaws.com", p.backend.String(), nil)
 	task := onBehalfOf(w.account, w.local("ecs", "task/fargate-cluster/0123456789abcdef0123456789abcdef"))
 	assume("ecs-tasks.amazonaws.com", p.execution.String(), task)
@@ -72,14 +72,14 @@ func (w *world) trusts() []call {
 	return calls
 }
 
-// logCalls are those that write logs without a container: flow logs, the gateway's logs, enhanced monitoring, and
-// CloudWatch Logs itself when it encrypts a group.
+// logCalls returns the calls of AWS services that write logs: flow logs, API Gateway, enhanced monitoring, and CloudWatch Logs
+// itself when it encrypts a group.
 func (w *world) logCalls() []call {
 	var calls []call
 	for _, r := range w.g.OfType("aws:ec2/flowLog:FlowLog") {
 		who, group := authz.Role(input(w.t, r, "iamRoleArn").(string)), input(w.t, r, "logDestination").(string)
 		for action, on := range map[string][]string{
-			// A group's ARN is documented with and without its tail, by action and by date.
+			// AWS documents a group's ARN with and without a suffix, depending on the action and the page.
 			"logs:CreateLogStream": {group, group + ":log-stream:eni-1-all"}, "logs:DescribeLogStreams": {group, group + ":log-stream:"},
 			"logs:PutLogEvents": {group + ":log-stream:eni-1-all"}, "logs:DescribeLogGroups": {w.local("logs", "log-group::log-stream:")},
 		} {
@@ -117,8 +117,8 @@ func (w *world) logCalls() []call {
 	return calls
 }
 
-// deliveries are logs that come as objects: S3's access logs, the load balancer's, and AWS Config's history.
-func (w *world) deliveries(p parties) []call {
+// deliveries returns the calls that write logs as S3 objects: access logs of S3 and load balancers, and AWS Config's history.
+func (w *world) deliveries(p iamFixture) []call {
 	logging := only(w.t, w.g, "aws:s3/bucketLoggingV2:BucketLoggingV2")
 	calls := []call{{
 		who: authz.Service("logging.s3.amazonaws.com"), action: "s3:PutObject",
@@ -149,8 +149,8 @@ func (w *world) deliveries(p parties) []call {
 	return calls
 }
 
-// notifications are those that publish to the topic, and its key, which a publisher needs besides.
-func (w *world) notifications(p parties) []call {
+// notifications returns the calls that publish to the topic, and those on its key, which publishers need too.
+func (w *world) notifications(p iamFixture) []call {
 	var calls []call
 	publish := func(service, topic string, context map[string]string, why string) {
 		calls = append(calls, call{who: authz.Service(service), action: "sns:Publish", resource: topic, context: context, why: why})
@@ -180,9 +180,9 @@ func (w *world) notifications(p parties) []call {
 		publish("events.rds.amazonaws.com", input(w.t, r, "snsTopic").(string), onBehalfOf(w.account, w.arn(r)), r.Name)
 	}
 	for _, r := range w.g.OfType("aws:cloudwatch/eventTarget:EventTarget") {
-		publish("events.amazonaws.com", input(w.t, r, "arn").(string), nil, r.Name) // it sets neither key
+		publish("events.amazonaws.com", input(w.t, r, "arn").(string), nil, r.Name) // it sends neither context key
 	}
-	// Auto Scaling publishes as its service-linked role. That one may publish anywhere, and use no key of ours by itself.
+	// Auto Scaling publishes with its service-linked role, whose policy allows publishing, but no use of this stack's keys.
 	scaling := authz.Role(w.local("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"))
 	for _, r := range w.g.OfType("aws:autoscaling/notification:Notification") {
 		calls = append(calls, call{who: scaling, admin: true, action: "sns:Publish", resource: input(w.t, r, "topicArn").(string), why: r.Name})
@@ -193,7 +193,7 @@ func (w *world) notifications(p parties) []call {
 	return calls
 }
 
-// administration is what the account's own people must always be able to do.
+// administration returns the calls that the account's administrators must always be able to make.
 func (w *world) administration() []call {
 	who := authz.Role(w.local("iam", "role/administrator"))
 	var calls []call

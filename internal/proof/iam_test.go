@@ -13,12 +13,12 @@ import (
 	"scalable-backend/internal/proof/authz"
 )
 
-// everyPolicy turns on what is off by default and brings policies of its own.
+// everyPolicy turns on the options that are off by default and add policies.
 var everyPolicy = map[string]string{
 	"fargate.persistentStorage": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",
 }
 
-// worlds are the stacks, and each with everything on. The plans are shared; what a test adds to a world is its own.
+// worlds returns the stacks, and each with every option on. Tests share the plans but not the worlds.
 func worlds(t *testing.T) map[string]*world {
 	t.Helper()
 	all := map[string]*world{}
@@ -29,9 +29,9 @@ func worlds(t *testing.T) map[string]*world {
 	return all
 }
 
-// calls are all that the stack's own parts and AWS's services make.
+// calls returns all calls that the stack's parts and AWS services make.
 func (w *world) calls() []call {
-	p := w.parties()
+	p := w.fixture()
 	return slices.Concat(w.backendCalls(p), w.hostCalls(p), w.agentCalls(p), w.packageCalls(p), w.trusts(), w.logCalls(), w.deliveries(p),
 		w.notifications(p), w.administration())
 }
@@ -56,7 +56,7 @@ func TestCallsAreAllowed(t *testing.T) {
 func TestCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, w := range worlds(t) {
-		calls := w.refusals(w.parties())
+		calls := w.refusals(w.fixture())
 		for _, c := range calls {
 			if d := w.decide(c); d.Allowed {
 				t.Errorf("%s: %s: %s", name, c, d.Reason)
@@ -66,18 +66,18 @@ func TestCallsAreRefused(t *testing.T) {
 	}
 }
 
-// An operation that no code calls any more needs no permissions.
-func TestPermissionsAreOfCallsThatAreMade(t *testing.T) {
+// sdkNeeds lists exactly the operations that the code calls: permissions for others would be too many.
+func TestSDKNeedsMatchTheCode(t *testing.T) {
 	t.Parallel()
 	var known []string
 	for operation := range sdkNeeds {
 		known = append(known, operation)
 	}
 	require.ElementsMatch(t, known, sdkCalls(t, "backend"))
-	require.Empty(t, sdkCalls(t, "agent"), "the agent calls the API and presigned URLs, and no service of AWS")
+	require.Empty(t, sdkCalls(t, "agent"), "the agent calls only the API and presigned URLs, no AWS service")
 }
 
-// No resource holds a policy in a place that is not read, and every policy in the plan can be read.
+// The tests evaluate every policy in the plan: none is in an input that worldOf does not read.
 func TestEveryPolicyIsRead(t *testing.T) {
 	t.Parallel()
 	for name, w := range worlds(t) {
@@ -91,11 +91,11 @@ func TestEveryPolicyIsRead(t *testing.T) {
 				require.True(t, read[r.Key()], "%s: %s", name, r.Key())
 			}
 		}
-		require.Empty(t, w.g.OfType("aws:iam/rolePolicy:RolePolicy"), "inline policies are not read")
+		require.Empty(t, w.g.OfType("aws:iam/rolePolicy:RolePolicy"), "worldOf does not read inline policies")
 	}
 }
 
-// policiesIn are the paths of the texts that look like a policy.
+// policiesIn returns the paths of the strings that look like a policy.
 func policiesIn(value any, path string) []string {
 	var found []string
 	switch v := value.(type) {
@@ -115,7 +115,7 @@ func policiesIn(value any, path string) []string {
 	return found
 }
 
-// waivers are the exceptions. Each has to be used, in each stack that it names.
+// waivers are the exceptions. Each must be needed.
 type waivers struct {
 	Wildcards []wildcardWaiver `yaml:"wildcards"`
 	Managed   []struct {
@@ -146,7 +146,7 @@ func readWaivers(t *testing.T) waivers {
 	return w
 }
 
-// neutral takes the stack's own facts out of a text.
+// neutral replaces account, region and stack name in a text by placeholders.
 func (w *world) neutral(text string) string {
 	return strings.NewReplacer(w.account, "<account>", w.region, "<region>", "/"+w.g.Stack+"/", "/<stack>/").Replace(text)
 }
@@ -158,12 +158,12 @@ func sid(d authz.Document, statement int) string {
 	return fmt.Sprint(statement)
 }
 
-// Every wildcard in a statement that allows is waived for a reason, and every waiver is needed.
+// Every wildcard in an allow statement has a waiver with a reason, and every waiver is needed.
 func TestWildcardsAreWaived(t *testing.T) {
 	t.Parallel()
 	waived, used := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Wildcards {
-		require.Greater(t, len(x.Reason), 20, "%s %s: a reason", x.Policy, x.Statement)
+		require.Greater(t, len(x.Reason), 20, "%s %s: want a longer reason", x.Policy, x.Statement)
 		for _, value := range x.Values {
 			entry := strings.Join([]string{x.Policy, x.Statement, x.Element, value}, " | ")
 			require.False(t, waived[entry], "waived twice: %s", entry)
@@ -174,9 +174,9 @@ func TestWildcardsAreWaived(t *testing.T) {
 		for _, d := range w.documents {
 			for i, s := range d.Statements {
 				if s.Deny {
-					continue // the wider the better
+					continue // a wide denial is no risk
 				}
-				require.Empty(t, append(s.NotActions, s.NotResources...), "%s: what is allowed is listed", d.Name)
+				require.Empty(t, append(s.NotActions, s.NotResources...), "%s: an allow statement must list what it allows", d.Name)
 				elements := map[string][]string{"action": s.Actions, "resource": s.Resources}
 				for _, p := range s.Principals {
 					elements["principal"] = append(elements["principal"], p.Value)
@@ -194,7 +194,7 @@ func TestWildcardsAreWaived(t *testing.T) {
 	requireExact(t, waived, used)
 }
 
-// Every policy that AWS writes is waived: it may widen without notice.
+// Every AWS managed policy has a waiver, because AWS may add permissions to it without notice.
 func TestManagedPoliciesAreWaived(t *testing.T) {
 	t.Parallel()
 	waived, used := map[string]bool{}, map[string]bool{}
@@ -212,8 +212,8 @@ func TestManagedPoliciesAreWaived(t *testing.T) {
 	requireExact(t, waived, used)
 }
 
-// Nothing is granted that no call needs: each principal, action and resource of a statement that allows.
-func TestNothingMoreIsGranted(t *testing.T) {
+// Every principal, action and resource in an allow statement is needed by a call, or has a waiver.
+func TestNoUnusedPermissions(t *testing.T) {
 	t.Parallel()
 	waived, idle := map[string]bool{}, map[string]bool{}
 	for _, x := range readWaivers(t).Unused {
@@ -245,7 +245,7 @@ func (w *world) entry(g authz.Grant) string {
 		" |")
 }
 
-// grantsOf are all entries of a document that allow.
+// grantsOf returns all entries of a document's allow statements.
 func grantsOf(d authz.Document) []authz.Grant {
 	var all []authz.Grant
 	for i, s := range d.Statements {
@@ -283,7 +283,7 @@ func requireExact(t *testing.T, waived, found map[string]bool) {
 	}
 	for entry := range waived {
 		if !found[entry] {
-			t.Errorf("waived, and not there: %s", entry)
+			t.Errorf("waived but not found: %s", entry)
 		}
 	}
 	t.Logf("%d waived", len(waived))

@@ -15,7 +15,7 @@ import (
 	"scalable-backend/internal/proof/authz"
 )
 
-// policyPlaces are where a planned resource may hold a policy. A policy anywhere else fails the test that reads them all.
+// policyPlaces lists the inputs that may hold a policy. A policy in any other input fails TestEveryPolicyIsRead.
 var policyPlaces = map[string]struct {
 	property string
 	kind     authz.Kind
@@ -75,13 +75,13 @@ func worldOf(t *testing.T, g *plan.Graph) *world {
 	return w
 }
 
-// arn is the ARN that the plan gives to a resource.
+// arn returns the ARN that the plan gives to a resource.
 func (w *world) arn(r plan.Resource) string {
 	_, out := shape.Outputs(w.env, r.Type, r.Name, resource.NewPropertyMapFromMap(r.RevealedInputs()))
 	return out["arn"].StringValue()
 }
 
-// protected is the ARN of what a resource's policy is about.
+// protected returns the ARN of the resource that a resource's policy protects.
 func (w *world) protected(r plan.Resource) string {
 	switch r.Type {
 	case "aws:s3/bucketPolicy:BucketPolicy":
@@ -94,7 +94,7 @@ func (w *world) protected(r plan.Resource) string {
 	return w.arn(r)
 }
 
-// attach gives every role the policies that are attached to it, AWS's own among them.
+// attach gives every role the policies that are attached to it, including AWS managed ones.
 func (w *world) attach(identities map[string]authz.Document) {
 	t := w.t
 	text, err := os.ReadFile(root + "/internal/proof/testdata/managed_policies.json")
@@ -109,7 +109,7 @@ func (w *world) attach(identities map[string]authz.Document) {
 		require.True(t, ok && managed[name] != nil, "policy %s is neither planned nor in testdata/managed_policies.json", arn)
 		var why string
 		if json.Unmarshal(managed[name], &why) == nil {
-			return authz.Document{Name: arn} // too large to hold here, and taken to allow nothing
+			return authz.Document{Name: arn} // too large for testdata: it counts as one that allows nothing
 		}
 		d, err := authz.Parse(authz.Identity, arn, managed[name])
 		require.NoError(t, err)
@@ -121,7 +121,7 @@ func (w *world) attach(identities map[string]authz.Document) {
 	}
 	for _, r := range w.g.OfType("aws:iam/role:Role") {
 		for _, exclusive := range []string{"inlinePolicies", "managedPolicyArns"} {
-			require.NotContains(t, r.Inputs, exclusive, "%s: attachments are the one way", r.Key())
+			require.NotContains(t, r.Inputs, exclusive, "%s: policies must be attached by rolePolicyAttachment", r.Key())
 		}
 		if arn, ok := r.Revealed("permissionsBoundary"); ok {
 			d := find(arn.(string))
@@ -130,7 +130,7 @@ func (w *world) attach(identities map[string]authz.Document) {
 	}
 }
 
-// local is an ARN in the stack's account.
+// local returns an ARN in the stack's account.
 func (w *world) local(service, rest string) string {
 	region := w.region
 	if service == "iam" {
@@ -139,7 +139,7 @@ func (w *world) local(service, rest string) string {
 	return "arn:aws:" + service + ":" + region + ":" + w.account + ":" + rest
 }
 
-// admin is a policy that allows everything: whoever has it can still not do what a denial or a limit forbids.
+// admin returns a policy that allows everything: only a denial or a limit can still refuse a call.
 func admin(t *testing.T) authz.Document {
 	t.Helper()
 	d,
@@ -154,13 +154,13 @@ type call struct {
 	who      authz.Principal
 	action   string
 	resource string
-	context  map[string]string // besides aws:SecureTransport, which is true unless it stands here
+	context  map[string]string // in addition to aws:SecureTransport, which is true unless set here
 	admin    bool              // the role's policies allow everything
 	inside   bool              // the call comes from a private subnet, through an endpoint if the service has one
 	why      string            // what makes the call
 }
 
-// decide evaluates a call under the policies that the plan puts around it.
+// decide evaluates a call under the planned policies that apply to it.
 func (w *world) decide(c call) authz.Decision {
 	w.t.Helper()
 	request := authz.Request{Principal: c.who, Action: c.action, Resource: c.resource,
@@ -178,8 +178,8 @@ func (w *world) decide(c call) authz.Decision {
 		protected = c.resource
 	}
 	policies.Resource = w.resource[protected]
-	// Without the policy of a key or a role nothing is allowed, so one that is missing here must not look like a resource
-	// that has none.
+	// A key or a role without a policy allows nothing, so a missing policy must not be treated like that of other resources
+	// without a policy.
 	policies.ResourceDecides = strings.HasPrefix(c.action, "kms:") || c.action == "sts:AssumeRole"
 	if c.inside {
 		policies.Endpoint = w.endpoint[endpointOf(c.action)]
@@ -189,7 +189,7 @@ func (w *world) decide(c call) authz.Decision {
 	return d
 }
 
-// endpointOf is the endpoint that a call of a service passes, if the stack has it.
+// endpointOf returns the endpoint through which a call goes, if the stack has it.
 func endpointOf(action string) string {
 	service, operation, _ := strings.Cut(action, ":")
 	switch {
@@ -203,7 +203,7 @@ func endpointOf(action string) string {
 	return service
 }
 
-// keyOf is the ARN of the key that a resource is encrypted with.
+// keyOf returns the ARN of the key that a resource is encrypted with.
 func (w *world) keyOf(r plan.Resource, path ...any) string {
 	w.t.Helper()
 	arn := input(w.t, r, path...).(string)
@@ -211,11 +211,11 @@ func (w *world) keyOf(r plan.Resource, path ...any) string {
 	return arn
 }
 
-// byARN finds the planned resource of a type with an ARN.
+// byARN returns the planned resource of a type with an ARN.
 func (w *world) byARN(token, arn string) plan.Resource {
 	w.t.Helper()
 	found := w.g.OfType(token)
 	i := slices.IndexFunc(found, func(r plan.Resource) bool { return w.arn(r) == arn })
-	require.GreaterOrEqual(w.t, i, 0, "no %s is %s", token, arn)
+	require.GreaterOrEqual(w.t, i, 0, "no %s has the ARN %s", token, arn)
 	return found[i]
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tierPackages are the parts of the system. Only system/ and config/ know more than one of them.
+// tierPackages are the tiers. Only system/ and config/ may use more than one of them.
 var tierPackages = []string{"network", "storage", "database", "images", "compute", "fargate", "api", "monitoring"}
 
-// imports are what the packages of the module in dir import, tests left out.
+// imports returns the imports of each package of the module in dir, without tests.
 func imports(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	command := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
@@ -27,7 +27,7 @@ func imports(t *testing.T, dir string) map[string][]string {
 	return all
 }
 
-// below tells whether a package is one of the directories of the root module or below one.
+// below tells whether a package is in one of the root module's directories.
 func below(pkg string, directories ...string) bool {
 	for _, d := range directories {
 		if pkg == "scalable-backend/"+d || strings.HasPrefix(pkg, "scalable-backend/"+d+"/") {
@@ -37,8 +37,8 @@ func below(pkg string, directories ...string) bool {
 	return false
 }
 
-// Who may import what is the layout of the repository: a tier stands alone, what only tests use is not in the program, and the
-// services do not know how they are deployed.
+// Imports follow the layout of the repository: a tier imports no other tier, the program imports no test code, and the
+// services do not import the infrastructure.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	program := imports(t, ".")
@@ -49,13 +49,13 @@ func TestImports(t *testing.T) {
 			switch {
 			case below(pkg, tierPackages...):
 				for _, other := range tierPackages {
-					require.False(t, other != tier && below(imported, other), "%s imports %s: what a tier needs of another, system/ hands to it", pkg,
+					require.False(t, other != tier && below(imported, other), "%s imports %s: system/ passes values from one tier to another", pkg,
 						imported)
 				}
-				require.False(t, below(imported, "config", "system"), "%s imports %s: a tier is handed its values", pkg, imported)
+				require.False(t, below(imported, "config", "system"), "%s imports %s: a tier gets its values as Args", pkg, imported)
 			case below(pkg, "internal/component", "internal/stack", "internal/policy", "internal/role", "internal/naming"):
 				require.False(t, below(imported, append([]string{"config", "system"}, tierPackages...)...),
-					"%s imports %s: the tiers are written with it", pkg, imported)
+					"%s imports %s: the tiers use %[1]s, so it cannot use them", pkg, imported)
 			}
 			if below(pkg, append([]string{"config", "system", "internal/component", "internal/stack", "internal/policy", "internal/role",
 				"internal/naming"}, tierPackages...)...) {
@@ -72,7 +72,7 @@ func TestImports(t *testing.T) {
 	for pkg, list := range services {
 		for _, imported := range list {
 			require.False(t, strings.HasPrefix(imported, "scalable-backend/") && !below(imported, "services"),
-				"%s imports %s: an image never holds the program", pkg, imported)
+				"%s imports %s: the images do not contain the infrastructure's code", pkg, imported)
 		}
 	}
 }

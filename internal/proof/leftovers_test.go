@@ -10,15 +10,15 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// writer is something that AWS gives a log group by itself, at the first line, without retention and encryption: unless the
-// group is there already.
+// writer is a resource for which AWS creates a log group at the first line, without retention and encryption, unless the
+// group exists already.
 type writer struct {
-	key   string // of the resource that begins to write
-	group string // the name that AWS gives
-	tier  string // who owns the group here
+	key   string // of the resource that writes
+	group string // the name that AWS uses
+	tier  string // the tier that must create the group
 }
 
-// writers are all of a graph. A service that is new in the program belongs here if it logs.
+// writers returns all writers of a graph. Add every new service that logs.
 func writers(t *testing.T, g *plan.Graph) []writer {
 	t.Helper()
 	var all []writer
@@ -51,10 +51,9 @@ func writers(t *testing.T, g *plan.Graph) []writer {
 
 func groupOfARN(arn string) string { return arn[strings.Index(arn, ":log-group:")+len(":log-group:"):] }
 
-// Every log group that AWS would create by itself is the program's own, in the tier of what writes to it: with retention and
-// encryption, there before the writer, and gone with the stack. What is left to AWS belongs to the account's region and is
-// in the runbook: RDSOSMetrics, which enhanced monitoring shares, and /aws/apigateway/welcome, which the account's API
-// Gateway logging role gets.
+// The program creates every log group that AWS would create by itself, in the writer's tier: with retention and encryption,
+// before the writer, and deleted with the stack. AWS creates only the groups of the account's region, which the runbook names:
+// RDSOSMetrics of enhanced monitoring, and /aws/apigateway/welcome of API Gateway's logging role.
 func TestLogGroupsThatAWSWouldCreate(t *testing.T) {
 	t.Parallel()
 	for stack, more := range map[string]map[string]string{"dev": nil, "prod": nil, "dev, everything": everything(nil),
@@ -82,7 +81,7 @@ func TestLogGroupsThatAWSWouldCreate(t *testing.T) {
 	}
 }
 
-// after tells whether a resource waits for another, directly or not.
+// after tells whether a resource waits for another one, directly or indirectly.
 func after(g *plan.Graph, key, earlier string) bool {
 	waits := map[string][]string{}
 	for _, r := range g.Resources {
@@ -104,8 +103,8 @@ func after(g *plan.Graph, key, earlier string) bool {
 	return false
 }
 
-// Nobody but API Gateway's role for the region may create a log group: lines that are late when a stack is destroyed do not
-// bring its groups back.
+// Only API Gateway's role for the region may create log groups: otherwise late lines would create a group again after the
+// stack was destroyed.
 func TestNoRoleCreatesLogGroups(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -122,7 +121,7 @@ func TestNoRoleCreatesLogGroups(t *testing.T) {
 		slices.Sort(managed)
 		want := []string{"AWS_ConfigRole", "AmazonAPIGatewayPushToCloudWatchLogs", "AmazonSSMManagedInstanceCore"}
 		if stack == "prod" {
-			// Writes to RDSOSMetrics, the region's, and nowhere else.
+			// It writes only to RDSOSMetrics, a group of the region.
 			want = []string{"AWS_ConfigRole", "AmazonAPIGatewayPushToCloudWatchLogs", "AmazonRDSEnhancedMonitoringRole",
 				"AmazonSSMManagedInstanceCore"}
 		}

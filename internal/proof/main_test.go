@@ -1,5 +1,5 @@
-// Package proof holds what is proven of the whole program: tests over the resource graphs that it plans, each planned in this
-// process. What they judge with is in the packages below.
+// Package proof tests the resource graphs of the whole program, each planned in this process. The packages below it evaluate
+// graphs.
 package proof
 
 import (
@@ -11,11 +11,11 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// root is the directory of the program, seen from here, where its tests run.
+// root is the directory of the program, relative to this one, where the tests run.
 const root = "../.."
 
 func TestMain(m *testing.M) {
-	// The graphs of hundreds of plans pass through, some stay: at the default a tenth of the time goes into collecting them.
+	// The tests allocate hundreds of graphs: at the default setting a tenth of the time goes into garbage collection.
 	debug.SetGCPercent(400)
 	if err := plan.ForgetMachine(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,15 +11,15 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// readiness is one rule: a resource of some type begins after the resources that it needs.
+// readiness is a rule: resources of these types begin after the resources that they need.
 type readiness struct {
 	name  string
 	of    []string
 	needs func(o *ordering, r plan.Resource) []plan.Resource
-	least int // how many pairs it is about at least, with everything switched on
+	least int // the least number of pairs that it applies to, with every option on
 }
 
-// named returns the resources of a type whose name begins with a prefix.
+// ofType returns the resources of some types whose names begin with a prefix.
 func ofType(prefix string, tokens ...string) func(*ordering, plan.Resource) []plan.Resource {
 	return func(o *ordering, _ plan.Resource) []plan.Resource {
 		var found []plan.Resource
@@ -30,7 +30,7 @@ func ofType(prefix string, tokens ...string) func(*ordering, plan.Resource) []pl
 	}
 }
 
-// where keeps the resources that an output or input of r refers to by a property of theirs.
+// where returns the resources of a type that have a value in an input.
 func (o *ordering) where(token, input string, value any) []plan.Resource {
 	return slices.DeleteFunc(o.OfType(token), func(r plan.Resource) bool { v, ok := r.Revealed(input); return !ok || v != value })
 }
@@ -51,60 +51,60 @@ const (
 )
 
 var readinessRules = []readiness{
-	{"instances start when their role is whole", []string{fleetType}, ofType("compute-", attachmentType), 3},
-	{"agents start when their roles are whole", []string{agentsType}, ofType("fargate-", attachmentType), 2},
-	{"flow logs begin when their role is whole", []string{"aws:ec2/flowLog:FlowLog"}, ofType("network-", attachmentType), 1},
-	{"the database's monitoring role is whole", []string{databaseType}, ofType("database-", attachmentType), 0},
-	{"API Gateway's logging role is whole", []string{"aws:apigateway/account:Account"}, ofType("api-", attachmentType), 1},
-	{"AWS Config's role is whole", []string{"aws:cfg/recorder:Recorder"}, ofType("monitoring-", attachmentType), 1},
+	{"instances start after their role has its policies", []string{fleetType}, ofType("compute-", attachmentType), 3},
+	{"agents start after their roles have their policies", []string{agentsType}, ofType("fargate-", attachmentType), 2},
+	{"flow logs begin after their role has its policies", []string{"aws:ec2/flowLog:FlowLog"}, ofType("network-", attachmentType), 1},
+	{"the database's monitoring role has its policies", []string{databaseType}, ofType("database-", attachmentType), 0},
+	{"API Gateway's logging role has its policies", []string{"aws:apigateway/account:Account"}, ofType("api-", attachmentType), 1},
+	{"AWS Config's role has its policies", []string{"aws:cfg/recorder:Recorder"}, ofType("monitoring-", attachmentType), 1},
 
-	{"instances write to a log group of the program's", []string{fleetType}, ofType("compute-", logGroupType), 1},
-	{"agents write to log groups of the program's", []string{agentsType}, ofType("fargate-", logGroupType), 1},
+	{"instances write to the program's log group", []string{fleetType}, ofType("compute-", logGroupType), 1},
+	{"agents write to the program's log groups", []string{agentsType}, ofType("fargate-", logGroupType), 1},
 	{"flow logs have their log group", []string{"aws:ec2/flowLog:FlowLog"}, ofType("network-", logGroupType), 1},
-	{"databases write to log groups of the program's", []string{databaseType}, exportedLogs, 4},
-	{"the stage writes to log groups of the program's", []string{stageType}, ofType("api-", logGroupType), 2},
-	{"the web ACL writes to a log group of the program's", []string{"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"},
+	{"databases write to the program's log groups", []string{databaseType}, exportedLogs, 4},
+	{"the stage writes to the program's log groups", []string{stageType}, ofType("api-", logGroupType), 2},
+	{"the web ACL writes to the program's log group", []string{"aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"},
 		ofType("monitoring-", logGroupType), 1},
 	{"log groups have their key", []string{logGroupType}, ofType("storage-logs", "aws:kms/key:Key"), 6},
 
 	{"the load balancer may write its access log", []string{balancerType}, accessLogPolicy, 1},
-	{"a bucket's access log is allowed where it goes", []string{"aws:s3/bucketLoggingV2:BucketLoggingV2"},
+	{"the log bucket's policy allows access logs", []string{"aws:s3/bucketLoggingV2:BucketLoggingV2"},
 		ofType("storage-logs", bucketPolicy), 1},
-	{"no policy before public access is blocked", []string{bucketPolicy}, sameBucket("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"),
+	{"public access is blocked before a policy", []string{bucketPolicy}, sameBucket("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"),
 		3},
-	{"versioning before rules on old versions", []string{"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"},
+	{"versioning before lifecycle rules for old versions", []string{"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"},
 		sameBucket("aws:s3/bucketVersioningV2:BucketVersioningV2"), 2},
-	{"the bucket that instances are told of is finished", []string{templateType}, ofType("storage-data", finishedBucket...), 3},
-	{"the bucket that agents are told of is finished", []string{taskType}, ofType("storage-data", finishedBucket...), 3},
-	{"AWS Config may deliver", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("monitoring-config", bucketPolicy), 1},
+	{"the data bucket is configured before instances use it", []string{templateType}, ofType("storage-data", finishedBucket...), 3},
+	{"the data bucket is configured before agents use it", []string{taskType}, ofType("storage-data", finishedBucket...), 3},
+	{"AWS Config may write to its bucket", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("monitoring-config", bucketPolicy), 1},
 
-	{"instances find their secrets", []string{templateType}, ofType("", secretType), 2},
-	{"instances find their database", []string{templateType, fleetType}, ofType("database-instance", databaseType), 2},
-	{"images are pushed before they are pulled", []string{templateType},
+	{"secrets have values before instances read them", []string{templateType}, ofType("", secretType), 2},
+	{"the database exists before instances connect to it", []string{templateType, fleetType}, ofType("database-instance", databaseType), 2},
+	{"images are pushed before instances pull them", []string{templateType},
 		ofType("images-backend", "awsx:ecr:Image", "docker-build:index:Image"), 2},
 	{"images are pushed before agents pull them", []string{taskType}, ofType("images-agent", "awsx:ecr:Image", "docker-build:index:Image"), 2},
 
-	{"the group's doors are open", []string{fleetType}, ofType("compute-", listenerType), 2},
-	{"the VPC link finds a listener", []string{"aws:apigateway/vpcLink:VpcLink"}, ofType("compute-gateway", listenerType), 1},
+	{"the load balancers listen before the group starts", []string{fleetType}, ofType("compute-", listenerType), 2},
+	{"the VPC link's load balancer has a listener", []string{"aws:apigateway/vpcLink:VpcLink"}, ofType("compute-gateway", listenerType), 1},
 	{"requests per target need a listener", []string{"aws:autoscaling/policy:Policy"}, forwarding, 1},
-	{"a refresh is guarded by alarms that exist", []string{fleetType}, guards, 3},
-	{"a deployment is guarded by alarms that exist", []string{agentsType}, ofType("fargate-agents-missing", alarmType), 1},
+	{"alarms that stop a refresh exist before it", []string{fleetType}, guards, 3},
+	{"alarms that stop a deployment exist before it", []string{agentsType}, ofType("fargate-agents-missing", alarmType), 1},
 
-	{"agents find the API", []string{agentsType}, ofType("", stageType), 1},
-	{"stages log by the account's role", []string{stageType}, ofType("", "aws:apigateway/account:Account"), 1},
-	{"the web ACL finds its stage and load balancer", []string{"aws:wafv2/webAclAssociation:WebAclAssociation"}, associated, 2},
+	{"the API is deployed before agents start", []string{agentsType}, ofType("", stageType), 1},
+	{"the account's logging role is set before stages log", []string{stageType}, ofType("", "aws:apigateway/account:Account"), 1},
+	{"stage and load balancer before the web ACL", []string{"aws:wafv2/webAclAssociation:WebAclAssociation"}, associated, 2},
 	{"capacity providers before the service", []string{agentsType}, ofType("", "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"),
 		1},
-	{"the file system is mountable and guarded", []string{agentsType, "aws:ecs/taskDefinition:TaskDefinition"},
+	{"the file system is ready to mount", []string{agentsType, "aws:ecs/taskDefinition:TaskDefinition"},
 		ofType("", "aws:efs/mountTarget:MountTarget", "aws:efs/fileSystemPolicy:FileSystemPolicy", "aws:efs/accessPoint:AccessPoint"), 4},
 	{"a service before its scaling", []string{"aws:appautoscaling/target:Target"}, ofType("", agentsType), 1},
 
-	{"whoever publishes is allowed to", []string{alarmType, "aws:rds/eventSubscription:EventSubscription", "aws:budgets/budget:Budget",
+	{"the topic's policy before publishers", []string{alarmType, "aws:rds/eventSubscription:EventSubscription", "aws:budgets/budget:Budget",
 		"aws:cloudwatch/eventTarget:EventTarget"},
 		ofType("", "aws:sns/topicPolicy:TopicPolicy"), 20},
-	{"addresses after the internet gateway", []string{"aws:ec2/eip:Eip"}, ofType("", "aws:ec2/internetGateway:InternetGateway"), 1},
-	{"recorder, channel, start", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("", "aws:cfg/recorder:Recorder"), 1},
-	{"the recorder starts with a channel", []string{"aws:cfg/recorderStatus:RecorderStatus"},
+	{"the internet gateway before addresses", []string{"aws:ec2/eip:Eip"}, ofType("", "aws:ec2/internetGateway:InternetGateway"), 1},
+	{"the recorder before its channel", []string{"aws:cfg/deliveryChannel:DeliveryChannel"}, ofType("", "aws:cfg/recorder:Recorder"), 1},
+	{"the channel before the recorder starts", []string{"aws:cfg/recorderStatus:RecorderStatus"},
 		ofType("", "aws:cfg/deliveryChannel:DeliveryChannel"), 1},
 }
 
@@ -113,7 +113,7 @@ var finishedBucket = []string{
 	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
 }
 
-// exportedLogs are the groups that AWS names after the database.
+// exportedLogs returns the log groups whose names RDS derives from the database's identifier.
 func exportedLogs(o *ordering, r plan.Resource) []plan.Resource {
 	return slices.DeleteFunc(o.OfType(logGroupType), func(g plan.Resource) bool {
 		name, _ := g.State["name"].(string)
@@ -161,8 +161,8 @@ func associated(o *ordering, r plan.Resource) []plan.Resource {
 	})
 }
 
-// In a stack with everything switched on, no rule is about nothing: it would hold for ever.
-func TestOrderRulesAreAboutSomething(t *testing.T) {
+// With every option on, each rule applies to some resources. A rule that applies to none could never fail.
+func TestOrderRulesApply(t *testing.T) {
 	t.Parallel()
 	everything := variant{stack: "dev", overrides: map[string]string{
 		"network.nat": "instance", "fargate.persistentStorage": "true", "network.interfaceEndpoints[0]": "ssm",
@@ -185,8 +185,9 @@ func TestOrderRulesAreAboutSomething(t *testing.T) {
 	}
 }
 
-// Whatever must be ready is finished before the one that needs it begins. Every log group, role and secret is some rule's.
-func whatMustBeReadyIs(t *testing.T, o *ordering) {
+// Resources begin after those that they need. A rule must cover every log group, role policy, secret, listener and bucket
+// policy.
+func readinessRulesHold(t *testing.T, o *ordering) {
 	covered := map[string]bool{}
 	for _, rule := range readinessRules {
 		for _, token := range rule.of {
@@ -200,15 +201,15 @@ func whatMustBeReadyIs(t *testing.T, o *ordering) {
 	}
 	for _, token := range []string{logGroupType, attachmentType, secretType, listenerType, bucketPolicy} {
 		for _, r := range o.OfType(token) {
-			assert.True(t, covered[r.Key()], "no rule says who waits for %s", r.Key())
+			assert.True(t, covered[r.Key()], "no readiness rule covers %s", r.Key())
 		}
 	}
 }
 
-// Who is put into a subnet waits until it is joined to its route table, and the table leads out where it should; private
-// instances and tasks wait for the S3 endpoint too, or their first bytes would go through the NAT.
-func subnetsAreReady(t *testing.T, o *ordering) {
-	// Nothing leaves these by itself.
+// Resources in a subnet must wait for its route table association and for the table's routes. Instances and tasks must also
+// wait for the S3 endpoint: otherwise their first downloads go through the NAT.
+func routesExistBeforeUse(t *testing.T, o *ordering) {
+	// These send no traffic by themselves.
 	passive := []string{joinedType, endpointType}
 	checked := 0
 	for _, s := range o.OfType(subnetType) {
@@ -232,15 +233,15 @@ func subnetsAreReady(t *testing.T, o *ordering) {
 	require.Greater(t, checked, 20)
 }
 
-// Whoever starts in a security group finds its rules: what it must reach is open, and what may reach it.
-func groupsAreReady(t *testing.T, o *ordering) {
+// Resources in a security group must wait for the group's rules: otherwise an instance boots before it may reach the NAT.
+func groupRulesExistBeforeUse(t *testing.T, o *ordering) {
 	checked := 0
 	for _, g := range o.OfType("aws:ec2/securityGroup:SecurityGroup") {
 		rules := slices.Concat(o.where(ingressType, "securityGroupId", g.ID), o.where(egressType, "securityGroupId", g.ID))
 		for _, r := range o.mentioning(g.ID) {
 			for _, rule := range rules {
 				if strings.HasPrefix(r.Type, "aws:vpc/") || rule.Type == ingressType && g.Name == "network-load-balancer" {
-					continue // who may come does not matter to the start of the public load balancer
+					continue // the public load balancer can start before users may reach it
 				}
 				checked++
 				assert.True(t, o.after(r, rule), "%s does not wait for %s", r.Key(), rule.Key())

@@ -16,11 +16,11 @@ import (
 	"scalable-backend/network"
 )
 
-// ordering answers what an update finishes before it begins something else. Whatever it does not order runs in parallel.
+// ordering knows which resources an update finishes before it begins another one. Resources without an order run in parallel.
 type ordering struct {
 	*plan.Graph
 	byKey  map[string]plan.Resource
-	before map[string]map[string]bool // what is finished before a resource begins
+	before map[string]map[string]bool // a resource to those that are finished before it begins
 	texts  map[string]string          // inputs by key
 }
 
@@ -35,8 +35,8 @@ func order(g *plan.Graph) *ordering {
 	return o
 }
 
-// direct are the resources that one waits for itself: its options' and its inputs' dependencies. A component of another
-// process is finished with its children, and its children begin after what it waits for.
+// direct returns the resources that r waits for directly, by its options and its inputs. A remote component is finished when
+// its children are, and its children wait for everything that the component waits for.
 func (o *ordering) direct(r plan.Resource) []string {
 	found := slices.Clone(r.DependsOn)
 	for _, dependencies := range r.PropertyDependencies {
@@ -70,14 +70,14 @@ func (o *ordering) close(key string) map[string]bool {
 	return all
 }
 
-// after tells whether a resource begins when another is finished.
+// after tells whether a resource begins only after another one is finished.
 func (o *ordering) after(r, earlier plan.Resource) bool { return o.before[r.Key()][earlier.Key()] }
 
 var orderChecks = []check[*ordering]{
-	{"references carry their dependency", referencesCarryDependencies},
-	{"what must be ready is", whatMustBeReadyIs},
-	{"subnets are ready", subnetsAreReady},
-	{"groups are ready", groupsAreReady},
+	{"references are dependencies", referencesAreDependencies},
+	{"readiness rules", readinessRulesHold},
+	{"routes exist before subnets are used", routesExistBeforeUse},
+	{"group rules exist before groups are used", groupRulesExistBeforeUse},
 }
 
 func TestOrder(t *testing.T) {
@@ -85,11 +85,11 @@ func TestOrder(t *testing.T) {
 	everyConfiguration(t, func(_ *testing.T, g *plan.Graph, _ network.Options) *ordering { return order(g) }, orderChecks)
 }
 
-// mentioning are the resources that hold an identifier in some input, user data included.
+// mentioning returns the resources that have an identifier in an input, user data included.
 func (o *ordering) mentioning(identifier string) []plan.Resource {
 	boundary := regexp.MustCompile(regexp.QuoteMeta(identifier) + `($|[^A-Za-z0-9-])`)
 	var found []plan.Resource
-	tail := identifier[max(0, len(identifier)-16):] // what differs between identifiers: much faster to look for than their common beginning
+	tail := identifier[max(0, len(identifier)-16):] // identifiers differ at the end: a search for it is much faster
 	for _, r := range o.Resources {
 		if text := o.texts[r.Key()]; r.Custom && strings.Contains(text, tail) && boundary.MatchString(text) {
 			found = append(found, r)
@@ -98,13 +98,13 @@ func (o *ordering) mentioning(identifier string) []plan.Resource {
 	return found
 }
 
-// textOf is everything in a resource's inputs.
+// textOf returns all inputs of a resource as one text.
 func textOf(r plan.Resource) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(r.RevealedInputs()); err != nil {
-		panic(err) // it came from JSON
+		panic(err) // inputs come from JSON, so they can be encoded
 	}
 	data, _ := r.Revealed("userData")
 	encoded, _ := data.(string)
@@ -114,28 +114,29 @@ func textOf(r plan.Resource) string {
 	return text.String()
 }
 
-// identifier matches what AWS makes up: nobody knows it before the resource is there.
+// identifier matches identifiers that AWS creates: they are known only after the resource exists.
 var identifier = regexp.MustCompile(`^(arn|vpc|subnet|sg|rtb|igw|nat|eni|eipalloc|lt|i|fs|fsap|vpce|vpclink)[-:]`)
 
-// Who names a resource waits for it: an identifier that was put together by hand would name what is not there yet.
-func referencesCarryDependencies(t *testing.T, o *ordering) {
+// A resource that contains the identifier of another one must depend on it. An identifier that the program builds from text
+// carries no dependency, so the other resource may not exist yet.
+func referencesAreDependencies(t *testing.T, o *ordering) {
 	checked := 0
 	for _, named := range o.Resources {
 		arn, _ := named.State["arn"].(string)
 		if _, given := named.Inputs["arn"]; given {
-			arn = "" // somebody else's
+			arn = "" // the ARN of another resource, given as an input
 		}
 		for _, id := range []string{named.ID, arn} {
 			if !identifier.MatchString(id) || !named.Custom {
 				continue
 			}
 			for _, r := range o.mentioning(id) {
-				// IAM takes a policy about what is not there yet.
+				// IAM accepts policies about resources that do not exist yet.
 				if r.Key() == named.Key() || r.Type == "aws:iam/policy:Policy" {
 					continue
 				}
 				checked++
-				assert.True(t, o.after(r, named), "%s names %s and does not wait for %s", r.Key(), id, named.Key())
+				assert.True(t, o.after(r, named), "%s contains %s but does not wait for %s", r.Key(), id, named.Key())
 			}
 		}
 	}

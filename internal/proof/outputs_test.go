@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What each tier registers as its outputs is what the Pulumi Cloud and other programs see of it. No graph has it.
+// The outputs that a tier registers are what Pulumi Cloud and other programs see of it. A graph does not contain them.
 func TestTiersRegisterTheirOutputs(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

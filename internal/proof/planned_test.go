@@ -15,7 +15,7 @@ import (
 	"scalable-backend/system"
 )
 
-// configured are the options to plan a shipped stack with some keys set otherwise.
+// configured returns the options to plan a shipped stack with some keys overridden.
 func configured(stack string, overrides map[string]string) plan.Options {
 	return plan.Options{
 		Dir: root, Program: system.Program, Project: infratest.Project, Stack: stack, StackFile: infratest.StackFile(root, stack),
@@ -23,8 +23,8 @@ func configured(stack string, overrides map[string]string) plan.Options {
 	}
 }
 
-// plans are the graphs that tests share, each planned once. Tests only read them.
-var plans sync.Map // what is planned, to *sharedPlan
+// plans holds the graphs that tests share, each planned once. Tests must not change them.
+var plans sync.Map // configuration to *sharedPlan
 
 type sharedPlan struct {
 	once  sync.Once
@@ -32,7 +32,7 @@ type sharedPlan struct {
 	err   error
 }
 
-// shared is the graph of a configuration, which key names.
+// shared returns the graph of a configuration, planned once for each key.
 func shared(t *testing.T, key string, o plan.Options) (*plan.Graph, error) {
 	t.Helper()
 	value, _ := plans.LoadOrStore(key, &sharedPlan{})
@@ -41,13 +41,13 @@ func shared(t *testing.T, key string, o plan.Options) (*plan.Graph, error) {
 	return p.graph, p.err
 }
 
-// planned is the graph of a shipped stack.
+// planned returns the graph of a shipped stack.
 func planned(t *testing.T, stack string) *plan.Graph {
 	t.Helper()
 	return plannedWith(t, stack, nil)
 }
 
-// plannedWith is the graph of a shipped stack with some keys set otherwise, e.g. {"network.azCount": "3"}.
+// plannedWith returns the graph of a shipped stack with some keys overridden, e.g. {"network.azCount": "3"}.
 func plannedWith(t *testing.T, stack string, overrides map[string]string) *plan.Graph {
 	t.Helper()
 	g, err := shared(t, fmt.Sprint(stack, overrides), configured(stack, overrides))
@@ -55,7 +55,7 @@ func plannedWith(t *testing.T, stack string, overrides map[string]string) *plan.
 	return g
 }
 
-// plannedFile is the graph of a stack file with this text.
+// plannedFile returns the graph of a stack file with this text.
 func plannedFile(t *testing.T, stack, text string) *plan.Graph {
 	t.Helper()
 	g, err := shared(t, stack+text, fileOptions(t, stack, text))
@@ -63,7 +63,7 @@ func plannedFile(t *testing.T, stack, text string) *plan.Graph {
 	return g
 }
 
-// fileOptions are the options to plan a stack file with this text.
+// fileOptions returns the options to plan a stack file with this text.
 func fileOptions(t *testing.T, stack, text string) plan.Options {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stack.yaml")
@@ -73,7 +73,7 @@ func fileOptions(t *testing.T, stack, text string) plan.Options {
 	return o
 }
 
-// keys are the type::name of all resources, in the graph's order.
+// keys returns the type::name of all resources, in the graph's order.
 func keys(g *plan.Graph) []string {
 	var out []string
 	for _, r := range g.Resources {
@@ -82,7 +82,7 @@ func keys(g *plan.Graph) []string {
 	return out
 }
 
-// only is the one resource of a type.
+// only returns the one resource of a type.
 func only(t *testing.T, g *plan.Graph, token string) plan.Resource {
 	t.Helper()
 	found := g.OfType(token)
@@ -90,7 +90,7 @@ func only(t *testing.T, g *plan.Graph, token string) plan.Resource {
 	return found[0]
 }
 
-// input is a planned input of a resource, secrets included.
+// input returns a planned input of a resource, secrets included.
 func input(t *testing.T, r plan.Resource, path ...any) any {
 	t.Helper()
 	v, ok := r.Revealed(path...)

@@ -12,7 +12,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// update is what an update does to a shipped stack: from one setting of some keys to another.
+// update returns what an update of a shipped stack changes when some keys change their values.
 func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
 	t.Helper()
 	before := planned(t, stack)
@@ -24,8 +24,7 @@ func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
 	return diff
 }
 
-// steps is one line for each resource to which an update does something: the action, the resource and, where it stays, the
-// inputs that change.
+// steps returns one line for each resource that an update changes: the action, the resource and the inputs that change.
 func steps(d *plan.Diff) []string {
 	var out []string
 	for _, c := range d.Resources {
@@ -45,8 +44,8 @@ func steps(d *plan.Diff) []string {
 	return out
 }
 
-// Each change does to the stack what is listed, and nothing else; nothing is replaced that is protected, and no
-// replacement leaves a gap.
+// Each update makes exactly the listed changes; it replaces no protected resource and deletes no resource before its
+// replacement exists.
 func TestUpdatesChangeWhatTheyShould(t *testing.T) {
 	t.Parallel()
 	for name, c := range updates() {
@@ -62,8 +61,8 @@ func TestUpdatesChangeWhatTheyShould(t *testing.T) {
 	}
 }
 
-// What a stack that lasts stands in neither moves nor goes: nothing could follow it.
-func TestTheNetworkStays(t *testing.T) {
+// A permanent stack refuses to replace its VPC or to delete a subnet, because the data in them could not move.
+func TestNetworkIsProtected(t *testing.T) {
 	t.Parallel()
 	refused := func(stack, key, value string) (kinds map[string]int) {
 		kinds = map[string]int{}
@@ -76,27 +75,26 @@ func TestTheNetworkStays(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"aws:ec2/vpc:Vpc": 1, "aws:ec2/subnet:Subnet": 12}, refused("prod", "network.cidr", "10.11.0.0/16"))
 	require.Equal(t, map[string]int{"aws:ec2/subnet:Subnet": 4}, refused("prod", "network.azCount", "2"))
-	require.Empty(t, refused("dev", "network.cidr", "10.11.0.0/16"), "dev can be destroyed")
+	require.Empty(t, refused("dev", "network.cidr", "10.11.0.0/16"), "dev is disposable, so nothing may be refused")
 }
 
-// A minor version is nobody's to set: RDS moves to it by itself, no input of the program names one, and so no update sees
-// that it happened.
-func TestMinorVersionsAreNotInThePlan(t *testing.T) {
+// RDS upgrades to minor versions by itself. No input names one, otherwise the next update would be a downgrade.
+func TestMinorVersionsAreLeftToRDS(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		for _, r := range planned(t, stack).OfType("aws:rds/instance:Instance") {
-			if version, ok := r.Get("engineVersion"); ok { // a replica has its source's
+			if version, ok := r.Get("engineVersion"); ok { // a replica has the version of its source
 				require.Equal(t, "17", version, r.Key())
 			}
 			require.Equal(t, true, input(t, r, "autoMinorVersionUpgrade"), r.Key())
 		}
-		require.True(t, update(t, stack, nil, nil).Empty(), "an update of what is there already")
+		require.True(t, update(t, stack, nil, nil).Empty(), "an update without changes")
 	}
 	_, err := plan.Run(t.Context(), configured("prod", setting("database.engineVersion", "17.6")))
 	require.ErrorContains(t, err, "database.engineVersion")
 }
 
-// Tags reach nearly every resource. They replace nothing, and what is protected takes them as well.
+// A new tag updates nearly every resource and replaces none, also where resources are protected.
 func TestTagsReplaceNothing(t *testing.T) {
 	t.Parallel()
 	d := update(t, "prod", nil, map[string]string{"stack.tags.team": "payments"})
@@ -104,7 +102,7 @@ func TestTagsReplaceNothing(t *testing.T) {
 	require.Greater(t, len(d.Keys(plan.Update)), 100)
 }
 
-// What the newest image of Amazon Linux is changes without us: it moves no instance, until the stack names a release or an image.
+// A newer Amazon Linux image must not replace instances; only a release or an image that the configuration names does.
 func TestNewerMachineImagesAreIgnored(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -126,8 +124,8 @@ func TestNewerMachineImagesAreIgnored(t *testing.T) {
 	})), "replace Instance network-nat: ami")
 }
 
-// switches are settings under which the program registers other resources.
-var switches = map[string]struct {
+// optionSettings are settings that change which resources the program registers.
+var optionSettings = map[string]struct {
 	stack     string
 	overrides map[string]string
 }{
@@ -154,18 +152,17 @@ var switches = map[string]struct {
 	}},
 }
 
-// A first preview knows no outputs. It registers the same resources under the same names all the same, with every option:
-// nothing that decides what there is may come from an output. Turning an option on or off replaces nothing protected;
-// only a zone more cannot go again where data is kept.
+// A first preview, without known outputs, registers the same resources: no output may decide which resources exist. Turning an
+// option on or off replaces nothing protected; only an additional zone cannot be removed again in production.
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	for name, o := range switches {
+	for name, o := range optionSettings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := configured(o.stack, o.overrides)
 			shaped, on, err := plan.Compare(t.Context(), planned(t, o.stack), at)
 			require.NoError(t, err)
-			require.NotEmpty(t, steps(on), "the option does nothing")
+			require.NotEmpty(t, steps(on), "the option changes nothing")
 			off := plan.NewDiff(shaped, planned(t, o.stack))
 			for _, c := range slices.Concat(on.Resources, off.Resources) {
 				stays := o.stack == "prod" && c.Action == plan.Delete && c.Type == "aws:ec2/subnet:Subnet"
@@ -174,10 +171,10 @@ func TestOptions(t *testing.T) {
 			at.Unknown = true
 			unknown, err := plan.Run(t.Context(), at)
 			require.NoError(t, err)
-			require.Empty(t, plan.NewDiff(shaped, unknown).Keys(plan.Create, plan.Delete), "to a first preview")
+			require.Empty(t, plan.NewDiff(shaped, unknown).Keys(plan.Create, plan.Delete), "a first preview registers other resources")
 			for _, r := range shaped.Resources {
 				if r.Custom && !r.Remote {
-					require.True(t, plan.Reviewed(r.Type), "what replaces a %s? add it to internal/plan/replaces.go", r.Type)
+					require.True(t, plan.Reviewed(r.Type), "add to internal/plan/replaces.go which inputs replace a %s", r.Type)
 				}
 			}
 		})

@@ -18,7 +18,7 @@ import (
 	"scalable-backend/system"
 )
 
-// ledger is a new one, with all waivers.
+// ledger returns a new ledger with all waivers.
 func ledger(t *testing.T) *rules.Ledger {
 	t.Helper()
 	waivers, err := rules.Waivers()
@@ -26,7 +26,7 @@ func ledger(t *testing.T) *rules.Ledger {
 	return rules.NewLedger(waivers)
 }
 
-// unwaived are a rule's findings without an exception in this kind of stack, and what to do about them.
+// unwaived returns a rule's findings without a waiver in this kind of stack, and how to fix them.
 func unwaived(waivers *rules.Ledger, result rules.Result, stack string) (problems []string) {
 	for _, f := range result.Findings {
 		if _, ok := waivers.Waived(f, stack); !ok {
@@ -38,7 +38,7 @@ func unwaived(waivers *rules.Ledger, result rules.Result, stack string) (problem
 	return problems
 }
 
-// Every rule holds in the shipped stacks or is waived, and no waiver is there for nothing.
+// Every rule holds in the shipped stacks or has a waiver, and every waiver is needed.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{rules.Dev, rules.Prod} {
@@ -46,7 +46,7 @@ func TestRules(t *testing.T) {
 			waivers := ledger(t)
 			for _, result := range rules.Evaluate(planned(t, stack), stack == rules.Prod) {
 				if len(result.Subjects) == 0 {
-					continue // for other stacks; that each is about something somewhere is shown below
+					continue // the rule does not apply here; TestRulesInGeneratedConfigurations checks that it applies somewhere
 				}
 				t.Run(result.Rule.Case(), func(t *testing.T) {
 					for _, problem := range unwaived(waivers, result, stack) {
@@ -55,13 +55,13 @@ func TestRules(t *testing.T) {
 				})
 			}
 			for _, v := range waivers.Unused(stack) {
-				t.Errorf("nothing needs the waiver of %s for %s in %s: remove it", v.Rule, v.Resource, stack)
+				t.Errorf("the waiver of %s for %s in %s is not needed: remove it", v.Rule, v.Resource, stack)
 			}
 		})
 	}
 }
 
-// configurations is how many are generated; RULES_SEED and RULES_CONFIGURATIONS make others, or more of them.
+// generatorSettings returns the seed and number of generated configurations, which RULES_SEED and RULES_CONFIGURATIONS override.
 func generatorSettings(t *testing.T) (seed uint64, n int) {
 	t.Helper()
 	number := func(name string, otherwise int) int {
@@ -72,12 +72,12 @@ func generatorSettings(t *testing.T) (seed uint64, n int) {
 	return uint64(number("RULES_SEED", 1)), number("RULES_CONFIGURATIONS", 200)
 }
 
-// Whatever an owner may configure, the rules hold, or are waived as the owner's choice. A rule that has never been about
-// anything, or a waiver that was never needed, proves nothing.
+// In generated configurations the rules hold or have a waiver for an owner's choice. Each rule must apply to some resource,
+// otherwise it cannot fail, and each waiver must be needed.
 func TestRulesInGeneratedConfigurations(t *testing.T) {
 	t.Parallel()
 	seed, n := generatorSettings(t)
-	t.Logf("seed %d; again with RULES_SEED=%d, one of them with -run '%s/all/%s'", seed, seed, t.Name(), "configuration-<n>$")
+	t.Logf("seed %d; repeat with RULES_SEED=%d, one configuration with -run '%s/all/%s'", seed, seed, t.Name(), "configuration-<n>$")
 	var mu sync.Mutex
 	waivers, asked, done := ledger(t), map[string]int{}, 0
 	note := func(results []rules.Result) (open []string) {
@@ -101,17 +101,18 @@ func TestRulesInGeneratedConfigurations(t *testing.T) {
 		}
 	})
 	if done < 200 || t.Failed() {
-		return // some were left out on purpose
+		return // not all configurations ran
 	}
 	for _, r := range rules.All() {
-		require.NotZero(t, asked[r.Name], "no configuration has anything that %s is about: it cannot fail", r.Name)
+		require.NotZero(t, asked[r.Name], "%s applies to no resource of any configuration: it cannot fail", r.Name)
 	}
 	for _, v := range waivers.Unused(rules.Generated) {
 		t.Errorf("no configuration needs the waiver of %s for %s: remove it", v.Rule, v.Resource)
 	}
 }
 
-// The stacks in the root are their owner's. Each plans, and holds the rules or has an exception that an owner's choice may have.
+// The stack files in the root belong to their owner. Each can be planned, and its rules hold or have a waiver for an owner's
+// choice.
 func TestRulesInTheOwnersStacks(t *testing.T) {
 	t.Parallel()
 	stacks := plan.Stacks(root)
@@ -130,7 +131,7 @@ func TestRulesInTheOwnersStacks(t *testing.T) {
 	}
 }
 
-// The page is what the rules say today. make golden renews it.
+// docs/security.md lists the current rules and their results; `make golden` writes it.
 func TestSecurityPage(t *testing.T) {
 	t.Parallel()
 	waivers, err := rules.Waivers()

@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the services do is read from their source: importing them would bring the AWS SDK and a database driver into this
-// module, and a list kept by hand would not notice a call that is new.
+// These functions read from the services' source what the services do. Importing the services would bring the AWS SDK and a
+// database driver into this module, and a list by hand would miss new calls.
 
-// sourceFiles parses the files of some packages of the services, tests left out.
+// sourceFiles parses the files of some packages of the services, without tests.
 func sourceFiles(t *testing.T, packages ...string) []*ast.File {
 	t.Helper()
 	var files []*ast.File
@@ -40,7 +40,7 @@ func sourceFiles(t *testing.T, packages ...string) []*ast.File {
 	return files
 }
 
-// servicePackages are the packages of a service and of what it shares with the others.
+// servicePackages returns the packages of a service, its command and the shared client.
 func servicePackages(t *testing.T, service string) []string {
 	t.Helper()
 	var dirs []string
@@ -59,8 +59,8 @@ func servicePackages(t *testing.T, service string) []string {
 
 const sdkServices = "github.com/aws/aws-sdk-go-v2/service/"
 
-// sdkCalls are the operations of AWS that a service's code builds requests for, e.g. "s3.GetObject version" for one that
-// names a version.
+// sdkCalls returns the AWS operations that a service calls, e.g. "s3.GetObject", or "s3.GetObject version" for a call with a
+// version.
 func sdkCalls(t *testing.T, service string) []string {
 	t.Helper()
 	var calls []string
@@ -101,7 +101,7 @@ func sdkCalls(t *testing.T, service string) []string {
 	return slices.Compact(calls)
 }
 
-// selector splits x.Sel.
+// selector returns the two names of x.Sel.
 func selector(e ast.Expr) (x, sel string) {
 	if s, ok := e.(*ast.SelectorExpr); ok {
 		if id, ok := s.X.(*ast.Ident); ok {
@@ -125,8 +125,8 @@ func sourceFunction(t *testing.T, files []*ast.File, name string) *ast.FuncDecl 
 	return nil
 }
 
-// agentOperations are the API operations that the agent's `run` calls, by operation id: the methods of the runner's
-// interface, each followed through the client to the generated call.
+// agentOperations returns the ids of the API operations that the agent's `run` calls: each method of the runner's interface,
+// followed through the client to the generated call.
 func agentOperations(t *testing.T) []string {
 	t.Helper()
 	var methods []string
@@ -157,12 +157,12 @@ func agentOperations(t *testing.T) []string {
 			return true
 		})
 	}
-	require.GreaterOrEqual(t, len(operations), len(methods), "a method of the client was not understood")
+	require.GreaterOrEqual(t, len(operations), len(methods), "no generated call found in a method of the client")
 	slices.Sort(operations)
 	return slices.Compact(operations)
 }
 
-// jsonKeys are the keys of the structs that a function decodes into.
+// jsonKeys returns the JSON keys of the structs that a function decodes into.
 func jsonKeys(t *testing.T, dir, name string) []string {
 	t.Helper()
 	var keys []string
@@ -172,7 +172,7 @@ func jsonKeys(t *testing.T, dir, name string) []string {
 			return true
 		}
 		for _, field := range s.Fields.List {
-			require.NotNil(t, field.Tag, "%s decodes a field without a key", name)
+			require.NotNil(t, field.Tag, "%s decodes a field without a json tag", name)
 			tag, _ := strconv.Unquote(field.Tag.Value)
 			keys = append(keys, reflect.StructTag(tag).Get("json"))
 		}
@@ -183,7 +183,7 @@ func jsonKeys(t *testing.T, dir, name string) []string {
 	return keys
 }
 
-// sourceConstants are a package's constants, as far as they are literals, durations or made of such.
+// sourceConstants returns a package's constants that are literals, durations or expressions of those.
 func sourceConstants(t *testing.T, dir string) map[string]constant.Value {
 	t.Helper()
 	values := map[string]constant.Value{}
@@ -233,7 +233,7 @@ func constantOf(e ast.Expr) constant.Value {
 	return constant.MakeUnknown()
 }
 
-// sourceDuration is a constant of a package of the services.
+// sourceDuration returns a duration constant of a package of the services.
 func sourceDuration(t *testing.T, dir, name string) time.Duration {
 	t.Helper()
 	value, ok := sourceConstants(t, dir)[name]

@@ -19,7 +19,7 @@ const (
 	routeType    = "aws:ec2/route:Route"
 )
 
-// Each change opens or closes something, and is noticed: by a line more or less, or because nobody could answer for it.
+// Each change opens or closes a connection. It must show in the list of connections, or as an error of package reach.
 func TestTrafficNoticesChanges(t *testing.T) {
 	t.Parallel()
 	want := lines(t, readNetwork(t, planned(t, "prod")))
@@ -95,7 +95,7 @@ func TestTrafficNoticesChanges(t *testing.T) {
 	}
 }
 
-// difference is what is in one list and not in the other.
+// difference returns the items that are in only one of two lists.
 func difference(a, b []string) []string {
 	only := func(a, b []string) []string {
 		return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
@@ -103,17 +103,17 @@ func difference(a, b []string) []string {
 	return slices.Concat(only(a, b), only(b, a))
 }
 
-// Each change cuts a tier off from a service.
-func TestNeedsNoticeChanges(t *testing.T) {
+// Each change blocks hosts from a service that they need, and unreachable must report it.
+func TestUnreachableServicesAreReported(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		notice string
 		change func(*plan.Graph)
 	}{
-		{"where the name of logs leads", func(g *plan.Graph) {
+		{"to which the name of logs resolves", func(g *plan.Graph) {
 			set(t, g, endpointType, "network-endpoint-logs", "securityGroupIds", []any{"sg-network-database"})
 		}},
-		{"where the name of execute-api leads", func(g *plan.Graph) {
+		{"to which the name of execute-api resolves", func(g *plan.Graph) {
 			set(t, g, endpointType, "network-endpoint-logs", "serviceName", "com.amazonaws.us-east-1.execute-api")
 			set(t, g, endpointType, "network-endpoint-logs", "securityGroupIds", []any{"sg-network-database"})
 		}},
@@ -137,11 +137,11 @@ func TestNeedsNoticeChanges(t *testing.T) {
 	} {
 		g := changeable(planned(t, "prod"))
 		c.change(g)
-		require.Contains(t, strings.Join(unmet(t, g), "\n"), c.notice)
+		require.Contains(t, strings.Join(unreachable(t, g), "\n"), c.notice)
 	}
 }
 
-// changeable is a copy of a graph whose resources and inputs can be changed.
+// changeable returns a copy of a graph whose resources and inputs can be changed.
 func changeable(g *plan.Graph) *plan.Graph {
 	copied := *g
 	copied.Resources = slices.Clone(g.Resources)
@@ -162,7 +162,7 @@ func set(t *testing.T, g *plan.Graph, token, name, key string, value any) {
 	r.Inputs[key] = value
 }
 
-// add adds a resource that differs from an existing one in some inputs; nil takes an input away.
+// add adds a copy of a resource with some other inputs; nil removes an input.
 func add(t *testing.T, g *plan.Graph, token, name string, change map[string]any) {
 	t.Helper()
 	r, ok := g.Find(token, name)

@@ -9,14 +9,14 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// needs are the AWS APIs that a tier calls, or that AWS calls on its behalf through the tier's own network interfaces.
+// needs lists the AWS APIs that hosts call, or that AWS calls for them through their network interfaces.
 var needs = map[string][]string{
 	fleetType: {
-		"ecr.api", "ecr.dkr", // systemd's login and pull
-		"logs",                              // docker's log driver and the CloudWatch agent
+		"ecr.api", "ecr.dkr", // login and pull in the systemd unit
+		"logs",                              // Docker's log driver and the CloudWatch agent
 		"monitoring",                        // the CloudWatch agent's metrics
 		"secretsmanager",                    // database credentials and the first token
-		"ssm", "ssmmessages", "ec2messages", // Session Manager, in place of SSH
+		"ssm", "ssmmessages", "ec2messages", // Session Manager, which replaces SSH
 	},
 	agentsType: {
 		"ecr.api", "ecr.dkr", "logs", // Fargate pulls and logs through the task's interface
@@ -24,7 +24,7 @@ var needs = map[string][]string{
 	},
 }
 
-// objects are what a tier gets from S3, or puts there, through its subnets.
+// objects returns the S3 objects that hosts read or write through their subnets, with the action.
 func objects(t *testing.T, g *plan.Graph, token string) map[string]string {
 	t.Helper()
 	where := strings.Split(only(t, g, "aws:ec2/vpc:Vpc").State["arn"].(string), ":") // arn:partition:ec2:region:...
@@ -51,8 +51,8 @@ func output(t *testing.T, g *plan.Graph, name string) string {
 	return value.(string)
 }
 
-// unmet are the needs of the tiers that the network does not let them have.
-func unmet(t *testing.T, g *plan.Graph) (problems []string) {
+// unreachable returns the services that hosts need but that the network does not let them reach.
+func unreachable(t *testing.T, g *plan.Graph) (problems []string) {
 	t.Helper()
 	n := readNetwork(t, g)
 	for token, services := range needs {
@@ -80,11 +80,11 @@ func unmet(t *testing.T, g *plan.Graph) (problems []string) {
 	return problems
 }
 
-// Every private tier reaches what it needs, by an endpoint where there is one and by NAT elsewhere; S3 never by NAT.
-func tiersReachNeeds(t *testing.T, c traffic) { require.Empty(t, unmet(t, c.Graph)) }
+// Instances and tasks reach the services that they need: by an endpoint if there is one, otherwise by NAT; S3 never by NAT.
+func hostsReachServices(t *testing.T, c traffic) { require.Empty(t, unreachable(t, c.Graph)) }
 
-// Stolen credentials cannot carry data out through S3: buckets of others are out of reach, and the ones that AWS serves
-// packages from take nothing.
+// Stolen credentials cannot copy data to another bucket: the endpoint allows no other accounts' buckets, and only reads from
+// AWS's package buckets.
 func TestForeignBucketsAreOutOfReach(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -105,11 +105,11 @@ func TestForeignBucketsAreOutOfReach(t *testing.T) {
 	}
 }
 
-// A NAT instance installs what it needs before anything goes through it.
+// A NAT instance reaches its package repository through the internet gateway.
 func TestNATInstanceReachesItsPackages(t *testing.T) {
 	t.Parallel()
 	n := readNetwork(t, plannedWith(t, "dev", map[string]string{"network.nat": "instance"}))
 	way, err := n.S3(host(t, n, "aws:ec2/instance:Instance"), "s3:GetObject", "arn:aws:s3:::al2023-repos-us-east-1-de612dc2/core/repodata")
 	require.NoError(t, err)
-	require.Empty(t, way, "by the internet gateway itself")
+	require.Empty(t, way, "want the internet gateway")
 }

@@ -11,7 +11,7 @@ import (
 	"scalable-backend/internal/proof/reach"
 )
 
-// lines are connections by role, as a person would write them down.
+// lines returns the connections as text, by role, so that they are easy to read.
 func lines(t *testing.T, n *reach.Network) []string {
 	t.Helper()
 	got, err := n.Connections()
@@ -37,7 +37,7 @@ func lines(t *testing.T, n *reach.Network) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// The same, written down: the flow table itself cannot grow unnoticed.
+// The expected connections are written out here, because TestTraffic alone would accept a wrong flow table.
 func TestTrafficOfTheStacks(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -67,7 +67,7 @@ func TestTrafficOfTheStacks(t *testing.T) {
 			"agents > endpoints tcp 443",
 			"agents > file-system tcp 2049",
 			"agents > internet tcp 443",
-			"agents > load-balancer tcp 443", // the users' door is open to everyone, the VPC included
+			"agents > load-balancer tcp 443", // the public listener is open to everyone, the VPC included
 			"backend > database tcp 5432",
 			"backend > endpoints tcp 443",
 			"backend > internet tcp 443",

@@ -16,7 +16,7 @@ import (
 	"scalable-backend/network"
 )
 
-// traffic is a configuration's network, and what the table of flows is asked for it.
+// traffic is a configuration's network and the options of the flow table that belong to it.
 type traffic struct {
 	*plan.Graph
 	network *reach.Network
@@ -24,13 +24,13 @@ type traffic struct {
 }
 
 var trafficChecks = []check[traffic]{
-	{"hosts are in their places", hostsAreInPlace},
+	{"hosts have the right group and subnets", hostsHaveGroupAndSubnets},
 	{"equals the flow table", equalsFlows},
 	{"the database has no way out", databaseHasNoWayOut},
 	{"public addresses", publicAddresses},
 	{"exits by zone", exitsByZone},
 	{"listeners reach their targets", listenersReachTargets},
-	{"tiers reach what they need", tiersReachNeeds},
+	{"hosts reach the services that they need", hostsReachServices},
 }
 
 func TestTraffic(t *testing.T) {
@@ -47,16 +47,16 @@ func readNetwork(t *testing.T, g *plan.Graph) *reach.Network {
 	return n
 }
 
-// role is the peer of the flow table that a host is: that of its one security group.
+// role returns the peer of the flow table that a host is: its one security group decides it.
 func role(t *testing.T, h reach.Host) network.Peer {
 	t.Helper()
 	require.Len(t, h.Groups, 1, h.Name)
 	return network.Peer(strings.TrimPrefix(h.Groups[0], "network-"))
 }
 
-// promised is what the flow table lets pass between the hosts that there are. A connection between two hosts needs a row
-// for what one may send and one for what the other may receive; mostly that is the same row.
-func promised(t *testing.T, hosts []reach.Host, flows []network.Flow, vpc string) []reach.Connection {
+// expected returns the connections between hosts that the flow table allows. A connection needs a row that lets one host send
+// and a row that lets the other receive; usually it is the same row.
+func expected(t *testing.T, hosts []reach.Host, flows []network.Flow, vpc string) []reach.Connection {
 	t.Helper()
 	names := func(p network.Peer, h reach.Host) bool {
 		if !p.IsRange() {
@@ -65,7 +65,7 @@ func promised(t *testing.T, hosts []reach.Host, flows []network.Flow, vpc string
 		return slices.ContainsFunc(h.Ranges(), func(s netip.Prefix) bool { return netip.MustParsePrefix(string(p)).Contains(s.Addr()) })
 	}
 	own := netip.MustParsePrefix(vpc)
-	outside := func(p network.Peer) bool { // not, or not only, of the VPC
+	outside := func(p network.Peer) bool { // a range with addresses outside the VPC
 		if !p.IsRange() {
 			return false
 		}
@@ -102,11 +102,11 @@ func promised(t *testing.T, hosts []reach.Host, flows []network.Flow, vpc string
 	return slices.Collect(maps.Keys(seen))
 }
 
-// hostsAreInPlace: the group and the subnets of each kind of host are the ones that are meant for it, one in every zone.
-func hostsAreInPlace(t *testing.T, c traffic) {
+// Each kind of host has its own security group and is in its layer's subnets, in every zone where that is intended.
+func hostsHaveGroupAndSubnets(t *testing.T, c traffic) {
 	places := map[string]struct {
 		group network.Peer
-		tier  string
+		layer string
 		zones int // 0: one in each
 	}{
 		balancerType + "::compute-alb": {network.LoadBalancer, "public", 0},
@@ -124,27 +124,27 @@ func hostsAreInPlace(t *testing.T, c traffic) {
 		if !ok {
 			place, ok = places[token]
 		}
-		require.True(t, ok, "nothing says where %s belongs", h.Name)
+		require.True(t, ok, "no expected group and layer for %s: add them to places", h.Name)
 		require.Equal(t, place.group, role(t, h), h.Name)
 		zones := place.zones
 		if zones == 0 {
-			zones = len(named(c.Graph, subnetType, "network-"+place.tier+"-"))
+			zones = len(named(c.Graph, subnetType, "network-"+place.layer+"-"))
 		}
 		require.Len(t, h.Subnets, zones, h.Name)
 		for _, s := range h.Subnets {
-			require.True(t, strings.HasPrefix(s, "network-"+place.tier+"-"), "%s is in %s", h.Name, s)
+			require.True(t, strings.HasPrefix(s, "network-"+place.layer+"-"), "%s is in %s", h.Name, s)
 		}
 	}
 	require.Len(t, hostsOf(c.network, mountType),
 		len(c.OfType("aws:efs/fileSystem:FileSystem"))*len(named(c.Graph, subnetType, "network-clients-")))
 }
 
-// What can connect to what, on which port, is the flow table: nothing is missing and nothing else is reachable.
+// The possible connections are exactly those of the flow table.
 func equalsFlows(t *testing.T, c traffic) {
 	got, err := c.network.Connections()
 	require.NoError(t, err)
 	vpc := input(t, only(t, c.Graph, "aws:ec2/vpc:Vpc"), "cidrBlock").(string)
-	require.ElementsMatch(t, promised(t, c.network.Hosts, network.Flows(c.options), vpc), got)
+	require.ElementsMatch(t, expected(t, c.network.Hosts, network.Flows(c.options), vpc), got)
 }
 
 const (
@@ -156,7 +156,7 @@ const (
 	instanceType = "aws:ec2/instance:Instance"
 )
 
-// host is the one host of a type.
+// host returns the only host of a type.
 func host(t *testing.T, n *reach.Network, token string) reach.Host {
 	t.Helper()
 	found := hostsOf(n, token)
@@ -168,7 +168,7 @@ func hostsOf(n *reach.Network, token string) []reach.Host {
 	return slices.DeleteFunc(slices.Clone(n.Hosts), func(h reach.Host) bool { return !strings.HasPrefix(h.Name, token+"::") })
 }
 
-// The database and its replicas answer and never ask: no route leads out of their subnets, and their group sends nothing.
+// The database and its replicas open no connections: their subnets have no route out, and their group allows no egress.
 func databaseHasNoWayOut(t *testing.T, c traffic) {
 	all, err := c.network.Connections()
 	require.NoError(t, err)
@@ -185,7 +185,7 @@ func databaseHasNoWayOut(t *testing.T, c traffic) {
 	}
 }
 
-// Hosts with public addresses are the ones that need one.
+// Only hosts that need a public address have one.
 func publicAddresses(t *testing.T, c traffic) {
 	var public []string
 	for _, h := range c.network.Hosts {
@@ -200,7 +200,7 @@ func publicAddresses(t *testing.T, c traffic) {
 	require.ElementsMatch(t, want, public)
 }
 
-// With a NAT for each zone, no zone's way out depends on another zone; otherwise all share one.
+// With a NAT in each zone, every zone uses its own; otherwise all zones share one.
 func exitsByZone(t *testing.T, c traffic) {
 	gateways := c.OfType("aws:ec2/natGateway:NatGateway")
 	devices := map[string]bool{}
@@ -217,8 +217,8 @@ func exitsByZone(t *testing.T, c traffic) {
 	require.Len(t, devices, max(1, len(gateways)))
 }
 
-// Every listener's door is open to its targets, on the port of the requests and on that of the health checks, and a door
-// that is open to users has a listener.
+// Every load balancer may connect to its targets, on the port for requests and health checks, and every port that is open to
+// users has a listener.
 func listenersReachTargets(t *testing.T, c traffic) {
 	fleet := host(t, c.network, fleetType)
 	listening := map[string][]int{}
@@ -257,11 +257,11 @@ func byState(t *testing.T, g *plan.Graph, token, output string, value any) plan.
 			return r
 		}
 	}
-	t.Fatalf("no %s has the %s %v", token, output, value)
+	t.Fatalf("no %s has the output %s = %v", token, output, value)
 	return plan.Resource{}
 }
 
-// API Gateway gets to the private load balancer, on the port that its integrations name.
+// API Gateway reaches the private load balancer on the port in its integrations.
 func TestGatewayReachesTheBackend(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {

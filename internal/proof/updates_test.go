@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// change is an update of a shipped stack and what it does. Each line of want is a resource: the action, the type, the
-// name, and after the colon the inputs that change.
+// change is an update of a shipped stack and its effect. Each line of want is a resource: the action, the type, the name,
+// and after the colon the inputs that change.
 type change struct {
 	stack    string
 	from, to map[string]string // on top of the stack's file
@@ -15,12 +15,12 @@ type change struct {
 
 const certificateARN = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
 
-// digest is an image of a service in the repository of prod.
+// digest returns the URI of a service's image in prod's repository, by a made-up digest.
 func digest(service, digit string) string {
 	return "123456789012.dkr.ecr.us-east-1.amazonaws.com/scalable-backend/prod/" + service + "@sha256:" + strings.Repeat(digit, 64)
 }
 
-// forEach fills a line's %s with each of the texts.
+// forEach formats one line for each text.
 func forEach(format string, texts ...string) []string {
 	var out []string
 	for _, text := range texts {
@@ -47,7 +47,7 @@ func updates() map[string]change {
 			"replace SecretVersion database-credentials-version: secretString",
 			"update Instance database-instance: password",
 		}},
-		// The parameters of another major version are another group; the data stays where it is.
+		// Another major version needs another parameter group; the instance is not replaced.
 		"a new major version": {stack: "prod", to: setting("database.engineVersion", "18"), want: []string{
 			"replace ParameterGroup database-parameters: family",
 			"update EventSubscription database-parameter-events: sourceIds",
@@ -73,7 +73,7 @@ func updates() map[string]change {
 				"update Service fargate-agent: taskDefinition",
 			},
 		},
-		// The built image leaves the stack and stays in the repository.
+		// The image that was built leaves the stack but stays in the repository.
 		"a given image in place of a built one": {stack: "prod", to: setting("images.backend", digest("backend", "b")), want: []string{
 			"delete Image images-backend:",
 			"delete Image images-backend:",
@@ -84,7 +84,7 @@ func updates() map[string]change {
 			"update Group compute-group: launchTemplate",
 			"update LaunchTemplate compute-instance-arm64: instanceType",
 		}},
-		// The images are built for the other architecture, and so is what starts them.
+		// The images are built for the other architecture; launch template and task definition change with them.
 		"an instance of another architecture": {stack: "prod", to: setting("compute.instanceType", "m7i.large"), want: together([]string{
 			"create AmiCopy compute-image-x86_64:",
 			"create LaunchTemplate compute-instance-x86_64:",
@@ -131,9 +131,9 @@ func updates() map[string]change {
 	return list
 }
 
-// networkUpdates move no subnet: what is in them stays, and the doors only get further ones.
+// networkUpdates replace no existing subnet: resources in them stay, and load balancers and services only get more subnets.
 func networkUpdates() map[string]change {
-	tiers := []string{"backend", "clients", "database", "public"}
+	layers := []string{"backend", "clients", "database", "public"}
 	private := []string{"backend", "clients"}
 	moved := []string{
 		"update LoadBalancer compute-alb: subnets",
@@ -145,10 +145,10 @@ func networkUpdates() map[string]change {
 		"update LoadBalancer compute-nlb: subnets",
 	})
 	return map[string]change{
-		// A network load balancer loses no zone: another one comes, with what belongs to it, before the old one goes.
+		// A network load balancer cannot lose a zone: a new one is created, with its dependents, before the old one is deleted.
 		"fewer zones": {stack: "dev", from: setting("network.azCount", "3"), want: together(moved,
-			forEach("delete Subnet network-%s-c:", tiers...),
-			forEach("delete RouteTableAssociation network-%s-c-routes:", tiers...),
+			forEach("delete Subnet network-%s-c:", layers...),
+			forEach("delete RouteTableAssociation network-%s-c-routes:", layers...),
 			[]string{
 				"replace Deployment api-deployment: triggers",
 				"replace Listener compute-gateway: defaultActions loadBalancerArn",
@@ -164,12 +164,12 @@ func networkUpdates() map[string]change {
 			},
 		)},
 		"a third zone": {stack: "dev", to: setting("network.azCount", "3"), want: together(widened,
-			forEach("create Subnet network-%s-c:", tiers...),
-			forEach("create RouteTableAssociation network-%s-c-routes:", tiers...),
+			forEach("create Subnet network-%s-c:", layers...),
+			forEach("create RouteTableAssociation network-%s-c-routes:", layers...),
 		)},
 		"a fourth zone with its own gateway": {stack: "prod", to: setting("network.azCount", "4"), want: together(widened,
-			forEach("create Subnet network-%s-d:", tiers...),
-			forEach("create RouteTableAssociation network-%s-d-routes:", tiers...),
+			forEach("create Subnet network-%s-d:", layers...),
+			forEach("create RouteTableAssociation network-%s-d-routes:", layers...),
 			forEach("create RouteTable network-%s-routes-d:", private...),
 			forEach("create Route network-%s-routes-d-default:", private...),
 			forEach("update VpcEndpoint network-endpoint-%s: subnetIds", "ecr-api", "ecr-dkr", "logs", "secretsmanager"),
@@ -196,8 +196,8 @@ func networkUpdates() map[string]change {
 				"update VpcEndpoint network-s3: routeTableIds",
 			},
 		)},
-		// The route tables stay; their default routes turn from the gateway to the instance.
-		"an instance in the gateway's place": {stack: "dev", to: setting("network.nat", "instance"), want: together(
+		// The route tables stay; their default routes change from the gateway to the instance.
+		"a NAT instance instead of a gateway": {stack: "dev", to: setting("network.nat", "instance"), want: together(
 			forEach("update Route network-%s-routes-default: natGatewayId networkInterfaceId", private...),
 			forEach("create SecurityGroupIngressRule network-10.20.%s.0-18-to-nat-instance-443-in:", "64", "128"),
 			[]string{

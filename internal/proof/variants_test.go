@@ -16,15 +16,21 @@ import (
 	"scalable-backend/network"
 )
 
-// variant is a configuration, and what the table of flows is to be asked for it.
+// variant is a configuration and the options of the flow table that belong to it.
 type variant struct {
 	stack     string
 	overrides map[string]string
-	endpoints string // in place of the stack file's list
+	endpoints string // replaces the stack file's list
 	options   network.Options
 }
 
-// variants cover every decision of the flow table, each switched from what the shipped stacks have.
+// everyEndpoint lists the services that can have an interface endpoint.
+var everyEndpoint = []string{
+	"ec2", "ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "elasticfilesystem", "kms", "logs", "monitoring",
+	"secretsmanager", "sns", "ssm", "ssmmessages", "sts",
+}
+
+// variants cover every condition in the flow table; each differs from the shipped stacks in one or more options.
 var variants = func() map[string]variant {
 	prod := network.Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, Endpoints: true}
 	forwarded := []string{"10.20.64.0/18", "10.20.128.0/18"} // backend and clients of dev, all four zones
@@ -47,10 +53,9 @@ var variants = func() map[string]variant {
 			},
 			options: network.Options{AllowedCIDRs: []string{"203.0.113.0/24"}, PersistentStorage: true, Endpoints: true, NATRanges: forwarded},
 		},
-		"files":        {stack: "prod", overrides: map[string]string{"fargate.persistentStorage": "true"}, options: files},
-		"no endpoints": {stack: "prod", endpoints: "[]", options: public},
-		"every endpoint": {stack: "prod", endpoints: "[ec2, ec2messages, ecr.api, ecr.dkr, ecs, ecs-agent, ecs-telemetry, " +
-			"elasticfilesystem, kms, logs, monitoring, secretsmanager, sns, ssm, ssmmessages, sts]", options: prod},
+		"files":          {stack: "prod", overrides: map[string]string{"fargate.persistentStorage": "true"}, options: files},
+		"no endpoints":   {stack: "prod", endpoints: "[]", options: public},
+		"every endpoint": {stack: "prod", endpoints: "[" + strings.Join(everyEndpoint, ", ") + "]", options: prod},
 	}
 	for _, nat := range []string{"single", "one-per-az"} {
 		for _, zones := range []string{"2", "3", "4"} {
@@ -60,7 +65,7 @@ var variants = func() map[string]variant {
 	return all
 }()
 
-// plan is the graph of a variant.
+// plan returns the graph of a variant.
 func (v variant) plan(t *testing.T) *plan.Graph {
 	t.Helper()
 	if v.endpoints == "" {
@@ -73,10 +78,10 @@ func (v variant) plan(t *testing.T) *plan.Graph {
 	return plannedFile(t, v.stack, strings.Replace(string(text), have, v.endpoints, 1))
 }
 
-// sharing is how many of the generated graphs more than one test looks at. The others are not kept.
+// sharing is how many of the generated graphs are used by more than one test. The others are not kept.
 func sharing(n int) int { return n / 4 }
 
-// generated is the graph of a made-up configuration.
+// generated returns a generated configuration and its graph.
 func generated(t *testing.T, seed uint64, number int) (configuration, *plan.Graph) {
 	t.Helper()
 	c := generate(seed, number)
@@ -88,7 +93,7 @@ func generated(t *testing.T, seed uint64, number int) (configuration, *plan.Grap
 	return c, g
 }
 
-// options are what the flow table is to be asked for a made-up configuration.
+// options returns the options of the flow table for a generated configuration.
 func (c configuration) options(t *testing.T) network.Options {
 	t.Helper()
 	var file struct {
@@ -120,13 +125,13 @@ func (c configuration) options(t *testing.T) network.Options {
 	return o
 }
 
-// check is one thing to prove of every configuration.
+// check is a test of one property, for every configuration.
 type check[T any] struct {
 	name string
 	test func(*testing.T, T)
 }
 
-// everyConfiguration runs checks on the variants and on generated configurations. What they look at is made once of each.
+// everyConfiguration runs checks on the variants and on generated configurations. made builds their subject once for each.
 func everyConfiguration[T any](t *testing.T, made func(*testing.T, *plan.Graph, network.Options) T, checks []check[T]) {
 	t.Helper()
 	run := func(t *testing.T, g *plan.Graph, o network.Options) {
@@ -143,7 +148,7 @@ func everyConfiguration[T any](t *testing.T, made func(*testing.T, *plan.Graph, 
 	}
 	seed, n := generatorSettings(t)
 	t.Run("generated", func(t *testing.T) {
-		for i := range sharing(n) { // most of what there is to choose changes neither traffic nor order
+		for i := range sharing(n) { // a part is enough: most settings change neither traffic nor order
 			t.Run(fmt.Sprintf("configuration-%d", i), func(t *testing.T) {
 				t.Parallel()
 				c, g := generated(t, seed, i)

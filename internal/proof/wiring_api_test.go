@@ -17,7 +17,7 @@ import (
 	backendconfig "scalable-backend/services/backend/config"
 )
 
-// gatewayAPI is what is read of the document that the plan hands to API Gateway.
+// gatewayAPI is the part that the tests read of the document for API Gateway.
 type gatewayAPI struct {
 	Paths map[string]map[string]struct {
 		OperationID string                `json:"operationId"`
@@ -40,7 +40,7 @@ func gatewayDocument(t *testing.T, g *plan.Graph) gatewayAPI {
 	return d
 }
 
-// documented are the operations of the API's document, "GET /path" to operation, read without the tier's own parser.
+// documented returns the operations of the API document by "GET /path", read without the api tier's own parser.
 func documented(t *testing.T) map[string]documentedOperation {
 	t.Helper()
 	var d struct {
@@ -69,7 +69,7 @@ type documentedOperation struct {
 
 var generatedRoute = regexp.MustCompile(`m\.HandleFunc\(http\.Method(\w+)\+" "\+options\.BaseURL\+"([^"]*)", wrapper\.(\w+)\)`)
 
-// The document, the server's routes and the gateway's methods are the same operations, door by door.
+// The server's routes are the operations of the API document, and the gateway's methods are those that the document gives it.
 func TestGatewayServerAndDocumentAgree(t *testing.T) {
 	t.Parallel()
 	operations := documented(t)
@@ -82,7 +82,7 @@ func TestGatewayServerAndDocumentAgree(t *testing.T) {
 	for route, o := range operations {
 		want[route] = strings.ToUpper(o.ID[:1]) + o.ID[1:]
 	}
-	require.Equal(t, want, routes, "the server's routes are not the document's")
+	require.Equal(t, want, routes, "the server's routes differ from the document")
 
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
@@ -102,11 +102,11 @@ func TestGatewayServerAndDocumentAgree(t *testing.T) {
 	}
 }
 
-// What the agent calls is there, and no permission that names it names another operation too.
-func TestAgentsMethodsAreTheirOwn(t *testing.T) {
+// Agents may call exactly the operations that their code calls.
+func TestAgentPermissionsMatchItsCalls(t *testing.T) {
 	t.Parallel()
 	w := worldOf(t, planned(t, "prod"))
-	p := w.parties()
+	p := w.fixture()
 	var allowed []string
 	for _, o := range w.gatewayOperations() {
 		if w.decide(p.invoke(p.agent, o)).Allowed {
@@ -114,11 +114,11 @@ func TestAgentsMethodsAreTheirOwn(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, agentOperations(t), allowed)
-	require.Equal(t, []string{"run"}, agentContainer(t, w.g).Command, "the container does what the operations were read from")
+	require.Equal(t, []string{"run"}, agentContainer(t, w.g).Command, "agentOperations reads the calls of `run`")
 }
 
-// Every method leads to the backend's gateway port on the same path, with the caller in the header that the backend trusts.
-func TestGatewayLeadsToTheBackend(t *testing.T) {
+// Every method forwards to the backend's gateway port on the same path and sets the caller header that the backend trusts.
+func TestGatewayForwardsToTheBackend(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		w := worldOf(t, planned(t, stack))

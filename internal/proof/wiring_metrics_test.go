@@ -16,20 +16,21 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/compute"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/plan/shape"
 	"scalable-backend/services/backend/metrics"
 )
 
-// series is a metric that something looks at, or that something emits.
+// series is a metric that is read or emitted.
 type series struct {
 	namespace, name string
 	dimensions      map[string]string // "*" is any value
 	statistic       string
-	of              string // what looks at it
+	of              string // what reads or emits it
 }
 
-// watched are the series of all alarms, of the agents' scaling and of the dashboard.
+// watched returns the series that alarms, the agents' scaling and the dashboard read.
 func watched(t *testing.T, g *plan.Graph) []series {
 	t.Helper()
 	var all []series
@@ -65,9 +66,9 @@ func watched(t *testing.T, g *plan.Graph) []series {
 	return append(all, charted(t, g)...)
 }
 
-var searchExpression = regexp.MustCompile(`^SEARCH\('\{([^,]+),([^}]+)\} MetricName="([^"]+)" ([^=]+)="([^"]+)"', '([^']+)', \d+\)$`)
+var searchExpression = regexp.MustCompile(`^SEARCH\('\{"([^"]+)",([^}]+)\} MetricName="([^"]+)" ([^=]+)="([^"]+)"', '([^']+)', \d+\)$`)
 
-// charted are the series of the dashboard.
+// charted returns the series of the dashboard.
 func charted(t *testing.T, g *plan.Graph) []series {
 	t.Helper()
 	var body struct {
@@ -86,7 +87,7 @@ func charted(t *testing.T, g *plan.Graph) []series {
 			s := series{dimensions: map[string]string{}, statistic: w.Properties.Stat, of: "dashboard"}
 			if search, ok := row[0].(map[string]any); ok {
 				m := searchExpression.FindStringSubmatch(metricText(search["expression"]))
-				require.NotNil(t, m, "a search that is not understood: %v", search)
+				require.NotNil(t, m, "unknown form of a search expression: %v", search)
 				s.namespace, s.name, s.statistic = m[1], m[3], m[6]
 				for name := range strings.SplitSeq(m[2], ",") {
 					s.dimensions[name] = "*"
@@ -115,27 +116,30 @@ func dimensionsOf(v any) map[string]string {
 	return all
 }
 
-// emitted are the series of the stack's own namespace: the backend's, as its code writes them, and the host's.
+// emitted returns the series in the stack's own namespace: those of the backend's code and those of the CloudWatch agent.
 func emitted(t *testing.T, g *plan.Graph) []series {
 	t.Helper()
-	stack := map[string]string{metrics.DimensionStack: g.Stack}
+	environment, err := compute.ReadEnvironment(userData(t, g))
+	require.NoError(t, err)
+	namespace, name := environment["BACKEND_METRICS_NAMESPACE"], environment["BACKEND_STACK"]
+	stack := map[string]string{metrics.DimensionStack: name}
 	var all []series
 	names := sourceConstants(t, "backend/metrics")
 	ast.Inspect(sourceFunction(t, sourceFiles(t, "backend/server"), "emitQueue"), func(n ast.Node) bool {
 		if pkg, name := selector(asExpr(n)); pkg == "metrics" {
 			if value, ok := names[name]; ok && !slices.Contains([]string{metrics.Count, metrics.Seconds, metrics.Milliseconds},
 				constant.StringVal(value)) {
-				all = append(all, series{metrics.DefaultNamespace, constant.StringVal(value), stack, "", "the backend's sweep"})
+				all = append(all, series{namespace, constant.StringVal(value), stack, "", "the backend's sweep"})
 			}
 		}
 		return true
 	})
 	require.NotEmpty(t, all)
-	// The metrics of requests are written by the code itself.
+	// Run the code that emits request metrics.
 	var out bytes.Buffer
 	var requests metrics.RequestMetrics
 	requests.Observe("getFile", 200, time.Millisecond)
-	require.NoError(t, requests.Flush(metrics.NewEmitter(&out, metrics.DefaultNamespace, g.Stack), time.Now()))
+	require.NoError(t, requests.Flush(metrics.NewEmitter(&out, namespace, name), time.Now()))
 	var line struct {
 		AWS struct {
 			CloudWatchMetrics []struct {
@@ -152,7 +156,7 @@ func emitted(t *testing.T, g *plan.Graph) []series {
 			for _, name := range d.Dimensions[0] {
 				dimensions[name] = "*"
 			}
-			dimensions[metrics.DimensionStack] = g.Stack
+			dimensions[metrics.DimensionStack] = name
 			all = append(all, series{d.Namespace, m.Name, dimensions, "", "the backend's requests"})
 		}
 	}
@@ -161,7 +165,7 @@ func emitted(t *testing.T, g *plan.Graph) []series {
 
 func asExpr(n ast.Node) ast.Expr { e, _ := n.(ast.Expr); return e }
 
-// hostSeries are those that the CloudWatch agent sends, added up by its aggregation.
+// hostSeries returns the aggregated series that the CloudWatch agent sends.
 func hostSeries(t *testing.T, g *plan.Graph) []series {
 	t.Helper()
 	_, rest, ok := strings.Cut(userData(t, g), "cat > /etc/backend/cloudwatch-agent.json <<'END'\n")
@@ -206,8 +210,8 @@ func releaseAge(t *testing.T, g *plan.Graph) series {
 		"the script of the release's age"}
 }
 
-// Every alarm, every chart and the scaling look at what is emitted, under the very dimensions, and nothing is emitted in vain.
-func TestOwnMetricsAreEmittedAndWatched(t *testing.T) {
+// Alarms, charts and scaling read only metrics that are emitted, with the same dimensions, and every emitted metric is read.
+func TestOwnMetricsAreEmittedAndRead(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
 		g := planned(t, stack)
@@ -220,30 +224,30 @@ func TestOwnMetricsAreEmittedAndWatched(t *testing.T) {
 			if strings.HasPrefix(s.namespace, "AWS/") {
 				continue
 			}
-			require.True(t, sources[key(s)], "%s: %s looks at %s, which nothing emits. Emitted are\n%s", stack, s.of, key(s),
+			require.True(t, sources[key(s)], "%s: %s reads %s, which is not emitted. Emitted metrics:\n%s", stack, s.of, key(s),
 				strings.Join(slices.Sorted(maps.Keys(sources)), "\n"))
 			seen[key(s)] = true
 			switch s.name {
 			case metrics.QueueBacklog, metrics.QueueOldestAgeSeconds, metrics.AgentsSeen:
-				require.Contains(t, []string{"Maximum", "SampleCount"}, s.statistic, "%s: several backends may write %s", s.of, s.name)
+				require.Contains(t, []string{"Maximum", "SampleCount"}, s.statistic, "%s: several backends write %s", s.of, s.name)
 			case metrics.JobsDead, metrics.RequestErrors, metrics.Requests:
-				require.Equal(t, "Sum", s.statistic, "%s: %s counts", s.of, s.name)
+				require.Equal(t, "Sum", s.statistic, "%s: %s is a counter", s.of, s.name)
 			}
 		}
 		for s := range sources {
 			if !seen[s] {
-				t.Errorf("%s: nobody looks at %s", stack, s)
+				t.Errorf("%s: nothing reads %s", stack, s)
 			}
 		}
 	}
 }
 
-// shaped are the outputs that the plan gives to a resource, and its id.
+// shaped returns the made-up id and outputs of a resource.
 func (w *world) shaped(r plan.Resource) (string, resource.PropertyMap) {
 	return shape.Outputs(w.env, r.Type, r.Name, resource.NewPropertyMapFromMap(r.RevealedInputs()))
 }
 
-// dimensionValues are the values that AWS's own metrics have in this stack.
+// dimensionValues returns the values that the dimensions of AWS's metrics can have in this stack.
 func (w *world) dimensionValues() map[string][]string {
 	values := map[string][]string{}
 	take := func(dimension, token, output string) {
@@ -272,7 +276,7 @@ func (w *world) dimensionValues() map[string][]string {
 	return values
 }
 
-// Every series of AWS's own is one of a planned resource: a misspelt dimension would be an alarm that is silent for ever.
+// AWS metrics that are read belong to planned resources: an alarm with a misspelt dimension would never get data.
 func TestAWSMetricsAreOfPlannedResources(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -294,7 +298,7 @@ func TestAWSMetricsAreOfPlannedResources(t *testing.T) {
 			for name, value := range s.dimensions {
 				switch name {
 				case "Method", "Resource":
-					require.True(t, methods[s.dimensions["Method"]+" "+s.dimensions["Resource"]], "%s: no method %v", s.of, s.dimensions)
+					require.True(t, methods[s.dimensions["Method"]+" "+s.dimensions["Resource"]], "%s: the API has no method %v", s.of, s.dimensions)
 				default:
 					require.Contains(t, known[name], value, "%s: %s %s, dimension %s", s.of, s.namespace, s.name, name)
 				}
@@ -307,7 +311,7 @@ func TestAWSMetricsAreOfPlannedResources(t *testing.T) {
 	}
 }
 
-// The events that alarms count name this stack's service and group: of others, and of a misspelt one, nobody hears.
+// Event patterns name this stack's service and group: with a misspelt name no event would match, and no alarm would notify.
 func TestEventsAreOfPlannedResources(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {

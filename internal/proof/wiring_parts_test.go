@@ -23,7 +23,7 @@ import (
 	backendconfig "scalable-backend/services/backend/config"
 )
 
-// backendSettings is the planned environment as the backend reads it.
+// backendSettings returns the planned environment, parsed by the backend's code.
 func backendSettings(t *testing.T, g *plan.Graph) backendconfig.Config {
 	t.Helper()
 	env, err := compute.ReadEnvironment(userData(t, g))
@@ -33,7 +33,7 @@ func backendSettings(t *testing.T, g *plan.Graph) backendconfig.Config {
 	return c
 }
 
-// agentSettings is the planned environment as the agent reads it.
+// agentSettings returns the planned environment, parsed by the agent's code.
 func agentSettings(t *testing.T, g *plan.Graph) agentconfig.Config {
 	t.Helper()
 	env := map[string]string{}
@@ -45,8 +45,8 @@ func agentSettings(t *testing.T, g *plan.Graph) agentconfig.Config {
 	return c
 }
 
-// Each door is one port from its listener through its target group to the backend's socket, and is checked on a path that
-// answers without a caller.
+// Each load balancer sends requests to the port on which the backend listens for it, and checks health on a path that needs
+// no authentication.
 func TestPortsAndHealthPaths(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -61,21 +61,21 @@ func TestPortsAndHealthPaths(t *testing.T) {
 			balancer := w.byARN("aws:lb/loadBalancer:LoadBalancer", input(t, listener, "loadBalancerArn").(string))
 			kind := input(t, balancer, "loadBalancerType").(string)
 			group := w.byARN("aws:lb/targetGroup:TargetGroup", target.(string))
-			require.Equal(t, want[kind], fmt.Sprintf(":%v", input(t, group, "port")), "%s: the %s door", stack, kind)
+			require.Equal(t, want[kind], fmt.Sprintf(":%v", input(t, group, "port")), "%s: port of the %s load balancer", stack, kind)
 			if kind == "network" {
-				require.Equal(t, input(t, group, "port"), input(t, listener, "port"), "the gateway's document names this port")
+				require.Equal(t, input(t, group, "port"), input(t, listener, "port"), "API Gateway's document names this port")
 			}
 			require.Equal(t, "traffic-port", input(t, group, "healthCheck", "port"))
 			check := "GET " + input(t, group, "healthCheck", "path").(string)
-			require.True(t, documented(t)[check].Anonymous, "%s: %s wants a caller, or is nothing", group.Key(), check)
+			require.True(t, documented(t)[check].Anonymous, "%s: %s needs authentication or does not exist", group.Key(), check)
 			delete(want, kind)
 		}
-		// With a certificate the plain listener redirects, and without one it forwards; either way each door has one.
-		require.Empty(t, want, "%s: a door without a listener", stack)
+		// With a certificate the HTTP listener redirects, without one it forwards; each load balancer has one that forwards.
+		require.Empty(t, want, "%s: no listener forwards on these load balancers", stack)
 	}
 }
 
-// The secrets hold the keys that the backend reads from them, in the types that it expects.
+// The secrets contain the keys that the backend reads, with values of the planned resources.
 func TestSecretsHoldWhatTheBackendReads(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -90,7 +90,7 @@ func TestSecretsHoldWhatTheBackendReads(t *testing.T) {
 		for arn, reader := range map[string]string{c.DatabaseSecretARN: "databaseSecret", c.AdminTokenSecretARN: "adminToken"} {
 			require.Contains(t, held, arn)
 			for _, key := range jsonKeys(t, "backend/server", reader) {
-				require.NotEmpty(t, held[arn][key], "%s: %s reads the key %q, and the secret has %v", stack, reader, key, held[arn])
+				require.NotEmpty(t, held[arn][key], "%s: %s reads the key %q, but the secret has %v", stack, reader, key, held[arn])
 			}
 		}
 		database := held[c.DatabaseSecretARN]
@@ -106,7 +106,7 @@ func TestSecretsHoldWhatTheBackendReads(t *testing.T) {
 	}
 }
 
-// Whatever writes a log, and whatever shows one, names a group of the plan: the right one.
+// Everything that writes to or reads from a log group uses the right planned one.
 func TestLogGroups(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -116,7 +116,7 @@ func TestLogGroups(t *testing.T) {
 			_, out := w.shaped(r)
 			names[r.Name] = out["name"].StringValue()
 		}
-		script, p := userData(t, w.g), w.parties()
+		script, p := userData(t, w.g), w.fixture()
 		require.Equal(t, names["compute-logs"], p.backendLogs)
 		require.Equal(t, names["compute-logs"], between(t, script, `"log_group_name": "`, `"`))
 		require.Equal(t, names["fargate-logs"], p.agentLogs)
@@ -151,12 +151,12 @@ func TestLogGroups(t *testing.T) {
 func asSeconds(t *testing.T, value any) time.Duration {
 	t.Helper()
 	n, ok := value.(float64)
-	require.True(t, ok, "%v is no number", value)
+	require.True(t, ok, "%v is not a number", value)
 	return time.Duration(n) * time.Second
 }
 
-// Each time leaves room for the one that it contains.
-func TestTimesNest(t *testing.T) {
+// Each timeout is longer than those inside it: the gateway waits longer than the backend works, for example.
+func TestTimeoutOrder(t *testing.T) {
 	t.Parallel()
 	var document struct {
 		Components struct {
@@ -180,43 +180,43 @@ func TestTimesNest(t *testing.T) {
 		for _, item := range gatewayDocument(t, g).Paths {
 			for _, o := range item {
 				gateway = time.Duration(o.Integration.Timeout) * time.Millisecond
-				require.Less(t, backendconfig.RequestTimeout, gateway, "the backend answers before the gateway gives up")
+				require.Less(t, backendconfig.RequestTimeout, gateway, "the backend must answer before the gateway's timeout")
 			}
 		}
 		less := func(name string, a time.Duration, other string, b time.Duration) {
-			require.Less(t, a, b, "%s: %s is to be shorter than %s", stack, name, other)
+			require.Less(t, a, b, "%s: %s must be shorter than %s", stack, name, other)
 		}
-		less("a long poll", poll, "the work on a request", backendconfig.RequestTimeout)
-		less("the gateway's wait", gateway, "the agent's longest try", sourceDuration(t, "client", "longestTry"))
-		less("the gateway's wait", gateway, "the server's write timeout", backendconfig.WriteTimeout)
+		less("a long poll", poll, "the backend's request timeout", backendconfig.RequestTimeout)
+		less("the gateway's timeout", gateway, "the agent's timeout of one try", sourceDuration(t, "client", "longestTry"))
+		less("the gateway's timeout", gateway, "the server's write timeout", backendconfig.WriteTimeout)
 		for _, group := range g.OfType("aws:lb/targetGroup:TargetGroup") {
 			deregistration := asSeconds(t, input(t, group, "deregistrationDelay"))
-			less("the gateway's wait", gateway, "deregistration", deregistration)
-			require.LessOrEqual(t, backendconfig.WriteTimeout, deregistration, "no request outlives deregistration")
-			less("deregistration", deregistration, "the backend's drain", c.DrainTimeout)
+			less("the gateway's timeout", gateway, "the deregistration delay", deregistration)
+			require.LessOrEqual(t, backendconfig.WriteTimeout, deregistration, "requests must end within the deregistration delay")
+			less("the deregistration delay", deregistration, "the backend's drain timeout", c.DrainTimeout)
 		}
 		stop := number("--stop-timeout ", " ")
 		require.Equal(t, stop, number("ExecStop=/usr/bin/docker stop --time ", " "))
-		less("the backend's drain", c.DrainTimeout, "the container's stop", stop)
-		less("the container's stop", stop, "the unit's stop", number("TimeoutStopSec=", "\n"))
+		less("the backend's drain timeout", c.DrainTimeout, "the container's stop timeout", stop)
+		less("the container's stop timeout", stop, "the systemd unit's stop timeout", number("TimeoutStopSec=", "\n"))
 		for _, balancer := range g.OfType("aws:lb/loadBalancer:LoadBalancer") {
 			if idle, ok := balancer.Revealed("idleTimeout"); ok {
-				less("the balancer's idle timeout", asSeconds(t, idle), "the backend's", backendconfig.IdleTimeout)
-				less("the gateway's wait", gateway, "the balancer's idle timeout", asSeconds(t, idle))
+				less("the load balancer's idle timeout", asSeconds(t, idle), "the backend's idle timeout", backendconfig.IdleTimeout)
+				less("the gateway's timeout", gateway, "the load balancer's idle timeout", asSeconds(t, idle))
 			}
 		}
 		container := agentContainer(t, g)
 		granted := time.Duration(container.StopTimeout) * time.Second
-		less("the agent's stop", agentSettings(t, g).StopTimeout, "the container's stop", granted)
+		less("the agent's stop timeout", agentSettings(t, g).StopTimeout, "the container's stop timeout", granted)
 		require.LessOrEqual(t, granted, 2*time.Minute, "Fargate's limit")
 		check := time.Duration(container.HealthCheck.Interval*container.HealthCheck.Retries) * time.Second
-		less("the agent's sign of life", sourceDuration(t, "agent/runner", "healthEvery"), "the age that healthcheck accepts",
+		less("the interval of the agent's health file", sourceDuration(t, "agent/runner", "healthEvery"), "the age that healthcheck accepts",
 			sourceDuration(t, "agent/runner", "healthAge"))
-		require.GreaterOrEqual(t, check, sourceDuration(t, "agent/runner", "healthAge"), "an agent is given up when healthcheck has, not before")
+		require.GreaterOrEqual(t, check, sourceDuration(t, "agent/runner", "healthAge"), "ECS must not stop a healthy agent")
 	}
 }
 
-// dockerfile is a service's, as the plan builds it.
+// dockerfile returns the text of the Dockerfile from which the plan builds an image.
 func dockerfile(t *testing.T, g *plan.Graph, image string) string {
 	t.Helper()
 	r, ok := g.Find("awsx:ecr:Image", image)
@@ -235,7 +235,7 @@ func instruction(t *testing.T, dockerfile, name string) string {
 	return m[0][1]
 }
 
-// The agent can write where it has to, as the user that it runs as, on either kind of volume.
+// The agent's user can write to its data, output and health directories, on temporary and persistent volumes.
 func TestAgentOwnsItsVolumes(t *testing.T) {
 	t.Parallel()
 	g := plannedWith(t, "prod", map[string]string{"fargate.persistentStorage": "true"})
@@ -249,7 +249,7 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 		require.False(t, m.ReadOnly, m.ContainerPath)
 		mounted = append(mounted, m.ContainerPath)
 	}
-	require.ElementsMatch(t, volumes, mounted, "a mounted path that the image does not own belongs to root")
+	require.ElementsMatch(t, volumes, mounted, "a mounted path that is not a VOLUME of the image belongs to root")
 	user, group, _ := strings.Cut(container.User, ":")
 	for _, volume := range volumes {
 		require.Regexp(t, `install -d -o `+user+` -g `+group+` -m [0-7]+ /rootfs`+volume+` `, file)
@@ -258,7 +258,7 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 	for _, written := range []string{c.DataDir, c.OutputDir, path.Dir(c.HealthFile)} {
 		require.True(t, slices.ContainsFunc(mounted, func(m string) bool {
 			return written == m || strings.HasPrefix(written, m+"/")
-		}), "%s is on no volume", written)
+		}), "%s is not on a volume", written)
 	}
 	point := only(t, g, "aws:efs/accessPoint:AccessPoint")
 	require.Equal(t, container.User, fmt.Sprintf("%v:%v", input(t, point, "posixUser", "uid"), input(t, point, "posixUser", "gid")))
@@ -269,7 +269,7 @@ func TestAgentOwnsItsVolumes(t *testing.T) {
 	require.Equal(t, c.DataDir, container.MountPoints[0].ContainerPath)
 }
 
-// The images are what the instances and tasks expect of them.
+// The images have the user, ports, certificates and architecture that instances and tasks expect.
 func TestImagesFitTheirContainers(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -278,7 +278,7 @@ func TestImagesFitTheirContainers(t *testing.T) {
 		file := dockerfile(t, g, "images-backend")
 		require.Equal(t, instruction(t, file, "USER"), between(t, script, "--user ", " "))
 		require.Contains(t, file, path.Base(c.DatabaseCAFile)+" /rootfs"+path.Dir(c.DatabaseCAFile)+"/ ",
-			"the certificates that the backend checks its database against")
+			"the image must contain the CA certificates for the database")
 		require.Equal(t, strings.TrimPrefix(c.PublicAddr, ":")+" "+strings.TrimPrefix(c.GatewayAddr, ":"), instruction(t, file, "EXPOSE"))
 		platform := "linux/" +
 			strings.ToLower(input(t, only(t, g, "aws:ecs/taskDefinition:TaskDefinition"), "runtimePlatform", "cpuArchitecture").(string))
@@ -288,7 +288,7 @@ func TestImagesFitTheirContainers(t *testing.T) {
 	}
 }
 
-// Agents download from the bucket's own host and from nowhere else.
+// Agents may download only from the bucket's host.
 func TestAgentsDownloadFromTheBucket(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {

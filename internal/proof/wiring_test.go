@@ -15,7 +15,7 @@ import (
 	"scalable-backend/storage"
 )
 
-// The backend's own parser accepts what the instances hand to it, and reads the planned stack from it.
+// The backend's parser accepts the environment in the user data and reads the planned stack's values from it.
 func TestBackendReadsThePlannedEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -33,7 +33,7 @@ func TestBackendReadsThePlannedEnvironment(t *testing.T) {
 		require.Equal(t, output("bucketName"), c.Bucket)
 		require.Equal(t, output("databaseSecretArn"), c.DatabaseSecretARN)
 		require.Equal(t, output("adminTokenSecretArn"), c.AdminTokenSecretARN)
-		require.Equal(t, metrics.DefaultNamespace, c.MetricsNamespace)
+		require.Equal(t, "scalable-backend-"+stack, c.MetricsNamespace, "a namespace of its own")
 		require.Equal(t, ":8080", c.PublicAddr)
 		require.Equal(t, ":8081", c.GatewayAddr)
 		for _, group := range g.OfType("aws:lb/targetGroup:TargetGroup") {
@@ -43,7 +43,7 @@ func TestBackendReadsThePlannedEnvironment(t *testing.T) {
 	}
 }
 
-// The agent's own parser accepts what the task definition hands to it.
+// The agent's parser accepts the environment in the task definition.
 func TestAgentReadsThePlannedEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, stack := range []string{"dev", "prod"} {
@@ -61,24 +61,24 @@ func TestAgentReadsThePlannedEnvironment(t *testing.T) {
 
 		api, _ := g.RevealedOutput("apiUrl")
 		require.Equal(t, api, c.APIURL)
-		require.Less(t, c.StopTimeout.Seconds(), float64(containers[0].StopTimeout), "the agent must be gone before it is killed")
+		require.Less(t, c.StopTimeout.Seconds(), float64(containers[0].StopTimeout), "the agent must stop before ECS kills it")
 		require.Equal(t, "65532:65532", containers[0].User)
 	}
 }
 
-// Scaling reads the metrics that the backend emits, under the dimension that it gives them.
+// The agents' scaling reads the metrics that the backend emits, with the same dimension.
 func TestScalingReadsTheBackendsMetrics(t *testing.T) {
 	t.Parallel()
 	policy := only(t, planned(t, "prod"), "aws:appautoscaling/policy:Policy")
 	text, err := json.Marshal(policy.RevealedInputs())
 	require.NoError(t, err)
-	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, metrics.DefaultNamespace, `"name":"` + metrics.DimensionStack +
-		`"`} {
+	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, "scalable-backend-prod",
+		`"name":"` + metrics.DimensionStack + `"`} {
 		require.Contains(t, string(text), want)
 	}
 }
 
-// The load balancer writes its access log where the log bucket's policy lets it.
+// The load balancer writes its access log under the prefix that the log bucket's policy allows.
 func TestAccessLogPrefix(t *testing.T) {
 	t.Parallel()
 	for _, lb := range planned(t, "prod").OfType("aws:lb/loadBalancer:LoadBalancer") {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/naming"
 )
 
 // Info names one deployment. All fields are known before the first resource is registered.
@@ -29,28 +31,37 @@ var production = regexp.MustCompile(`(?i)(^|[-_.])prod(uction)?($|[-_.])`)
 // Production tells whether a stack of this name is one: it is called prod or production, alone or as a part of the name.
 func Production(name string) bool { return production.MatchString(name) }
 
+// Deployment is the stack's name in its account, where another project may have a stack of the same name: "project-stack". Metrics,
+// the budget and whatever has a name that AWS does not choose are told apart by it.
+func (i Info) Deployment() string { return naming.Deployment(i.Project, i.Stack) }
+
 // The keys that Tags sets itself.
 const (
-	NameTag      = "Name"
-	ProjectTag   = "project"
-	StackTag     = "stack"
-	TierTag      = "tier"
-	ManagedByTag = "managed-by"
+	NameTag       = "Name"
+	ProjectTag    = "project"
+	StackTag      = "stack"
+	DeploymentTag = "deployment"
+	TierTag       = "tier"
+	ManagedByTag  = "managed-by"
 )
 
 // OwnTags are the keys that no extra tag may have.
-func OwnTags() []string { return []string{NameTag, ProjectTag, StackTag, TierTag, ManagedByTag} }
+func OwnTags() []string {
+	return []string{NameTag, ProjectTag, StackTag, DeploymentTag, TierTag, ManagedByTag}
+}
 
-// Tags returns the tags of one resource: Name, project, stack, tier and managed-by.
+// Tags returns the tags of one resource: Name, project, stack, deployment, tier and managed-by. The budget counts by deployment: it
+// filters by one tag, and neither project nor stack alone names what it is about.
 func (i Info) Tags(tier, name string) pulumi.StringMap {
 	tags := map[string]string{}
 	maps.Copy(tags, i.ExtraTags)
 	maps.Copy(tags, map[string]string{
-		NameTag:      name,
-		ProjectTag:   i.Project,
-		StackTag:     i.Stack,
-		TierTag:      tier,
-		ManagedByTag: "pulumi",
+		NameTag:       name,
+		ProjectTag:    i.Project,
+		StackTag:      i.Stack,
+		DeploymentTag: i.Deployment(),
+		TierTag:       tier,
+		ManagedByTag:  "pulumi",
 	})
 	return pulumi.ToStringMap(tags)
 }

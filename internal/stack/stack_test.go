@@ -17,7 +17,8 @@ func TestTags(t *testing.T) {
 	i.ExtraTags = map[string]string{"cost-centre": "42", "stack": "not this one"}
 	require.Equal(t, pulumi.StringMap{
 		"Name": pulumi.String("network-vpc"), "project": pulumi.String("p"), "stack": pulumi.String("dev"),
-		"tier": pulumi.String("network"), "managed-by": pulumi.String("pulumi"), "cost-centre": pulumi.String("42"),
+		"deployment": pulumi.String("p-dev"),
+		"tier":       pulumi.String("network"), "managed-by": pulumi.String("pulumi"), "cost-centre": pulumi.String("42"),
 	}, i.Tags("network", "network-vpc"))
 	require.Equal(t, map[string]string{"cost-centre": "42", "stack": "not this one"}, i.ExtraTags, "the argument is left alone")
 }

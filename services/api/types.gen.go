@@ -6,6 +6,33 @@ import (
 	"time"
 )
 
+// Defines values for AttemptEnd.
+const (
+	AttemptEndCancelled AttemptEnd = "cancelled"
+	AttemptEndExpired   AttemptEnd = "expired"
+	AttemptEndFailed    AttemptEnd = "failed"
+	AttemptEndReleased  AttemptEnd = "released"
+	AttemptEndSucceeded AttemptEnd = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the AttemptEnd enum.
+func (e AttemptEnd) Valid() bool {
+	switch e {
+	case AttemptEndCancelled:
+		return true
+	case AttemptEndExpired:
+		return true
+	case AttemptEndFailed:
+		return true
+	case AttemptEndReleased:
+		return true
+	case AttemptEndSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CallerDoor.
 const (
 	CallerDoorGateway CallerDoor = "gateway"
@@ -151,6 +178,70 @@ func (e Scope) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Agent defines model for Agent.
+type Agent struct {
+	// BytesDone Of the jobs of its leases, as last reported.
+	BytesDone int64 `json:"bytes_done"`
+
+	// Caller Whose credentials the agent uses: `token:<id>` or the IAM ARN.
+	Caller string `json:"caller"`
+
+	// Id A UUID in lower case.
+	Id Id `json:"id"`
+
+	// LastSeenAt To within a sixth of the lease time.
+	LastSeenAt time.Time `json:"last_seen_at"`
+
+	// Leases Leases that the agent has now.
+	Leases int `json:"leases"`
+
+	// Name A label for people.
+	Name *string `json:"name,omitempty"`
+
+	// Version The agent's build.
+	Version *string `json:"version,omitempty"`
+}
+
+// AgentList defines model for AgentList.
+type AgentList struct {
+	Agents []Agent `json:"agents"`
+}
+
+// Attempt defines model for Attempt.
+type Attempt struct {
+	// AgentId A UUID in lower case.
+	AgentId Id `json:"agent_id"`
+
+	// AgentName The agent's label; absent once the agent is forgotten.
+	AgentName *string `json:"agent_name,omitempty"`
+
+	// Attempt From 1; the job's grants at that time.
+	Attempt int `json:"attempt"`
+
+	// End How an attempt ended: by its agent's outcome (succeeded, failed, released), by silence (expired), or because the job
+	// was cancelled. A lease that never reached its agent is released, too.
+	End *AttemptEnd `json:"end,omitempty"`
+
+	// EndedAt Absent while the attempt goes on.
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	GrantedAt time.Time  `json:"granted_at"`
+
+	// LeaseId A UUID in lower case.
+	LeaseId Id `json:"lease_id"`
+
+	// Problem Why the last attempt failed.
+	Problem *JobProblem `json:"problem,omitempty"`
+}
+
+// AttemptEnd How an attempt ended: by its agent's outcome (succeeded, failed, released), by silence (expired), or because the job
+// was cancelled. A lease that never reached its agent is released, too.
+type AttemptEnd string
+
+// AttemptList defines model for AttemptList.
+type AttemptList struct {
+	Attempts []Attempt `json:"attempts"`
 }
 
 // Caller defines model for Caller.
@@ -571,6 +662,9 @@ type JobId = Id
 // LeaseId A UUID in lower case.
 type LeaseId = Id
 
+// Limit defines model for Limit.
+type Limit = int
+
 // PageSize defines model for PageSize.
 type PageSize = int
 
@@ -579,6 +673,12 @@ type PageToken = string
 
 // UploadId A UUID in lower case.
 type UploadId = Id
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Limit At most so many.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
 
 // ListFilesParams defines parameters for ListFiles.
 type ListFilesParams struct {
@@ -635,6 +735,12 @@ type ListJobsParams struct {
 type CreateJobsParams struct {
 	// IdempotencyKey Makes a repeat safe: the same key with the same body gets the stored answer for 24 h, with another body 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListAttemptsParams defines parameters for ListAttempts.
+type ListAttemptsParams struct {
+	// Limit At most so many.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListTokensParams defines parameters for ListTokens.

@@ -68,6 +68,18 @@ type Lease struct {
 	File    File
 }
 
+// Attempt is a lease as the history of its job tells of it. End is "" while it goes on.
+type Attempt struct {
+	Number    int // the job's Grants, this one included
+	LeaseID   uuid.UUID
+	AgentID   uuid.UUID
+	AgentName string // "" once the agent is forgotten
+	GrantedAt time.Time
+	EndedAt   time.Time
+	End       string // succeeded, failed, released, expired or cancelled
+	Problem   *JobProblem
+}
+
 // Claim asks for leases. Caller is the identity to which the leases are bound.
 type Claim struct {
 	AgentID       uuid.UUID
@@ -118,9 +130,12 @@ type JobStore interface {
 	SubmitJobs(ctx context.Context, jobs []NewJob) ([]SubmittedJob, error)
 	GetJob(ctx context.Context, id uuid.UUID) (Job, error)
 	ListJobs(ctx context.Context, filter JobFilter, page Page) ([]Job, error)
+	// ListAttempts returns the newest attempts at a job, the newest first. NotFound when the job is unknown.
+	ListAttempts(ctx context.Context, id uuid.UUID, limit int) ([]Attempt, error)
 	// CancelJob cancels a queued job at once and asks for it of a leased one. Conflict once succeeded or dead.
 	CancelJob(ctx context.Context, id uuid.UUID) (Job, error)
-	// RetryJob queues a dead or cancelled job again. Conflict in any other state, or with an active twin.
+	// RetryJob queues a dead or cancelled job again. Conflict in any other state, and when a newer job of its destination is queued
+	// or leased, or has succeeded: the newer version is to stay.
 	RetryJob(ctx context.Context, id uuid.UUID) (Job, error)
 
 	// ClaimJobs leases up to c.Max due jobs, best first, without waiting. Leases granted to the same agent and caller that

@@ -31,6 +31,7 @@ type direct interface {
 	ListFiles(ctx context.Context, filter FileFilter, page Page) ([]File, error)
 	GetJob(ctx context.Context, id uuid.UUID) (Job, error)
 	ListJobs(ctx context.Context, filter JobFilter, page Page) ([]Job, error)
+	ListAttempts(ctx context.Context, id uuid.UUID, limit int) ([]Attempt, error)
 	CancelJob(ctx context.Context, id uuid.UUID) (Job, error)
 	RetryJob(ctx context.Context, id uuid.UUID) (Job, error)
 	Stats(ctx context.Context) (Stats, error)

@@ -37,6 +37,12 @@ func (a *API) PutOutcome(ctx context.Context, leaseID string, o api.Outcome) (ap
 	return into[api.Job](http.StatusOK)(a.raw.PutOutcome(ctx, leaseID, o))
 }
 
+// Agents returns the agents that were heard of last, at most limit (1 to 1000).
+func (a *API) Agents(ctx context.Context, limit int) ([]api.Agent, error) {
+	list, err := into[api.AgentList](http.StatusOK)(a.raw.ListAgents(ctx, &api.ListAgentsParams{Limit: &limit}))
+	return list.Agents, err
+}
+
 // Stats returns the queue and the agents in numbers.
 func (a *API) Stats(ctx context.Context) (api.Stats, error) {
 	return into[api.Stats](http.StatusOK)(a.raw.GetStats(ctx))

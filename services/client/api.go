@@ -200,6 +200,12 @@ func (a *API) GetJob(ctx context.Context, id string) (api.Job, error) {
 	return into[api.Job](http.StatusOK)(a.raw.GetJob(ctx, id))
 }
 
+// Attempts returns the newest attempts at a job, at most limit (1 to 1000), the newest first.
+func (a *API) Attempts(ctx context.Context, jobID string, limit int) ([]api.Attempt, error) {
+	list, err := into[api.AttemptList](http.StatusOK)(a.raw.ListAttempts(ctx, jobID, &api.ListAttemptsParams{Limit: &limit}))
+	return list.Attempts, err
+}
+
 // CancelJob cancels a job, or asks its agent to.
 func (a *API) CancelJob(ctx context.Context, id string) (api.Job, error) {
 	return into[api.Job](http.StatusOK)(a.raw.CancelJob(ctx, id))

@@ -107,6 +107,13 @@ type ClientInterface interface {
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAgents The agents, the one heard of last first
+	//
+	// Agents that have not been heard of for a day are forgotten. Only the first `limit` are returned.
+	//
+	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PostHeartbeatWithBody Renew all leases of an agent
 	//
 	// The list is the full set of leases that the agent works on. Leases older than 10 s that the agent does not list go
@@ -213,7 +220,7 @@ type ClientInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -228,7 +235,7 @@ type ClientInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -240,6 +247,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/jobs/{job_id} (the `GetJob` operationId).
 	GetJob(ctx context.Context, jobId JobId, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAttempts The attempts at a job, newest first
+	//
+	// An attempt is a lease: which agent had it, and how it ended. They are kept as long as their job is. Only the newest
+	// `limit` are returned; a job's `grants` says how many there were.
+	//
+	// Corresponds with GET /v1/jobs/{job_id}/attempts (the `ListAttempts` operationId).
+	ListAttempts(ctx context.Context, jobId JobId, params *ListAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelJob Cancel a job
 	//
 	// A queued job is cancelled at once. Of a leased one the cancellation is requested; its agent hears of it with the
@@ -250,7 +265,9 @@ type ClientInterface interface {
 
 	// RetryJob Queue a dead or cancelled job again
 	//
-	// Its failures count from zero. Any other state, or an active twin, is 409.
+	// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+	// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+	// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 	//
 	// Corresponds with POST /v1/jobs/{job_id}/retries (the `RetryJob` operationId).
 	RetryJob(ctx context.Context, jobId JobId, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -370,6 +387,23 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
 func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReadinessRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgents The agents, the one heard of last first
+//
+// Agents that have not been heard of for a day are forgotten. Only the first `limit` are returned.
+//
+// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -616,7 +650,7 @@ func (c *Client) ListJobs(ctx context.Context, params *ListJobsParams, reqEditor
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes any type of body and a specified content type.
 //
@@ -641,7 +675,7 @@ func (c *Client) CreateJobsWithBody(ctx context.Context, params *CreateJobsParam
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -673,6 +707,24 @@ func (c *Client) GetJob(ctx context.Context, jobId JobId, reqEditors ...RequestE
 	return c.Client.Do(req)
 }
 
+// ListAttempts The attempts at a job, newest first
+//
+// An attempt is a lease: which agent had it, and how it ended. They are kept as long as their job is. Only the newest
+// `limit` are returned; a job's `grants` says how many there were.
+//
+// Corresponds with GET /v1/jobs/{job_id}/attempts (the `ListAttempts` operationId).
+func (c *Client) ListAttempts(ctx context.Context, jobId JobId, params *ListAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAttemptsRequest(c.Server, jobId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CancelJob Cancel a job
 //
 // A queued job is cancelled at once. Of a leased one the cancellation is requested; its agent hears of it with the
@@ -693,7 +745,9 @@ func (c *Client) CancelJob(ctx context.Context, jobId JobId, reqEditors ...Reque
 
 // RetryJob Queue a dead or cancelled job again
 //
-// Its failures count from zero. Any other state, or an active twin, is 409.
+// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 //
 // Corresponds with POST /v1/jobs/{job_id}/retries (the `RetryJob` operationId).
 func (c *Client) RetryJob(ctx context.Context, jobId JobId, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -962,6 +1016,60 @@ func NewGetReadinessRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAgentsRequest constructs an http.Request for the ListAgents method
+func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1656,6 +1764,67 @@ func NewGetJobRequest(server string, jobId JobId) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListAttemptsRequest constructs an http.Request for the ListAttempts method
+func NewListAttemptsRequest(server string, jobId JobId, params *ListAttemptsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "job_id", jobId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s/attempts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewCancelJobRequest constructs an http.Request for the CancelJob method
 func NewCancelJobRequest(server string, jobId JobId) (*http.Request, error) {
 	var err error
@@ -2128,6 +2297,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadinessWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadinessResponse, error)
 
+	// ListAgentsWithResponse The agents, the one heard of last first
+	//
+	// Agents that have not been heard of for a day are forgotten. Only the first `limit` are returned.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+	ListAgentsWithResponse(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*ListAgentsResponse, error)
+
 	// PostHeartbeatWithBodyWithResponse Renew all leases of an agent
 	//
 	// The list is the full set of leases that the agent works on. Leases older than 10 s that the agent does not list go
@@ -2252,7 +2430,7 @@ type ClientWithResponsesInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2267,7 +2445,7 @@ type ClientWithResponsesInterface interface {
 	// Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 	// were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 	// an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-	// be the older; a job that is retried keeps its place.
+	// be the older.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2281,6 +2459,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/jobs/{job_id} (the `GetJob` operationId).
 	GetJobWithResponse(ctx context.Context, jobId JobId, reqEditors ...RequestEditorFn) (*GetJobResponse, error)
 
+	// ListAttemptsWithResponse The attempts at a job, newest first
+	//
+	// An attempt is a lease: which agent had it, and how it ended. They are kept as long as their job is. Only the newest
+	// `limit` are returned; a job's `grants` says how many there were.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/jobs/{job_id}/attempts (the `ListAttempts` operationId).
+	ListAttemptsWithResponse(ctx context.Context, jobId JobId, params *ListAttemptsParams, reqEditors ...RequestEditorFn) (*ListAttemptsResponse, error)
+
 	// CancelJobWithResponse Cancel a job
 	//
 	// A queued job is cancelled at once. Of a leased one the cancellation is requested; its agent hears of it with the
@@ -2293,7 +2481,9 @@ type ClientWithResponsesInterface interface {
 
 	// RetryJobWithResponse Queue a dead or cancelled job again
 	//
-	// Its failures count from zero. Any other state, or an active twin, is 409.
+	// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+	// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+	// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2507,6 +2697,61 @@ func (r GetReadinessResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetReadinessResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAgentsResponseDefaultHeaders the declared response headers of an HTTP default response for ListAgents
+type ListAgentsResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type ListAgentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListAgentsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAgentsResponse) GetJSON200() *AgentList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAgentsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAgentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAgentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAgentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAgentsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3265,6 +3510,61 @@ func (r GetJobResponse) ContentType() string {
 	return ""
 }
 
+// ListAttemptsResponseDefaultHeaders the declared response headers of an HTTP default response for ListAttempts
+type ListAttemptsResponseDefaultHeaders struct {
+	RetryAfter *int
+}
+
+type ListAttemptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AttemptList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListAttemptsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAttemptsResponse) GetJSON200() *AttemptList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAttemptsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAttemptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAttemptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAttemptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAttemptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // CancelJobResponseDefaultHeaders the declared response headers of an HTTP default response for CancelJob
 type CancelJobResponseDefaultHeaders struct {
 	RetryAfter *int
@@ -3907,6 +4207,21 @@ func (c *ClientWithResponses) GetReadinessWithResponse(ctx context.Context, reqE
 	return ParseGetReadinessResponse(rsp)
 }
 
+// ListAgentsWithResponse The agents, the one heard of last first
+//
+// Agents that have not been heard of for a day are forgotten. Only the first `limit` are returned.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*ListAgentsResponse, error) {
+	rsp, err := c.ListAgents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAgentsResponse(rsp)
+}
+
 // PostHeartbeatWithBodyWithResponse Renew all leases of an agent
 //
 // The list is the full set of leases that the agent works on. Leases older than 10 s that the agent does not list go
@@ -4109,7 +4424,7 @@ func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, params *
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4130,7 +4445,7 @@ func (c *ClientWithResponses) CreateJobsWithBodyWithResponse(ctx context.Context
 // Jobs of one destination, as of two versions of a file, are done one after the other, in the order in which they
 // were submitted and whatever their priority: a job is not leased while another one of its destination is leased, or
 // an older one is queued. So the newest one is what is there in the end. Of two requests at the same time either may
-// be the older; a job that is retried keeps its place.
+// be the older.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4156,6 +4471,22 @@ func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, jobId JobI
 	return ParseGetJobResponse(rsp)
 }
 
+// ListAttemptsWithResponse The attempts at a job, newest first
+//
+// An attempt is a lease: which agent had it, and how it ended. They are kept as long as their job is. Only the newest
+// `limit` are returned; a job's `grants` says how many there were.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/jobs/{job_id}/attempts (the `ListAttempts` operationId).
+func (c *ClientWithResponses) ListAttemptsWithResponse(ctx context.Context, jobId JobId, params *ListAttemptsParams, reqEditors ...RequestEditorFn) (*ListAttemptsResponse, error) {
+	rsp, err := c.ListAttempts(ctx, jobId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAttemptsResponse(rsp)
+}
+
 // CancelJobWithResponse Cancel a job
 //
 // A queued job is cancelled at once. Of a leased one the cancellation is requested; its agent hears of it with the
@@ -4174,7 +4505,9 @@ func (c *ClientWithResponses) CancelJobWithResponse(ctx context.Context, jobId J
 
 // RetryJobWithResponse Queue a dead or cancelled job again
 //
-// Its failures count from zero. Any other state, or an active twin, is 409.
+// Its failures count from zero, and it keeps its place among the jobs of its destination. Only the newest of these is
+// retried: while a newer one is queued or leased, and once a newer one has succeeded, the answer is 409, because the
+// older version would replace the newer one. To go back to an older version, submit it again. Any other state: 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4440,6 +4773,52 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 	switch {
 	case true:
 		var headers GetReadinessResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAgentsResponse parses an HTTP response from a ListAgentsWithResponse call
+func ParseListAgentsResponse(rsp *http.Response) (*ListAgentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAgentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListAgentsResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
@@ -5120,6 +5499,52 @@ func ParseGetJobResponse(rsp *http.Response) (*GetJobResponse, error) {
 	switch {
 	case true:
 		var headers GetJobResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAttemptsResponse parses an HTTP response from a ListAttemptsWithResponse call
+func ParseListAttemptsResponse(rsp *http.Response) (*ListAttemptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAttemptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AttemptList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListAttemptsResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

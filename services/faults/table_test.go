@@ -162,6 +162,7 @@ var table = []group{
 			},
 		},
 		{"drain on deploy", []string{proc + "TestDeployUnderLoad", "backend/server.TestServeAndDrain"}},
+		{"deployment while leases and uploads are under way", []string{proc + "TestDeploymentOfBothServices"}},
 		{
 			"objects and multipart uploads that belong to no file",
 			[]string{
@@ -180,9 +181,15 @@ var table = []group{
 			"answers of the bucket that make no sense",
 			[]string{"backend/objectstore.TestNonsenseIsNotAnErrorOfThisService"},
 		},
-		{"two versions of one destination", []string{pg + "TestTheQueueIsItsModel"}},
+		{
+			"two versions of one destination",
+			[]string{pg + "TestTheQueueIsItsModel", pg + "TestAnOlderVersionDoesNotReplaceANewerOne"},
+		},
 		{"history that grows", []string{pg + "TestRetention", pg + "TestRetentionBesideWork"}},
-		{"old and new release side by side", []string{pg + "TestMigrationsLeaveTheFormerReleaseItsStatements", proc + "TestDeployUnderLoad"}},
+		{
+			"old and new release side by side",
+			[]string{pg + "TestMigrationsLeaveTheFormerReleaseItsStatements", proc + "TestDeploymentOfBothServices"},
+		},
 		{"huge body", []string{hapi + "TestBadInput/too large", hapi + "TestBadInput/too large, chunked"}},
 		{"slowloris", []string{proc + "TestSlowloris"}},
 		{"bucket cut off", []string{proc + "TestBucketIsCutOff", "backend/objectstore.TestUnavailable"}},

@@ -1,5 +1,5 @@
-// Package mutant is what changed copies of the tiers call: every call holds one or more small mistakes, by number, and makes the
-// one that is switched on. Nothing in the repository imports it but the copies that internal/mutate writes.
+// Package mutant has the functions that changed copies of the tiers call. Every call stands for one or more numbered mistakes and
+// makes the one that is on. Only the copies that internal/mutate writes import it.
 package mutant
 
 import (
@@ -11,7 +11,7 @@ import (
 	"unsafe"
 )
 
-// Variable is the environment variable that switches a mistake on; without it the program is as it was written.
+// Variable is the environment variable that turns a mistake on; without it the program is unchanged.
 const Variable = "MUTANT"
 
 var on atomic.Int64
@@ -22,15 +22,15 @@ func init() {
 	}
 }
 
-// Switch makes n the one mistake that is on. Zero is none.
+// Switch turns mistake n on and all others off. Zero turns all off.
 func Switch(n int) { on.Store(int64(n)) }
 
 func is(n int) bool { return int(on.Load()) == n }
 
-// Keep is false for a statement that is left out.
+// Keep returns false for a statement that is left out.
 func Keep(n int) bool { return !is(n) }
 
-// Condition holds always with n, never with n+1.
+// Condition returns true with n, false with n+1, and otherwise v.
 func Condition(n int, v bool) bool { return (v || is(n)) && !is(n+1) }
 
 // Not negates.
@@ -44,7 +44,7 @@ func More[T ~int | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~flo
 	return v
 }
 
-// Other is the value of another argument in place of v.
+// Other returns the value of another argument instead of v.
 func Other[T any](n int, v, other T) T {
 	if is(n) {
 		return other
@@ -75,8 +75,8 @@ func Entries[T ~map[K]V, K comparable, V any](v T, n int, keys ...K) T {
 	return v
 }
 
-// Fields does the first change to a struct with n, the second with n+1, and so on: "A" leaves the field A out, "A B" swaps
-// two of one type.
+// Fields makes the first change to a struct with n, the second with n+1, and so on: "A" leaves the field A out, "A B" swaps
+// two fields of the same type.
 func Fields[T any](v T, n int, changes ...string) T {
 	for i, change := range changes {
 		if !is(n + i) {
@@ -100,7 +100,7 @@ func Fields[T any](v T, n int, changes ...string) T {
 	return v
 }
 
-// field is a field that can be set, exported or not.
+// field returns a field that can be set, exported or not.
 func field(s reflect.Value, name string) reflect.Value {
 	f := s.FieldByName(name)
 	return reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem()

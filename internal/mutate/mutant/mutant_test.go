@@ -8,7 +8,7 @@ import (
 
 type pair struct{ A, b int }
 
-// With its number on, each call makes its mistake; with another it makes none.
+// Each call makes its mistake only if the mistake's number is on.
 func TestMistakes(t *testing.T) {
 	for n, mistake := range map[int]func() any{
 		1: func() any { return Keep(1) }, 2: func() any { return Condition(2, false) }, 3: func() any { return Condition(2, true) },

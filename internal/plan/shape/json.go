@@ -6,10 +6,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Secrets is how JSON writes a secret.
+// Secrets decides how JSON writes a secret.
 type Secrets bool
 
-// HideSecrets writes {"secret": true}, RevealSecrets the value.
+// HideSecrets writes {"secret": true}, RevealSecrets writes the value.
 const (
 	HideSecrets   Secrets = false
 	RevealSecrets Secrets = true

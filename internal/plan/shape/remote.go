@@ -26,8 +26,8 @@ const (
 	imageType        = "docker-build:index:Image"
 )
 
-// Remote returns the children of a remote component and its outputs, references to children left out. Nil children and
-// outputs mean that the component is not known.
+// Remote returns the children of a remote component, and its outputs without the references to children. Both are nil for an
+// unknown component.
 func Remote(env Env, typ, name string, inputs resource.PropertyMap) ([]Child, resource.PropertyMap) {
 	switch typ {
 	case RemoteRepository:
@@ -54,8 +54,8 @@ func remoteRepository(env Env, name string, inputs resource.PropertyMap) ([]Chil
 	return children, resource.PropertyMap{"url": outputs["repositoryUrl"]}
 }
 
-// lifecyclePolicy translates awsx's rules into the document that ECR takes ("Lifecycle policy properties in Amazon ECR"),
-// and tells whether there is a policy at all. Without rules awsx keeps one untagged image.
+// lifecyclePolicy converts awsx's rules to ECR's document ("Lifecycle policy properties in Amazon ECR"), and tells whether there
+// is a policy. Without rules awsx keeps one untagged image.
 func lifecyclePolicy(policy resource.PropertyValue) (resource.PropertyValue, bool) {
 	if policy.ContainsUnknowns() {
 		return resource.MakeComputed(text("")), true

@@ -1,6 +1,6 @@
-// Package shape takes the place of AWS: it makes up the ids and outputs that a resource would have once it exists, and the results
-// of provider functions. All values are derived from names, so the same program always gets the same values, and a value shows
-// which resource it belongs to.
+// Package shape replaces AWS: it makes up the ids and outputs that a resource would have, and the results of provider functions.
+// All values are derived from names, so the same program always gets the same values, and a value shows to which resource it
+// belongs.
 package shape
 
 import (
@@ -19,23 +19,23 @@ import (
 //go:embed outputs.txt
 var outputsText string
 
-// Env is the account that the made-up resources live in.
+// Env is the account of the made-up resources.
 type Env struct {
 	Project, Stack, Region, AccountID, Partition, DNSSuffix string
 	// Changed holds resources, by type::name, that an update has changed: their outputs that AWS decides get new values.
 	Changed map[string]Change
 }
 
-// Change is what an update did to a resource. The zero value changes none of its outputs.
+// Change says how an update changed a resource. The zero value changes none of its outputs.
 type Change int
 
-// An update changes almost no output; a replacement changes all that AWS decides.
+// An update changes almost no outputs; a replacement changes all outputs that AWS decides.
 const (
 	Updated Change = iota + 1
 	Replaced
 )
 
-// NewEnv returns an account in the standard partition; an empty region stands for eu-central-1.
+// NewEnv returns an account in the standard partition; an empty region means eu-central-1.
 func NewEnv(project, stack, region string) Env {
 	e := Env{Project: project, Stack: stack, Region: region, AccountID: "123456789012", Partition: "aws", DNSSuffix: "amazonaws.com"}
 	switch {
@@ -69,13 +69,13 @@ var always = sync.OnceValue(func() map[string][]property {
 	return table
 })
 
-// Outputs returns the id and the outputs of a resource: its inputs, and for every property that AWS computes a value
-// that is never empty. A type that is not in the tables gets an id and, as an AWS resource, an ARN.
+// Outputs returns the id and the outputs of a resource: its inputs, and a value that is not empty for every property that AWS
+// computes. A type that is not in the tables gets an id and, if it is an AWS resource, an ARN.
 func Outputs(env Env, typ, name string, inputs resource.PropertyMap) (string, resource.PropertyMap) {
 	r := subject{Env: env, typ: typ, name: physicalName(typ, name, inputs), inputs: inputs, change: env.Changed[typ+"::"+name]}
 	if r.change == Replaced {
 		r.salt = "-anew"
-		if physicalName(typ, "", inputs) == "" { // an automatic name ends in new random digits
+		if physicalName(typ, "", inputs) == "" { // the replacement's automatic name has other random digits
 			r.name += r.salt
 		}
 	}
@@ -110,7 +110,7 @@ type subject struct {
 	salt      string // makes the values of a replacement differ from the replaced resource's
 }
 
-// physicalName is the name in AWS: the one that the program gives, otherwise the logical name.
+// physicalName returns the name in AWS: the one that the program sets, otherwise the logical name.
 func physicalName(typ, logical string, inputs resource.PropertyMap) string {
 	property := resource.PropertyKey("name")
 	switch {
@@ -127,7 +127,7 @@ func physicalName(typ, logical string, inputs resource.PropertyMap) string {
 	return logical
 }
 
-// input returns a text input, or "" where it is absent or unknown.
+// input returns a text input, or "" if it is absent or unknown.
 func (r subject) input(key string) string {
 	s, _ := stringOf(r.inputs[resource.PropertyKey(key)])
 	return s
@@ -151,7 +151,7 @@ func text(s string) resource.PropertyValue { return resource.NewProperty(s) }
 // digits returns n hexadecimal digits that depend on the type and name, and on whether the resource was replaced.
 func (r subject) digits(n int) string { return Digits(r.typ+"::"+r.name+r.salt, n) }
 
-// Versioned tells whether an update of the type changes an output by itself: its version number.
+// Versioned tells whether every update of the type changes an output: its version number.
 func Versioned(typ string) bool { return typ == "aws:ec2/launchTemplate:LaunchTemplate" }
 
 // version is the version number, which a change increments.
@@ -168,7 +168,7 @@ func Digits(seed string, n int) string {
 	return hex.EncodeToString(sum[:])[:n]
 }
 
-// generic makes up a value of a property that has no rule of its own.
+// generic makes up a value for a property without a rule.
 func (r subject) generic(p property) resource.PropertyValue {
 	switch p.kind {
 	case "Int":
@@ -198,14 +198,14 @@ func (r subject) generic(p property) resource.PropertyValue {
 	return text(r.name + "-" + p.name)
 }
 
-// service is the module of a type token, e.g. "ec2" of aws:ec2/vpc:Vpc.
+// service returns the module of a type token, e.g. "ec2" of aws:ec2/vpc:Vpc.
 func service(typ string) string {
 	_, rest, _ := strings.Cut(typ, ":")
 	module, _, _ := strings.Cut(rest, "/")
 	return module
 }
 
-// kind is the short name of a type token, e.g. "vpc" of aws:ec2/vpc:Vpc.
+// kind returns the short name of a type token, e.g. "vpc" of aws:ec2/vpc:Vpc.
 func kind(typ string) string {
 	rest := typ[strings.LastIndex(typ, ":")+1:]
 	return strings.ToLower(rest[:1]) + rest[1:]
@@ -213,7 +213,7 @@ func kind(typ string) string {
 
 func (r subject) arnOfType() string {
 	if rule, ok := arns[r.typ]; ok {
-		// A rule that uses an input returns no ARN where the input is missing.
+		// A rule that uses an input returns no ARN if the input is missing.
 		if arn := rule(r); strings.HasPrefix(arn, "arn:") {
 			return arn
 		}
@@ -221,7 +221,7 @@ func (r subject) arnOfType() string {
 	return r.arn(service(r.typ), kind(r.typ)+"/"+r.name)
 }
 
-// id is the id of the resource: a prefix and the name, the name, or one of its outputs.
+// id returns the resource's id: a prefix and the name, the name, or one of its outputs.
 func (r subject) id(out resource.PropertyMap) string {
 	rule, ok := ids[r.typ]
 	switch {
@@ -236,7 +236,7 @@ func (r subject) id(out resource.PropertyMap) string {
 		panic(fmt.Sprintf("shape: %s has no output %s for its id", r.typ, rule[1:]))
 	}
 	if !strings.HasSuffix(r.name, r.salt) {
-		return rule + r.name + r.salt // the program sets the name, so only the id is new
+		return rule + r.name + r.salt // the program sets the name, so only the id changes
 	}
 	return rule + r.name
 }

@@ -17,7 +17,7 @@ func inputs(values map[string]any) resource.PropertyMap {
 	return resource.NewPropertyMapFromMap(values)
 }
 
-func TestTableIsThatOfTheProvidersInUse(t *testing.T) {
+func TestOutputTableIsUpToDate(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "outputs.txt")
 	message, err := exec.CommandContext(t.Context(), "go", "run", "./gen", out).CombinedOutput()

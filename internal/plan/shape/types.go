@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// ids holds the form of a type's id: "prefix-" before the name, or "=output" for the output that it equals. Without an entry the
+// ids holds the form of a type's id: "prefix-" before the name, or "=output" for the output that is the id. Without an entry the
 // id is the name.
 var ids = map[string]string{
 	"aws:apigateway/vpcLink:VpcLink":                            "vpclink-",
@@ -152,7 +152,7 @@ func specific(r subject) map[string]resource.PropertyValue {
 	case "aws:lb/targetGroup:TargetGroup":
 		values["arnSuffix"] = targetGroupSuffix(r)
 	case "aws:rds/instance:Instance":
-		// In AWS these digits depend on account and region: a replacement has the same.
+		// In AWS these digits depend on account and region, so a replacement has the same.
 		values["address"] = r.name + "." + Digits(r.typ+"::"+r.name, 12) + "." + r.Region + ".rds." + r.DNSSuffix
 		values["endpoint"] = values["address"] + ":5432"
 		values["resourceId"] = "db-" + strings.ToUpper(r.digits(26))
@@ -205,7 +205,8 @@ func (r subject) global(service, rest string) string {
 	return "arn:" + r.Partition + ":" + service + "::" + r.AccountID + ":" + rest
 }
 
-// address is one of the public addresses that RFC 2544 sets aside for tests; the documentation's own are too few to differ.
+// address returns an address of the range that RFC 2544 reserves for tests; the documentation ranges are too small for different
+// addresses.
 func (r subject) address() string {
 	sum, _ := hex.DecodeString(r.digits(6)) // always hexadecimal
 	return fmt.Sprintf("198.%d.%d.%d", 18+sum[0]%2, sum[1], sum[2])

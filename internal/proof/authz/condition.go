@@ -24,12 +24,12 @@ type Condition struct {
 // test compares one value of a policy with one of a request.
 type test func(pattern, value string) bool
 
-// tests are the operators that are known, without the negated forms.
+// tests holds the known operators, without the negated forms.
 var tests = map[string]test{
 	"StringEquals":           func(p, v string) bool { return p == v },
 	"StringEqualsIgnoreCase": strings.EqualFold,
 	"StringLike":             glob,
-	"ArnEquals":              arnLike, // the two behave alike
+	"ArnEquals":              arnLike, // both operators behave the same
 	"ArnLike":                arnLike,
 	"Bool":                   strings.EqualFold,
 }
@@ -91,8 +91,8 @@ func (c *Condition) parse() error {
 	return nil
 }
 
-// holds tells whether a request's context meets the condition. A key that the request does not have meets no comparison, so
-// that it fails a positive one and passes a negated one.
+// holds tells whether a request's context meets the condition. A key that the request does not have matches no value: a
+// positive operator fails, a negated one holds.
 func (c Condition) holds(context map[string][]string) (bool, error) {
 	values := context[strings.ToLower(c.Key)]
 	switch {
@@ -101,7 +101,7 @@ func (c Condition) holds(context map[string][]string) (bool, error) {
 	case len(values) == 0:
 		return c.ifExists || c.set == "ForAllValues" || (c.set == "" && c.negated), nil
 	case c.set == "" && len(values) > 1:
-		return false, fmt.Errorf("condition %s: the request has several values of %s, which wants a set operator", c.Operator, c.Key)
+		return false, fmt.Errorf("condition %s: the request has several values of %s, want a set operator", c.Operator, c.Key)
 	}
 	one := func(value string) bool {
 		found := slices.ContainsFunc(c.Values, func(pattern string) bool { return c.test(pattern, value) })

@@ -1,7 +1,6 @@
-// Package authz decides what IAM would decide: whether a request is allowed by the policies that apply to it. It follows the
-// evaluation order that AWS documents (IAM User Guide, "Policy evaluation logic") for one account and across two, for the
-// kinds of policies that this program plans. What it does not know is an error and never a guess: an unknown element, an
-// unknown operator, a policy variable.
+// Package authz evaluates IAM policies: it decides whether the policies that apply to a request allow it. It follows the
+// documented evaluation order (IAM User Guide, "Policy evaluation logic") within one account and across two, for the kinds of
+// policies that this program plans. Unknown elements, unknown operators and policy variables are errors.
 package authz
 
 import (
@@ -14,24 +13,24 @@ import (
 	"strings"
 )
 
-// Kind is what a policy is attached to, which decides the elements that it has.
+// Kind is what a policy is attached to. It decides which elements the policy has.
 type Kind int
 
 // The kinds of policies.
 const (
 	Identity Kind = iota // of a role, or a permissions boundary: no Principal
 	Resource             // of a bucket, topic, key, file system or endpoint: Principal and Resource
-	Trust                // of a role, about who may assume it: Principal and no Resource
+	Trust                // of a role, for those who may assume it: Principal and no Resource
 )
 
 // Document is a parsed policy.
 type Document struct {
-	Name       string // for reasons, e.g. the resource that holds it
+	Name       string // for messages, e.g. the resource that has the policy
 	Kind       Kind
 	Statements []Statement
 }
 
-// Statement is one statement. Of each pair with a Not, one is empty.
+// Statement is one statement. Of each pair such as Actions and NotActions, one is empty.
 type Statement struct {
 	Sid                     string
 	Deny                    bool
@@ -97,7 +96,7 @@ func (l *valueList) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Parse reads a policy and refuses whatever Evaluate could not take into account.
+// Parse reads a policy and refuses everything that Evaluate does not support.
 func Parse(kind Kind, name string, text []byte) (Document, error) {
 	d := Document{Name: name, Kind: kind}
 	if err := d.parse(text); err != nil {
@@ -112,7 +111,7 @@ func (d *Document) parse(text []byte) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something stands after the document")
+		return errors.New("unexpected text after the document")
 	}
 	var raw rawDocument
 	if err := strict(text, &raw); err != nil {
@@ -135,7 +134,7 @@ func (d *Document) parse(text []byte) error {
 			return fmt.Errorf("statement %d: %w", i, err)
 		}
 		if s.Sid != "" && sids[s.Sid] {
-			return fmt.Errorf("statement %d: Sid %q stands twice", i, s.Sid)
+			return fmt.Errorf("statement %d: duplicate Sid %q", i, s.Sid)
 		}
 		sids[s.Sid] = true
 		d.Statements = append(d.Statements, s)
@@ -176,7 +175,7 @@ func (d *Document) statement(text []byte) (Statement, error) {
 
 var actionPattern = regexp.MustCompile(`^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$`)
 
-// check refuses what would match nothing, or not what it seems to.
+// check refuses values that match nothing, or not what they seem to match.
 func (s Statement) check() error {
 	for _, a := range append(s.Actions[:len(s.Actions):len(s.Actions)], s.NotActions...) {
 		if !actionPattern.MatchString(a) {
@@ -200,7 +199,7 @@ func strict(text []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-// unique refuses an object with the same key twice: of two conditions on one operator the decoder would drop the first.
+// unique refuses an object with duplicate keys: of two conditions with the same operator the decoder would drop the first.
 func unique(decoder *json.Decoder) error {
 	token, err := decoder.Token()
 	if err != nil {
@@ -217,10 +216,10 @@ func unique(decoder *json.Decoder) error {
 			if err != nil {
 				return err
 			}
-			// The decoder takes struct fields in any case, so keys that differ in case alone would be one, too.
+			// The decoder ignores the case of struct fields, so keys that differ only in case are duplicates too.
 			name := strings.ToLower(key.(string))
 			if keys[name] {
-				return fmt.Errorf("key %q stands twice", key)
+				return fmt.Errorf("duplicate key %q", key)
 			}
 			keys[name] = true
 		}

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What cannot be evaluated is refused, by name.
-func TestRefusals(t *testing.T) {
+// Parse refuses what Evaluate does not support, and the error names it.
+func TestParseRefuses(t *testing.T) {
 	const ok = `"Effect":"Allow","Action":"s3:GetObject","Resource":"*"`
 	for _, c := range []struct {
 		kind            Kind
@@ -28,8 +28,8 @@ func TestRefusals(t *testing.T) {
 		{Identity, ok + `,"Condition":{"StringEquals":{"aws:x":[]}}`, `no values`},
 		{Identity, ok + `,"Condition":{"StringEquals":{"aws:x":1}}`, `want text or a boolean`},
 		{Identity, ok + `,"Condition":{"StringEquals":{"aws:x":"${aws:username}"}}`, `policy variables`},
-		{Identity, ok + `,"Condition":{"StringEquals":{"aws:x":"1"},"StringEquals":{"aws:y":"1"}}`, `stands twice`},
-		{Identity, ok + `,"resource":"*"`, `stands twice`},
+		{Identity, ok + `,"Condition":{"StringEquals":{"aws:x":"1"},"StringEquals":{"aws:y":"1"}}`, `duplicate key`},
+		{Identity, ok + `,"resource":"*"`, `duplicate key`},
 		{Identity, `"Effect":"Permit","Action":"s3:GetObject","Resource":"*"`, `want Allow or Deny`},
 		{Identity, `"Effect":"Allow","Resource":"*"`, `want one of Action and NotAction`},
 		{Identity, `"Effect":"Allow","Action":"s3:GetObject","NotAction":"s3:PutObject","Resource":"*"`, `want one of Action`},
@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 		`{"Version":"2012-10-17","Statement":[{` + ok + `}]} {}`:                               `after the document`,
 		`{"Version":"2008-10-17","Statement":[{` + ok + `}]}`:                                  `version "2008-10-17"`,
 		`{"Version":"2012-10-17","Statement":[]}`:                                              `no statement`,
-		`{"Version":"2012-10-17","Statement":[{"Sid":"A",` + ok + `},{"Sid":"A",` + ok + `}]}`: `stands twice`,
+		`{"Version":"2012-10-17","Statement":[{"Sid":"A",` + ok + `},{"Sid":"A",` + ok + `}]}`: `duplicate Sid`,
 		`{"Version":"2012-10-17","Comment":"x","Statement":[{` + ok + `}]}`:                    `unknown field`,
 	} {
 		_, err := Parse(Identity, "test", []byte(text))
@@ -78,7 +78,7 @@ func TestRequestsAreWhole(t *testing.T) {
 	}
 }
 
-// A glob is the regular expression in which * is .* and ? is one character.
+// A glob matches like the regular expression with .* for * and . for ?.
 func TestGlob(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pattern := rapid.StringOfN(rapid.RuneFrom([]rune("ab:*?")), 0, 8, -1).Draw(t, "pattern")

@@ -12,45 +12,45 @@ type Request struct {
 	Principal Principal
 	Action    string // e.g. "s3:GetObject"
 	Resource  string // ARN, or "*" for an action that has none
-	// Context holds the condition keys besides those of the principal, which are added.
+	// Context holds the condition keys of the request; those of the principal are added to it.
 	Context map[string][]string
 }
 
-// Policies are what applies to a request.
+// Policies are the policies that apply to a request.
 type Policies struct {
 	Identity []Document
-	// Boundary limits what Identity and a statement that names the role's ARN can allow. Nil means that there is none.
+	// Boundary limits what Identity, and a statement with the role's ARN, can allow. Nil means no boundary.
 	Boundary *Document
 	// Resource is the policy of the resource, nil without one.
 	Resource *Document
-	// ResourceDecides is set for KMS keys and for assuming a role: nothing is allowed that the resource's policy does not
-	// allow, to the principal itself or to its account, which leaves it to the principal's own policies.
+	// ResourceDecides is set for KMS keys and for assuming a role: the resource's policy must allow the request, either to the
+	// principal or to its account; in the latter case the principal's own policies must allow it too.
 	ResourceDecides bool
 	// ResourceAccount owns the resource. Empty means the principal's account.
 	ResourceAccount string
-	// Endpoint is the policy of the VPC endpoint that the request passes, nil without one.
+	// Endpoint is the policy of the VPC endpoint for the request, nil without one.
 	Endpoint *Document
 }
 
-// Decision is the answer and why.
+// Decision is the result and its reason.
 type Decision struct {
 	Allowed bool
 	Reason  string
-	// Grants are the entries of all policies that speak for the request, whether or not it is allowed in the end.
+	// Grants are the entries of all policies that allow the request, even if another policy refuses it.
 	Grants []Grant
 }
 
-// Grant is one entry of an allowing statement: the principal, action and resource patterns that match. Principal is empty in
-// an identity's policy, Resource in a trust policy, and Action or Resource where the statement lists what it excepts.
+// Grant is one entry of an allow statement: the principal, action and resource patterns that match. Principal is empty in an
+// identity's policy, Resource in a trust policy, Action or Resource in a statement with NotAction or NotResource.
 type Grant struct {
 	Document                    string
 	Statement                   int // counted from 0
 	Principal, Action, Resource string
 }
 
-// outcome is what one document says.
+// outcome is the result of one document.
 type outcome struct {
-	denied  string // the Sid of a statement that denies, with its document
+	denied  string // document and Sid of a statement that denies
 	allowed reach
 	grants  []Grant
 }
@@ -107,7 +107,7 @@ func conclude(r Request, p Policies, identity, boundary, resource, endpoint outc
 		if resource.allowed == direct {
 			return true, "the resource's policy allows it"
 		}
-		return false, "the resource's policy does not allow it, and nothing else could"
+		return false, "the resource's policy does not allow it, and no other policy can"
 	}
 	within := p.Boundary == nil || boundary.allowed != none
 	own := identity.allowed != none && within
@@ -122,7 +122,7 @@ func conclude(r Request, p Policies, identity, boundary, resource, endpoint outc
 	case resource.allowed == byARN && within:
 		return true, "the resource's policy allows it to the role"
 	case p.ResourceDecides && resource.allowed == none:
-		return false, "the resource's policy does not allow it, and leaves nothing to the account's policies"
+		return false, "the resource's policy allows it neither to the principal nor to its account"
 	case own:
 		return true, "the principal's policies allow it"
 	case identity.allowed != none:
@@ -131,7 +131,7 @@ func conclude(r Request, p Policies, identity, boundary, resource, endpoint outc
 	return false, "no policy allows it"
 }
 
-// context is the request's context by lower-case key: keys have no case.
+// context returns the request's context by lower-case key, because keys are not case-sensitive.
 func (r Request) context() (map[string][]string, error) {
 	if !strings.Contains(r.Action, ":") || strings.ContainsAny(r.Action, "*?") {
 		return nil, fmt.Errorf("request: action %q: want service:Name", r.Action)
@@ -148,7 +148,7 @@ func (r Request) context() (map[string][]string, error) {
 	return context, nil
 }
 
-// evaluate collects what the statements that apply say.
+// evaluate collects the results of the statements that apply.
 func (d *Document) evaluate(r Request, context map[string][]string) (outcome, error) {
 	var o outcome
 	for i, s := range d.Statements {
@@ -169,8 +169,8 @@ func (d *Document) evaluate(r Request, context map[string][]string) (outcome, er
 	return o, nil
 }
 
-// applies tells whether a statement is about the request, and how directly it means the principal. A denial of an account
-// means everyone in it.
+// applies tells whether a statement applies to the request, and how directly it names the principal. A denial for an account
+// applies to everyone in it.
 func (s Statement) applies(kind Kind, r Request, context map[string][]string) (reach, Grant, error) {
 	reached, who := direct, ""
 	if kind != Identity {

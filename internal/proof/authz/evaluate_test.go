@@ -16,7 +16,7 @@ const (
 	key     = "arn:aws:kms:eu-central-1:" + home + ":key/1"
 )
 
-// doc parses one statement with a version around it; "" is no document.
+// doc parses statements as a document; without statements it returns nil.
 func doc(t *testing.T, kind Kind, statements ...string) *Document {
 	t.Helper()
 	if strings.Join(statements, "") == "" {
@@ -86,20 +86,20 @@ func TestOrder(t *testing.T) {
 			owner: abroad, why: "both sides"},
 
 		"key: identity without key policy": {policies: [4]string{own: allow(getAny), resource: allow(toAbroad)}, decides: true,
-			why: "leaves nothing"},
+			why: "allows it neither"},
 		"key: left to the account": {policies: [4]string{own: allow(getAny), resource: allow(toAccount)}, decides: true, want: true},
 		"key: left, but not taken": {policies: [4]string{resource: allow(toAccount)}, decides: true, why: "no policy allows"},
 		"key: the role itself":     {policies: [4]string{resource: allow(toRole)}, decides: true, want: true},
 
 		"anonymous, everyone":       {policies: [4]string{resource: allow(toAll)}, who: &Principal{}, want: true},
-		"anonymous, account":        {policies: [4]string{resource: allow(toAccount)}, who: &Principal{}, why: "nothing else could"},
-		"anonymous has no identity": {policies: [4]string{own: allow(getAny)}, who: &Principal{}, why: "nothing else could"},
+		"anonymous, account":        {policies: [4]string{resource: allow(toAccount)}, who: &Principal{}, why: "no other policy can"},
+		"anonymous has no identity": {policies: [4]string{own: allow(getAny)}, who: &Principal{}, why: "no other policy can"},
 		"service by name": {policies: [4]string{resource: allow(`"Principal":{"Service":"x.amazonaws.com"},` + getAny)},
 			who: &Principal{service, "x.amazonaws.com"}, want: true},
 		"another service": {policies: [4]string{resource: allow(`"Principal":{"Service":"y.amazonaws.com"},` + getAny)},
-			who: &Principal{service, "x.amazonaws.com"}, why: "nothing else could"},
+			who: &Principal{service, "x.amazonaws.com"}, why: "no other policy can"},
 		"service is not in the account": {policies: [4]string{resource: allow(toAccount)}, who: &Principal{service, "x.amazonaws.com"},
-			why: "nothing else could"},
+			why: "no other policy can"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := Policies{
@@ -219,7 +219,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// Of several policies of a role each counts, in whatever order they are attached.
+// All policies of a role apply, in any order.
 func TestSeveralPolicies(t *testing.T) {
 	allowing, denying, other := doc(t, Identity, allow(getAny)), doc(t, Identity, deny(getAny)), doc(t, Identity, allow(useKey))
 	for _, c := range []struct {
@@ -247,7 +247,7 @@ func TestGrants(t *testing.T) {
 	}, got.Grants)
 }
 
-// Who may assume a role is for its trust policy to say.
+// Only a role's trust policy decides who may assume it.
 func TestTrust(t *testing.T) {
 	trust := doc(t, Trust, allow(`"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"`))
 	for who, want := range map[Principal]bool{

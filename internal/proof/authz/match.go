@@ -2,7 +2,7 @@ package authz
 
 import "strings"
 
-// glob matches text against a pattern in which * stands for any text and ? for one character.
+// glob matches text against a pattern in which * means any text and ? one character.
 func glob(pattern, text string) bool {
 	star, restart := -1, 0
 	p, t := 0, 0
@@ -24,7 +24,7 @@ func glob(pattern, text string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// arnParts are the six parts of an ARN; the last keeps its colons.
+// arnParts splits an ARN into its six parts; the last may contain colons.
 func arnParts(s string) []string { return strings.SplitN(s, ":", 6) }
 
 func isARN(s string) bool {
@@ -32,7 +32,7 @@ func isARN(s string) bool {
 	return len(parts) == 6 && parts[0] == "arn" && parts[2] != "" && parts[5] != ""
 }
 
-// arnLike compares part by part: a * never reaches across the colons of an ARN's first five parts.
+// arnLike compares part by part: * does not match the colons between an ARN's six parts.
 func arnLike(pattern, text string) bool {
 	patterns, parts := arnParts(pattern), arnParts(text)
 	if len(patterns) != 6 || len(parts) != 6 {
@@ -46,7 +46,7 @@ func arnLike(pattern, text string) bool {
 	return true
 }
 
-// accountOf is the account in an ARN, "" for an ARN without one, such as a bucket's.
+// accountOf returns the account in an ARN, "" for an ARN without one, such as a bucket's.
 func accountOf(arn string) string {
 	if parts := arnParts(arn); len(parts) == 6 {
 		return parts[4]
@@ -54,7 +54,7 @@ func accountOf(arn string) string {
 	return ""
 }
 
-// matchAction returns the pattern that matches; services and names of actions have no case.
+// matchAction returns the pattern that matches an action; actions are not case-sensitive.
 func matchAction(patterns []string, action string) (string, bool) {
 	for _, p := range patterns {
 		if glob(strings.ToLower(p), strings.ToLower(action)) {

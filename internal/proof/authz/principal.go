@@ -24,13 +24,13 @@ const (
 	service
 )
 
-// Anonymous is a caller without credentials.
+// Anonymous returns a caller without credentials.
 func Anonymous() Principal { return Principal{} }
 
-// Role is a role, or rather a session of it, by the role's ARN.
+// Role returns a session of a role, by the role's ARN.
 func Role(arn string) Principal { return Principal{role, arn} }
 
-// Service is an AWS service that acts for itself, e.g. "logging.s3.amazonaws.com".
+// Service returns an AWS service that acts for itself, e.g. "logging.s3.amazonaws.com".
 func Service(name string) Principal { return Principal{service, name} }
 
 // String names the principal as policies do.
@@ -84,17 +84,17 @@ func principals(raw json.RawMessage) ([]PrincipalPattern, error) {
 	return patterns, nil
 }
 
-// A reach is how directly a statement speaks of a principal.
+// reach is how directly a statement names a principal.
 type reach int
 
 const (
 	none    reach = iota
-	account       // its account: what its own policies allow is for them to say
+	account       // its account, so that its own policies decide
 	byARN         // the role's ARN
 	direct        // the service, or everyone
 )
 
-// matchPrincipal returns the most direct way in which a statement means a principal, and the entry that does.
+// matchPrincipal returns how directly a statement names a principal at most, and the entry that does.
 func matchPrincipal(patterns []PrincipalPattern, p Principal) (reach, string) {
 	best, entry := none, ""
 	for _, pattern := range patterns {
@@ -116,7 +116,7 @@ func matchPrincipal(patterns []PrincipalPattern, p Principal) (reach, string) {
 	return best, entry
 }
 
-// accountIn is the account that a pattern names as a whole, "-" when it names something else.
+// accountIn returns the account that a pattern names as a whole, or "-".
 func accountIn(pattern string) string {
 	if accountNumber.MatchString(pattern) {
 		return pattern
@@ -127,7 +127,7 @@ func accountIn(pattern string) string {
 	return "-"
 }
 
-// keys are the condition keys that every request of the principal has.
+// keys returns the condition keys of every request of the principal.
 func (p Principal) keys(action string) map[string][]string {
 	switch p.kind {
 	case role:

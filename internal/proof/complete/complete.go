@@ -1,5 +1,5 @@
-// Package complete finds what is missing in the arguments of resources: the provider's SDK checks the required arguments of
-// a resource itself, but nothing in what they hold, and nothing at all of a resource that is registered by its token.
+// Package complete finds missing fields in the arguments of resources. The provider's SDK checks only the required arguments of
+// a resource itself: no nested ones, and none of a resource that is registered by its token.
 package complete
 
 import (
@@ -12,12 +12,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Lists names the lists, maps and unions that AWS requires, as "ecs.ServiceNetworkConfigurationArgs.Subnets": in the SDK's
-// types they look like optional ones.
+// Lists names the lists, maps and unions that AWS requires although they are optional in the SDK's types, e.g.
+// "ecs.ServiceNetworkConfigurationArgs.Subnets".
 type Lists map[string]bool
 
-// Missing returns the required fields, at any depth, that have no value in typed arguments. Of lists it tells by used which
-// of the required ones it has seen.
+// Missing returns the required fields, at any depth, without a value in typed arguments. It records in used which of the
+// required lists it has found.
 func Missing(args any, required Lists, used map[string]bool) []string {
 	w := &walker{required: required, used: used}
 	w.walk("", reflect.ValueOf(args))
@@ -47,7 +47,7 @@ func (w *walker) walk(path string, v reflect.Value) {
 		return
 	}
 	if v.Type().Implements(outputType) {
-		// Its value is not known yet. Plain text, numbers and lists of them have no fields to look at.
+		// The value is not known yet. Only a value with fields could have missing ones.
 		if t := v.Interface().(pulumi.Output).ElementType(); hasFields(t) {
 			w.report("%s: a %s comes as an output, which hides its fields", path, t)
 		}
@@ -75,8 +75,8 @@ func (w *walker) walk(path string, v reflect.Value) {
 	}
 }
 
-// fields looks at the fields of a type of arguments. What is required is written in the type's plain form: there an optional
-// field is a pointer, a list or a map, while among the inputs all are interfaces.
+// fields checks the fields of a type of arguments. The type's plain form shows which are required: there an optional field is a
+// pointer, a list or a map, while in the arguments all are interfaces.
 func (w *walker) fields(path string, v reflect.Value) {
 	plain := v.Type()
 	if input, ok := v.Interface().(pulumi.Input); ok {
@@ -116,7 +116,7 @@ func nullable(t reflect.Type) bool {
 	return slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface}, t.Kind())
 }
 
-// absent tells whether a field was left out. A plain text that is empty was, too.
+// absent tells whether a field was left out; an empty plain string counts as left out.
 func absent(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer, reflect.Slice, reflect.Map:
@@ -127,7 +127,7 @@ func absent(v reflect.Value) bool {
 	return false
 }
 
-// empty tells whether a required value is there and is nothing.
+// empty tells whether a required value is present but empty.
 func empty(v reflect.Value) bool {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -135,7 +135,7 @@ func empty(v reflect.Value) bool {
 	return slices.Contains([]reflect.Kind{reflect.Slice, reflect.Map, reflect.String}, v.Kind()) && v.Len() == 0
 }
 
-// hasFields tells whether values of a type have fields of a provider's.
+// hasFields tells whether values of a type contain fields of the provider's types.
 func hasFields(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Array:

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// aboutSecurity are the words of properties that decide about encryption, public access, TLS, deletion or logging.
+// aboutSecurity lists words in names of properties for encryption, public access, TLS, deletion or logging.
 var aboutSecurity = map[string]bool{
 	"encrypt": true, "encrypted": true, "encryption": true, "kms": true, "cmk": true, "sse": true,
 	"public": true, "publicly": true, "tls": true, "ssl": true, "https": true, "transit": true,
@@ -18,17 +18,17 @@ var aboutSecurity = map[string]bool{
 
 var word = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z]+`)
 
-// AboutSecurity tells whether a property's name has such a word.
+// AboutSecurity tells whether a property's name contains such a word.
 func AboutSecurity(property string) bool {
 	return slices.ContainsFunc(word.FindAllString(property, -1), func(w string) bool { return aboutSecurity[strings.ToLower(w)] })
 }
 
-// Security returns the properties of a resource that AboutSecurity is true of, as "rules[].bucketKeyEnabled": all of the
-// resource, and all of the objects that its inputs have, whether they are set or not.
+// Security returns the properties of a resource for which AboutSecurity is true, e.g. "rules[].bucketKeyEnabled": those of the
+// resource and of the objects in its inputs, whether they are set or not.
 func (s *Source) Security(tok string, inputs map[string]any) ([]string, error) {
 	parts := token.FindStringSubmatch(tok)
 	if parts == nil {
-		return nil, fmt.Errorf("%s is no token of a resource", tok)
+		return nil, fmt.Errorf("%s is not the token of a resource", tok)
 	}
 	text, err := s.text(parts[1])
 	if err != nil {

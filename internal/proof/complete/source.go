@@ -13,8 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Source is the Go source of a provider's SDK, read as text: it says which properties a type has without being compiled,
-// which is why some resources are registered by their token.
+// Source reads a type's properties from the Go source of a provider's SDK as text. Compiling these packages would take too
+// long, which is why some resources are registered by their token.
 type Source struct {
 	Dir   string // of the packages, such as .../sdk/v6/go/aws
 	texts map[string]string
@@ -25,12 +25,12 @@ var (
 	property = regexp.MustCompile("(?m)^\\t\\w+\\s+(\\S+)\\s+`pulumi:\"(\\w+)\"`")
 )
 
-// Check returns what is wrong with the inputs of a resource that is registered by its token: properties that its type does
-// not have, required ones that are missing, values of another kind.
+// Check returns the problems of the inputs of a resource that is registered by its token: unknown properties, missing required
+// ones, and values of a wrong type.
 func (s *Source) Check(tok string, inputs pulumi.Map) ([]string, error) {
 	parts := token.FindStringSubmatch(tok)
 	if parts == nil {
-		return nil, fmt.Errorf("%s is no token of a resource", tok)
+		return nil, fmt.Errorf("%s is not the token of a resource", tok)
 	}
 	text, err := s.text(parts[1])
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Source) Check(tok string, inputs pulumi.Map) ([]string, error) {
 	return c.problems, err
 }
 
-// text is the source of one package.
+// text returns the source of one package.
 func (s *Source) text(name string) (string, error) {
 	if text, ok := s.texts[name]; ok {
 		return text, nil
@@ -77,7 +77,7 @@ func (c *checker) report(format string, values ...any) {
 	c.problems = append(c.problems, fmt.Sprintf(format, values...))
 }
 
-// properties are those of a plain type, with their Go types.
+// properties returns the properties of a plain type, with their Go types.
 func (c *checker) properties(name string) (map[string]string, error) {
 	_, body, ok := strings.Cut(c.text, "\ntype "+name+" struct {")
 	if !ok {

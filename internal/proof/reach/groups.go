@@ -13,14 +13,14 @@ type group struct {
 	ingress, egress []rule
 }
 
-// rule lets ports pass from or to a group or a range of addresses.
+// rule allows ports from or to a group or a range of addresses.
 type rule struct {
 	ports
 	group *group
 	cidr  netip.Prefix
 }
 
-// ports are a range of ports of a protocol.
+// ports is a range of ports of a protocol.
 type ports struct {
 	protocol  string
 	low, high int
@@ -82,7 +82,7 @@ func (n *Network) readRule(r plan.Resource) (*group, rule, error) {
 	}
 	id, cidr := text(r, "referencedSecurityGroupId"), text(r, "cidrIpv4")
 	if (id == "") == (cidr == "") {
-		return nil, rule{}, fmt.Errorf("%s: want one of a group and a range as its other end", r.Key())
+		return nil, rule{}, fmt.Errorf("%s: want either a group or a range as its other end", r.Key())
 	}
 	if id != "" {
 		if read.group, ok = n.groups[id]; !ok {
@@ -102,7 +102,7 @@ func (n *Network) readRule(r plan.Resource) (*group, rule, error) {
 	return own, read, nil
 }
 
-// allowedBy returns the ports that a host's groups let pass in a direction from or to another host.
+// allowedBy returns the ports that a host's groups allow in a direction from or to another host.
 func allowedBy(groups []*group, way direction, other Host) []ports {
 	var found []ports
 	for _, g := range groups {
@@ -115,7 +115,7 @@ func allowedBy(groups []*group, way direction, other Host) []ports {
 	return found
 }
 
-// covers tells whether some interface of the host is what the rule names. Ranges never cut a subnet, see readRule.
+// covers tells whether a rule applies to the host. A range never covers a part of a subnet, see readRule.
 func (r rule) covers(h Host) bool {
 	for _, g := range h.groups {
 		if g == r.group {
@@ -132,7 +132,7 @@ func (r rule) covers(h Host) bool {
 	return false
 }
 
-// intersect returns what both lists let pass.
+// intersect returns the ports that are in both lists.
 func intersect(a, b []ports) []ports {
 	var found []ports
 	for _, x := range a {
@@ -151,7 +151,7 @@ func intersect(a, b []ports) []ports {
 	return found
 }
 
-// within tells whether the inner range is a part of the outer one, or the same.
+// within tells whether the outer range contains the inner one.
 func within(outer, inner netip.Prefix) bool {
 	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
 }

@@ -10,7 +10,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// hosts says for each type that has network interfaces where its inputs keep subnets and groups.
+// hosts reads subnets and groups from the inputs of each type with network interfaces.
 var hosts = map[string]func(*Network, plan.Resource) (subnets, groups any, public bool, err error){
 	"aws:lb/loadBalancer:LoadBalancer": func(_ *Network, r plan.Resource) (any, any, bool, error) {
 		return r.Inputs["subnets"], r.Inputs["securityGroups"], r.Inputs["internal"] != true, nil
@@ -35,7 +35,7 @@ var hosts = map[string]func(*Network, plan.Resource) (subnets, groups any, publi
 	},
 }
 
-// database reads a database, or a replica, which is in the subnets of its source.
+// database reads a database; a replica is in the subnets of its source.
 func (n *Network) database(r plan.Resource) (any, any, bool, error) {
 	name, source := r.Inputs["dbSubnetGroupName"], r.Inputs["replicateSourceDb"]
 	for _, other := range n.graph.OfType(r.Type) {
@@ -51,7 +51,7 @@ func (n *Network) database(r plan.Resource) (any, any, bool, error) {
 	return nil, nil, false, fmt.Errorf("no subnet group %v is planned", name)
 }
 
-// fleet reads an Auto Scaling group: subnets of its own, groups of its launch template.
+// fleet reads an Auto Scaling group: its own subnets, and the security groups of its launch template.
 func (n *Network) fleet(r plan.Resource) (any, any, bool, error) {
 	id, ok := r.Get("launchTemplate", "id")
 	if !ok {
@@ -120,28 +120,28 @@ func (n *Network) groupsOf(r plan.Resource, ids any) ([]*group, error) {
 	return found, nil
 }
 
-// passive are the types that name subnets or groups and have no interfaces of their own, or are read elsewhere.
+// passive lists the types that refer to subnets or groups without having interfaces, or that are read elsewhere.
 var passive = []string{
 	"aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/natGateway:NatGateway", "aws:ec2/routeTableAssociation:RouteTableAssociation",
 	"aws:rds/subnetGroup:SubnetGroup", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
 	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
 }
 
-// modelled are the types of the modules ec2 and vpc that this package, or no network, cares about.
+// modelled lists the types of the modules ec2 and vpc that this package reads, or that do not affect traffic.
 var modelled = []string{
 	"aws:ec2/amiCopy:AmiCopy", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:ec2/eip:Eip", "aws:ec2/flowLog:FlowLog",
 	"aws:ec2/internetGateway:InternetGateway",
 	"aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable", "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc",
 }
 
-// refuseUnknown refuses what this package cannot answer for: network resources of other types, and resources of any type
-// that are put into a subnet or a group without being read.
+// refuseUnknown refuses network resources of other types, and resources of any type that refer to a subnet or a group without
+// being read.
 func (n *Network) refuseUnknown() error {
 	var ids []string
 	for _, r := range n.graph.Resources {
 		if r.Type == "aws:ec2/subnet:Subnet" || r.Type == "aws:ec2/securityGroup:SecurityGroup" {
 			if r.ID == "" {
-				return errors.New("the graph was planned with unknown outputs: nothing says who is in which subnet")
+				return errors.New("the graph was planned with unknown outputs, so subnets and groups are not known")
 			}
 			ids = append(ids, r.ID)
 		}
@@ -160,14 +160,14 @@ func (n *Network) refuseUnknown() error {
 		}
 		for _, id := range ids {
 			if strings.Contains(string(inputs), `"`+id+`"`) {
-				return fmt.Errorf("%s names %s, and its type is not modelled", r.Key(), id)
+				return fmt.Errorf("%s refers to %s, but its type is not modelled", r.Key(), id)
 			}
 		}
 	}
 	return nil
 }
 
-// without refuses inputs that would add what is read elsewhere, or nowhere.
+// without refuses inputs that this package does not read.
 func without(r plan.Resource, inputs ...string) error {
 	for _, name := range inputs {
 		if _, ok := r.Inputs[name]; ok {
@@ -177,7 +177,7 @@ func without(r plan.Resource, inputs ...string) error {
 	return nil
 }
 
-// text is an input, "" when there is none.
+// text returns an input, or "".
 func text(r plan.Resource, input string) string {
 	s, _ := r.Inputs[input].(string)
 	return s

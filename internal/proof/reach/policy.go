@@ -9,7 +9,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// statement is what an endpoint policy is made of, as far as it is modelled.
+// statement is the part of an endpoint policy's statement that is modelled.
 type statement struct {
 	Sid       string
 	Effect    string
@@ -32,8 +32,8 @@ func readPolicy(r plan.Resource) ([]statement, error) {
 	return document.Statement, nil
 }
 
-// allows evaluates an endpoint policy for a request of an account's role, or with no account for anybody's, presigned and
-// anonymous requests included. A statement that it does not understand allows nothing and denies everything.
+// allows evaluates an endpoint policy for a request of a role of the account; without an account, for a request of anyone,
+// including presigned and anonymous ones. A statement that it does not support allows nothing and denies everything.
 func allows(policy []statement, action, arn, account string) error {
 	who := "everybody"
 	if account != "" {
@@ -55,7 +55,7 @@ func allows(policy []statement, action, arn, account string) error {
 	return nil
 }
 
-// holds tells whether the conditions are none, or ask for the account alone.
+// holds tells whether there is no condition, or only one on the account.
 func (s statement) holds(account string) bool {
 	if len(s.Condition) == 0 {
 		return true

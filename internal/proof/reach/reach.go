@@ -1,6 +1,6 @@
-// Package reach computes from a planned graph who can connect to whom: security group rules at both ends, route tables and
-// their targets, NAT, gateway and interface endpoints with their policies. It knows the resources of one VPC that this
-// program uses; whatever else could carry or bend traffic is an error, so that no answer leaves anything out.
+// Package reach computes the possible connections in a planned graph from security group rules at both ends, route tables and
+// their targets, NAT, and gateway and interface endpoints with their policies. It supports the resources that this program uses
+// in one VPC. Any other resource that could affect traffic is an error, so that a result is never incomplete.
 package reach
 
 import (
@@ -11,20 +11,20 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// Internet is every address outside the VPC, as an end of a connection.
+// Internet stands for all addresses outside the VPC as one end of a connection.
 const Internet = "internet"
 
-// Host is something with network interfaces, or several of a kind that are interchangeable.
+// Host is a resource with network interfaces, such as an Auto Scaling group; all its interfaces are alike.
 type Host struct {
 	Name    string   // type::name of the resource
 	Groups  []string // names of its security groups
-	Subnets []string // and of its subnets
+	Subnets []string // names of its subnets
 	Public  bool     // it has a public address
 	subnets []*subnet
 	groups  []*group
 }
 
-// Connection is what can be opened: from a host, or a range of the internet's addresses, to a host or the internet.
+// Connection is a possible connection: from a host or a range of internet addresses, to a host or the internet.
 type Connection struct {
 	From, To  string
 	Protocol  string
@@ -38,14 +38,14 @@ type Network struct {
 	graph     *plan.Graph
 	cidr      netip.Prefix
 	account   string
-	dns       bool               // private names resolve
+	dns       bool               // private DNS names resolve
 	subnets   map[string]*subnet // by id
 	groups    map[string]*group  // by id
 	gateway   string             // id of the internet gateway
-	devices   map[string]*device // NAT by the id that routes name
+	devices   map[string]*device // NAT by the id in routes
 	s3        *gatewayEndpoint
 	endpoints []serviceEndpoint
-	addressed map[string]bool // ids of instances that have an elastic address
+	addressed map[string]bool // ids of instances with an Elastic IP address
 }
 
 type subnet struct {
@@ -58,12 +58,12 @@ type subnet struct {
 
 type route struct{ gateway, nat, networkInterface string }
 
-// device is a NAT: hosts of the VPC reach the internet through it.
+// device is a NAT gateway or NAT instance.
 type device struct {
 	name   string
 	subnet *subnet
 	public bool
-	groups []*group // none at a NAT gateway, which filters nothing
+	groups []*group // none for a NAT gateway
 	filter bool
 }
 
@@ -83,7 +83,7 @@ func Read(g *plan.Graph) (*Network, error) {
 	return n, nil
 }
 
-// Ranges are the subnets of a host.
+// Ranges returns the address ranges of a host's subnets.
 func (h Host) Ranges() []netip.Prefix {
 	var ranges []netip.Prefix
 	for _, s := range h.subnets {
@@ -97,7 +97,7 @@ func (n *Network) Opens(from, to Host, port int) bool {
 	return open(n.between(from, to), port)
 }
 
-// Connections returns every connection that both ends' security groups and the routes let pass, sorted.
+// Connections returns every connection that the security groups of both ends and the routes allow, sorted.
 func (n *Network) Connections() ([]Connection, error) {
 	seen := map[Connection]bool{}
 	for _, to := range n.Hosts {
@@ -131,12 +131,12 @@ func (n *Network) Connections() ([]Connection, error) {
 	return list, nil
 }
 
-// between returns what passes between two hosts inside the VPC, where every route table has the VPC's own route.
+// between returns the ports open between two hosts in the VPC, where every route table has a local route.
 func (n *Network) between(from, to Host) []ports {
 	return intersect(allowedBy(from.groups, egress, to), allowedBy(to.groups, ingress, from))
 }
 
-// fromInternet returns what the internet can open at a host with a public address.
+// fromInternet returns the connections from the internet to a host with a public address.
 func (n *Network) fromInternet(to Host) []Connection {
 	var found []Connection
 	for _, s := range to.subnets {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What passes is what both ends let pass. The whole of a network is tested on planned graphs, in internal/proof.
+// Only ports that both ends allow are open. Whole networks are tested on planned graphs, in internal/proof.
 func TestIntersect(t *testing.T) {
 	tcp := func(low, high int) ports { return ports{"tcp", low, high} }
 	all := ports{"-1", 0, 65535}

@@ -61,7 +61,7 @@ func (n *Network) readSubnets() error {
 		}
 		read := route{text(r, "gatewayId"), text(r, "natGatewayId"), text(r, "networkInterfaceId")}
 		if read == (route{}) {
-			return fmt.Errorf("%s: no target that is modelled", r.Key())
+			return fmt.Errorf("%s: its target is not modelled", r.Key())
 		}
 		routes[text(r, "routeTableId")] = append(routes[text(r, "routeTableId")], read)
 	}
@@ -106,7 +106,7 @@ func (n *Network) readDevices() error {
 	}
 	for _, r := range n.graph.OfType("aws:ec2/instance:Instance") {
 		if r.Inputs["sourceDestCheck"] != false {
-			continue // what it is not addressed in, it drops
+			continue // an instance with this check on drops traffic of others
 		}
 		groups, err := n.groupsOf(r, r.Inputs["vpcSecurityGroupIds"])
 		if err != nil {
@@ -131,14 +131,14 @@ func (n *Network) find(token, id string) (plan.Resource, bool) {
 	return plan.Resource{}, false
 }
 
-// Exit is a subnet's way to the internet.
+// Exit is a subnet's route to the internet.
 type Exit struct {
 	Subnet, Zone string
-	Device       string // type::name of the NAT, "" where the subnet's hosts use the internet gateway themselves
+	Device       string // type::name of the NAT, "" for a direct route to the internet gateway
 	DeviceZone   string
 }
 
-// Exits returns the ways out of a host's subnets; a subnet without one is left out.
+// Exits returns the routes to the internet of a host's subnets; subnets without one are left out.
 func (n *Network) Exits(h Host) ([]Exit, error) {
 	var exits []Exit
 	for _, s := range h.subnets {
@@ -161,7 +161,7 @@ func (n *Network) Exits(h Host) ([]Exit, error) {
 	return exits, nil
 }
 
-// toInternet returns what every subnet of a host lets out.
+// toInternet returns the ports to the internet that are open from every subnet of a host.
 func (n *Network) toInternet(from Host) ([]ports, error) {
 	exits, err := n.Exits(from)
 	if err != nil {

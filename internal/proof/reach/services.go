@@ -19,7 +19,7 @@ type gatewayEndpoint struct {
 
 type serviceEndpoint struct {
 	name, service string
-	policy        []statement // nil lets everything through
+	policy        []statement // nil allows everything
 }
 
 func (n *Network) readEndpoints() error {
@@ -41,7 +41,7 @@ func (n *Network) readEndpoints() error {
 					return err
 				}
 			}
-			// Without a private name nobody is sent to it.
+			// Without private DNS no name resolves to the endpoint.
 			if r.Inputs["privateDnsEnabled"] == true && n.dns {
 				n.endpoints = append(n.endpoints, e)
 			}
@@ -52,8 +52,8 @@ func (n *Network) readEndpoints() error {
 	return nil
 }
 
-// Service returns how a host reaches the API of an AWS service, such as "ecr.api": by which endpoint or NAT. An endpoint
-// with a private name is the only way: names resolve to it whether it lets the host in or not.
+// Service returns the endpoint or NAT through which a host reaches the API of an AWS service, such as "ecr.api". If there is an
+// endpoint with private DNS, it is the only way: the service's name resolves to it even if it does not accept the host.
 func (n *Network) Service(h Host, service string) (string, error) {
 	for _, e := range n.endpoints {
 		if e.service != service {
@@ -61,10 +61,10 @@ func (n *Network) Service(h Host, service string) (string, error) {
 		}
 		i := slices.IndexFunc(n.Hosts, func(h Host) bool { return h.Name == e.name })
 		if !open(n.between(h, n.Hosts[i]), https) {
-			return "", fmt.Errorf("%s cannot connect to %s, where the name of %s leads", h.Name, e.name, service)
+			return "", fmt.Errorf("%s cannot connect to %s, to which the name of %s resolves", h.Name, e.name, service)
 		}
 		if e.policy != nil {
-			// An action that no policy names: the roles are what decides on actions.
+			// An action that no policy names: endpoint policies should limit accounts, not actions.
 			if err := allows(e.policy, service+":AnyAction", "arn:any", n.account); err != nil {
 				return "", fmt.Errorf("%s: %w", e.name, err)
 			}
@@ -90,8 +90,8 @@ func (n *Network) Service(h Host, service string) (string, error) {
 	return strings.Join(slices.Compact(ways), ", "), nil
 }
 
-// S3 tells how a host gets an action on a bucket or object of its region through the network; the roles' rights are
-// another matter. With a gateway endpoint in its tables that is the only way.
+// S3 returns the endpoint or NAT for a host's action on a bucket or object of its region; it does not evaluate the role's
+// policies. If the host's route tables have a gateway endpoint, it is the only way.
 func (n *Network) S3(h Host, action, arn string) (string, error) {
 	behind := 0
 	for _, s := range h.subnets {
@@ -130,8 +130,8 @@ func open(passes []ports, port int) bool {
 	})
 }
 
-// PrivateLink returns the load balancers that VPC links of the API reach, with their listeners' ports, and refuses one whose
-// security group would be asked: the client's address, at API Gateway, is in no rule.
+// PrivateLink returns the load balancers of the API's VPC links, with their listeners' ports. It refuses a load balancer that
+// enforces its security group on PrivateLink traffic, because no rule allows the addresses of API Gateway.
 func (n *Network) PrivateLink() ([]Connection, error) {
 	var found []Connection
 	for _, link := range n.graph.OfType("aws:apigateway/vpcLink:VpcLink") {
@@ -140,7 +140,7 @@ func (n *Network) PrivateLink() ([]Connection, error) {
 				continue
 			}
 			if text(balancer, "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic") != "off" {
-				return nil, fmt.Errorf("%s asks its security group about the traffic of %s", balancer.Key(), link.Key())
+				return nil, fmt.Errorf("%s enforces its security group on the traffic of %s", balancer.Key(), link.Key())
 			}
 			for _, l := range n.graph.OfType("aws:lb/listener:Listener") {
 				if l.Inputs["loadBalancerArn"] == balancer.State["arn"] {

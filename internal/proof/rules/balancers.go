@@ -13,17 +13,17 @@ func balancerRules() []Rule {
 	return []Rule{
 		{"balancer-access-log", ids("S-ELB2 R-ELBLoggingEnabled ELB.5 C_91 G-elb-logging-enabled"), "Access logs are on", Everywhere,
 			of(loadBalancer), all(is(true, "accessLogs", "enabled"), has("accessLogs", "bucket"))},
-		{"balancer-log-bucket", nil, "The log bucket takes what the load balancer delivers: SSE-S3, and a policy that stands first", Everywhere,
+		{"balancer-log-bucket", nil, "The log bucket accepts access logs: it has SSE-S3, and its policy exists first", Everywhere,
 			of(loadBalancer).with(true, "accessLogs", "enabled"), that(logDelivery)},
 		{"balancer-deletion-protection", ids("R-ELBDeletionProtectionEnabled ELB.6 C_150 G-elb-deletion-protection-enabled"),
 			"Load balancers are protected against deletion", Production, of(loadBalancer), is(true, "enableDeletionProtection")},
 		{"http-redirects", ids("R-ALBHttpToHttpsRedirection ELB.1 C2_20 C_2 T0054 G-alb-http-to-https-redirection"),
-			"Plain HTTP is answered with a redirect to HTTPS", Everywhere,
+			"Plain HTTP is redirected to HTTPS", Everywhere,
 			of(listener).with("HTTP", "protocol"), that(redirects)},
 		{"tls-policy", ids("ELB.17 C_103 C2_74 T0047"), "TLS 1.2 and 1.3 with forward secrecy only", Everywhere,
 			of(listener).with("HTTPS", "protocol"),
 			oneOf("sslPolicy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09")},
-		{"secure-listeners", ids("ELB.18 R-ELBv2ACMCertificateRequired"), "Listeners take HTTPS or TLS, or redirect to it", Everywhere,
+		{"secure-listeners", ids("ELB.18 R-ELBv2ACMCertificateRequired"), "Listeners use HTTPS or TLS, or redirect to it", Everywhere,
 			of(listener), that(func(w *World, r plan.Resource) string {
 				if p := text(r, "protocol"); p != "HTTPS" && p != "TLS" && redirects(w, r) != "" {
 					return "it takes " + p
@@ -32,7 +32,7 @@ func balancerRules() []Rule {
 			})},
 		{"drop-invalid-headers", ids("ELB.4 C_131 T0052"), "Invalid headers are dropped", Everywhere,
 			application, is(true, "dropInvalidHeaderFields")},
-		{"desync-mitigation", ids("ELB.12 C_328"), "Requests that could be smuggled are refused", Everywhere,
+		{"desync-mitigation", ids("ELB.12 C_328"), "Requests that allow request smuggling are refused", Everywhere,
 			application, oneOf("desyncMitigationMode", "defensive", "strictest")},
 		{"balancer-zones", ids("ELB.13"), "Load balancers are in two zones or more", Everywhere,
 			of(loadBalancer), that(func(w *World, r plan.Resource) string {
@@ -41,7 +41,7 @@ func balancerRules() []Rule {
 				}
 				return ""
 			})},
-		{"target-health-path", ids("C_261"), "Targets are checked by a path", Everywhere, of(targetGroup),
+		{"target-health-path", ids("C_261"), "Health checks request a path", Everywhere, of(targetGroup),
 			all(has("healthCheck", "path"), oneOfPath([]any{"healthCheck", "protocol"}, "HTTP", "HTTPS"))},
 		{"target-https", ids("ELB.21 ELB.22 C_378"), "Traffic to targets is encrypted", Production, of(targetGroup),
 			that(func(_ *World, r plan.Resource) string {
@@ -50,23 +50,23 @@ func balancerRules() []Rule {
 				}
 				return ""
 			})},
-		{"balancer-waf", ids("R-ALBWAFEnabled ELB.16 C2_28"), "A web ACL stands before the public load balancer", Production,
+		{"balancer-waf", ids("R-ALBWAFEnabled ELB.16 C2_28"), "A web ACL protects the public load balancer", Production,
 			application, satellite(webACLAssociation, "resourceArn", refers("webAclArn", webACL))},
 		{"balancer-internal", ids("T0053"), "Load balancers are internal", Everywhere, of(loadBalancer), is(true, "internal")},
-		{"balancer-auto-named", nil, "Names of load balancers and target groups are left to Pulumi, so that the new one can stand before the " +
-			"old one goes",
+		{"balancer-auto-named", nil, "Pulumi names load balancers and target groups, so that a replacement can be created before the old one " +
+			"is deleted",
 			Everywhere, of(loadBalancer, targetGroup), hasNo("name")},
 		{"nlb-cross-zone", ids("C_152"), "The network load balancer reaches targets in every zone", Everywhere,
 			network, is(true, "enableCrossZoneLoadBalancing")},
-		{"nlb-security-groups", nil, "The network load balancer has a security group from its creation, as none can be added later", Everywhere,
+		{"nlb-security-groups", nil, "The network load balancer has a security group from its creation: it cannot be added later", Everywhere,
 			network, refers("securityGroups", securityGroup)},
-		{"nlb-privatelink-inbound", nil, "Inbound rules do not judge API Gateway's own clients, or its requests would fail without a trace",
+		{"nlb-privatelink-inbound", nil, "Inbound rules are not enforced on PrivateLink traffic: they would block API Gateway's requests",
 			Everywhere, network, is("off", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic")},
-		{"nlb-no-ingress", nil, "Nothing but API Gateway's link enters the network load balancer", Everywhere,
+		{"nlb-no-ingress", nil, "Only API Gateway's VPC link reaches the network load balancer", Everywhere,
 			network, that(func(w *World, r plan.Resource) string {
 				for _, g := range w.To(r, "securityGroups", securityGroup) {
 					for _, in := range w.From(ingressRule, "securityGroupId", g) {
-						return in.Name + " lets something in"
+						return in.Name + " allows inbound traffic"
 					}
 				}
 				return ""
@@ -89,12 +89,12 @@ func redirects(_ *World, r plan.Resource) string {
 	actions := list(r, "defaultActions")
 	if len(actions) != 1 || at(actions[0], "type") != "redirect" || at(actions[0], "redirect", "protocol") != "HTTPS" ||
 		at(actions[0], "redirect", "statusCode") != "HTTP_301" {
-		return "its default action is not one permanent redirect to HTTPS"
+		return "its default action is not a permanent redirect to HTTPS"
 	}
 	return ""
 }
 
-// logDelivery: load balancers write to buckets with S3's own encryption only, and are refused without the policy.
+// logDelivery: load balancers write only to buckets with SSE-S3 whose policy allows it.
 func logDelivery(w *World, r plan.Resource) string {
 	return each(w.To(r, "accessLogs", bucket), "its bucket is not in the graph", func(b plan.Resource) string {
 		for _, e := range w.From(bucketEncryption, "bucket", b) {
@@ -114,7 +114,7 @@ func logDelivery(w *World, r plan.Resource) string {
 					return ""
 				}
 			}
-			return p.Name + " does not let the service deliver below the prefix"
+			return p.Name + " does not allow the service to write below the prefix"
 		})
 	})
 }

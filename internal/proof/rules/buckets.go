@@ -14,43 +14,43 @@ func bucketRules() []Rule {
 				"R-S3BucketPublicReadProhibited R-S3BucketPublicWriteProhibited"), "Public access is blocked in all four ways", Everywhere,
 			buckets, satellite(bucketPublicAccess, "bucket", all(is(true, "blockPublicAcls"), is(true, "blockPublicPolicy"),
 				is(true, "ignorePublicAcls"), is(true, "restrictPublicBuckets")))},
-		{"bucket-tls", ids("S-S10 S3.5 R-S3BucketSSLRequestsOnly"), "One policy refuses requests without TLS, for the bucket and its objects",
+		{"bucket-tls", ids("S-S10 S3.5 R-S3BucketSSLRequestsOnly"), "The policy denies requests without TLS to the bucket and its objects",
 			Everywhere,
 			buckets, that(bucketTLS)},
-		{"bucket-closed", ids("S3.6 C_70 C_93"), "The policy lets services and the stack's own roles in, nobody else, and shuts nobody out " +
-			"for good", Everywhere,
+		{"bucket-closed", ids("S3.6 C_70 C_93"), "The policy allows only services and the stack's own roles, and denies nothing without a " +
+			"condition", Everywhere,
 			buckets, satellite(bucketPolicy, "bucket", that(bucketClosed))},
-		{"bucket-owner", ids("S3.12 C2_65 C_20 C_57 T0092"), "Access lists are off", Everywhere,
+		{"bucket-owner", ids("S3.12 C2_65 C_20 C_57 T0092"), "ACLs are disabled", Everywhere,
 			buckets, all(satellite(bucketOwnership, "bucket", is("BucketOwnerEnforced", "rule", "objectOwnership")),
 				that(func(w *World, r plan.Resource) string {
 					if len(w.From(bucketACL, "bucket", r)) > 0 || !empty(get(r, "acl")) {
-						return "it has an access list"
+						return "it has an ACL"
 					}
 					return ""
 				}))},
 		{"bucket-encrypted", ids("C_19 T0088"), "Objects are encrypted", Everywhere,
 			buckets, satellite(bucketEncryption, "bucket", has("rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"))},
-		{"bucket-key", ids("S3.17 C_145 T0132 R-S3DefaultEncryptionKMS"), "Objects are encrypted with the stack's key, by a bucket key",
+		{"bucket-key", ids("S3.17 C_145 T0132 R-S3DefaultEncryptionKMS"), "Objects are encrypted with the stack's key and a bucket key",
 			Everywhere,
 			buckets, satellite(bucketEncryption, "bucket", all(is("aws:kms", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"),
 				is(true, "rules", 0, "bucketKeyEnabled"), refers("rules", kmsKey)))},
 		{"bucket-versioning", ids("S3.14 C_21 T0090 R-S3BucketVersioningEnabled"), "Old versions of objects are kept", Everywhere,
 			buckets, satellite(bucketVersioning, "bucket", is("Enabled", "versioningConfiguration", "status"))},
-		{"bucket-lifecycle", ids("S3.13 C2_61 C_300 S3.10"), "Old versions expire and incomplete uploads end after a week, everywhere in " +
-			"the bucket", Everywhere,
+		{"bucket-lifecycle", ids("S3.13 C2_61 C_300 S3.10"), "In the whole bucket old versions expire, and incomplete uploads after at " +
+			"most a week", Everywhere,
 			buckets, satellite(bucketLifecycle, "bucket", that(lifecycle))},
 		{"bucket-access-log", ids("S-S1 S3.9 C_18 T0089 G-s3-bucket-logging-enabled R-S3BucketLoggingEnabled"),
-			"Access is logged, to a bucket whose policy stands first", Everywhere,
+			"Access is logged to a bucket whose policy exists first", Everywhere,
 			buckets, satellite(bucketLogging, "bucket", refers("targetBucket", bucketPolicy))},
 		{"bucket-replication", ids("C_144 S3.7 R-S3BucketReplicationEnabled"), "Objects are replicated to another region", Production,
 			buckets, satellite(bucketReplication, "bucket", anything)},
-		{"bucket-events", ids("C2_62 S3.11"), "Changes of objects are reported", Production, buckets,
+		{"bucket-events", ids("C2_62 S3.11"), "Changes of objects are published as events", Production, buckets,
 			satellite(bucketNotification, "bucket", anything)},
-		{"bucket-object-lock", ids("S3.15"), "Objects cannot be changed or deleted before their time", Production,
+		{"bucket-object-lock", ids("S3.15"), "Objects cannot be changed or deleted during a retention period", Production,
 			buckets, satellite(bucketObjectLock, "bucket", anything)},
-		{"bucket-mfa-delete", ids("T0170 S3.20"), "Deletion of versions takes a second factor", Production,
+		{"bucket-mfa-delete", ids("T0170 S3.20"), "Deleting a version requires MFA", Production,
 			buckets, satellite(bucketVersioning, "bucket", is("Enabled", "versioningConfiguration", "mfaDelete"))},
-		{"bucket-kept", nil, "A bucket with objects in it is never destroyed", Production, buckets, isNot(true, "forceDestroy")},
+		{"bucket-kept", nil, "A bucket that contains objects cannot be deleted", Production, buckets, isNot(true, "forceDestroy")},
 		{"data-bucket-protected", nil, "Pulumi refuses to delete the data bucket", Production,
 			buckets.where(func(w *World, r plan.Resource) bool {
 				return len(w.From(bucketLogging, "bucket", r)) > 0
@@ -73,10 +73,10 @@ func bucketTLS(w *World, r plan.Resource) string {
 			return ""
 		}
 	}
-	return "its policy takes requests without TLS"
+	return "its policy allows requests without TLS"
 }
 
-// bucketClosed: a bucket names AWS's services and roles of this stack, if any; other roles have their rights from elsewhere.
+// bucketClosed: a bucket's policy allows only AWS services and, where it refers to some, roles of this stack.
 func bucketClosed(w *World, r plan.Resource) string {
 	d, err := document(r, "policy")
 	if err != nil {
@@ -85,15 +85,15 @@ func bucketClosed(w *World, r plan.Resource) string {
 	for _, s := range d.Statement {
 		switch {
 		case s.Effect == allow && !insiders(s.Principal, len(w.To(r, "policy", iamRole)) > 0):
-			return fmt.Sprintf("%s lets in %v", s.Sid, s.Principal)
+			return fmt.Sprintf("%s allows %v", s.Sid, s.Principal)
 		case s.Effect == deny && len(s.Condition) == 0:
-			return s.Sid + " refuses without a condition"
+			return s.Sid + " denies without a condition"
 		}
 	}
 	return ""
 }
 
-// insiders are services, and roles in a policy that refers to some.
+// insiders tells whether a principal is only services, or roles in a policy that refers to roles of the stack.
 func insiders(p principal, roles bool) bool {
 	for kind := range p {
 		if kind != "Service" && (kind != "AWS" || p.everyone() || !roles) {

@@ -136,7 +136,7 @@ func instanceCases() map[string][]example {
 	}
 }
 
-// withoutAlarms removes the alarms whose dimensions come from a resource.
+// withoutAlarms removes the alarms whose dimensions come from some resources.
 func withoutAlarms(keys ...string) change {
 	return func(e *editor) {
 		for _, r := range e.g.OfType(metricAlarm) {

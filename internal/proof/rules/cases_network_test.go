@@ -2,16 +2,16 @@ package rules
 
 import "scalable-backend/internal/plan"
 
-// example changes a graph so that a rule has to say something about a resource, or, where it mends, nothing any more.
+// example changes a graph so that a rule has a finding for a resource, or, with mends, no longer has one.
 type example struct {
 	subject string
 	change  change
-	dev     bool // on the cheap stack
+	dev     bool // on the development stack
 	mends   bool
-	excused bool // production is excused of just this
+	excused bool // production has a waiver for this finding
 }
 
-// cases are the examples of every rule.
+// cases returns the examples of every rule.
 func cases() map[string][]example {
 	all := map[string][]example{}
 	for _, part := range []map[string][]example{networkCases(), balancerCases(), instanceCases(), databaseCases(), bucketCases(), apiCases(),
@@ -109,7 +109,7 @@ func networkCases() map[string][]example {
 			})),
 			breaks(open, set(loadBalancer, "compute-alb", true, "internal")),
 		},
-		"tiers-by-group": {
+		"hosts-by-group": {
 			breaks(internal, set(ingressRule, internal, "10.10.0.0/16", "cidrIpv4")),
 			{subject: "network-10.20.64.0-18-to-nat-instance-443-in", dev: true,
 				change: set(ingressRule, "network-10.20.64.0-18-to-nat-instance-443-in", "0.0.0.0/0", "cidrIpv4")},

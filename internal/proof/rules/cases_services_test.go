@@ -187,7 +187,7 @@ func replaceIn(policy, from, to string) change { return replace(iamPolicy, polic
 
 func guardCases() map[string][]example {
 	const acl, account, watch = "monitoring-web-acl", "monitoring", "monitoring-detector"
-	// rules changes the web ACL's rule of a name.
+	// rule changes the web ACL's rule of a name.
 	rule := func(name string, f func(map[string]any)) example {
 		return breaks(acl, with(webACL, acl, func(r *plan.Resource) {
 			for _, rule := range r.Inputs["rules"].([]any) {

@@ -10,10 +10,10 @@ import (
 	"scalable-backend/internal/plan/shape"
 )
 
-// Selection returns the resources that a rule is about.
+// Selection returns the resources that a rule checks.
 type Selection func(*World) []plan.Resource
 
-// Check returns what is wrong with one of them; nothing when the rule holds.
+// Check returns the problems of one resource; none if the rule holds.
 type Check func(*World, plan.Resource) []Problem
 
 // of selects all resources of some types.
@@ -39,7 +39,7 @@ func (s Selection) with(value any, path ...any) Selection {
 	return s.where(func(_ *World, r plan.Resource) bool { return equal(get(r, path...), value) })
 }
 
-// that makes a check of a function that says what is wrong, or "".
+// that returns a check from a function that returns the problem, or "" if there is none.
 func that(problem func(*World, plan.Resource) string) Check {
 	return func(w *World, r plan.Resource) []Problem {
 		if s := problem(w, r); s != "" {
@@ -49,7 +49,7 @@ func that(problem func(*World, plan.Resource) string) Check {
 	}
 }
 
-// all is every check in turn.
+// all combines checks.
 func all(checks ...Check) Check {
 	return func(w *World, r plan.Resource) (problems []Problem) {
 		for _, c := range checks {
@@ -59,7 +59,7 @@ func all(checks ...Check) Check {
 	}
 }
 
-// is wants exactly a value at a path.
+// is requires a value at a path.
 func is(want any, path ...any) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		if got := get(r, path...); !equal(got, want) {
@@ -69,7 +69,7 @@ func is(want any, path ...any) Check {
 	})
 }
 
-// isNot takes anything but a value at a path, its absence too.
+// isNot accepts any value but one at a path, or none.
 func isNot(bad any, path ...any) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		if got := get(r, path...); equal(got, bad) {
@@ -79,7 +79,7 @@ func isNot(bad any, path ...any) Check {
 	})
 }
 
-// oneOf wants one of some values at a path.
+// oneOf requires one of some values at a path.
 func oneOf(path string, values ...any) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		got := get(r, path)
@@ -90,7 +90,7 @@ func oneOf(path string, values ...any) Check {
 	})
 }
 
-// atLeast wants a number from n on at a path.
+// atLeast requires a number of at least n at a path.
 func atLeast(n float64, path ...any) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		if got, ok := number(get(r, path...)); !ok || got < n {
@@ -100,7 +100,7 @@ func atLeast(n float64, path ...any) Check {
 	})
 }
 
-// has wants something that is not empty at a path.
+// has requires a value that is not empty at a path.
 func has(path ...any) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		if empty(get(r, path...)) {
@@ -110,7 +110,7 @@ func has(path ...any) Check {
 	})
 }
 
-// hasNo wants nothing at a path.
+// hasNo requires that there is no value at a path.
 func hasNo(path ...any) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		if v := get(r, path...); !empty(v) {
@@ -120,7 +120,7 @@ func hasNo(path ...any) Check {
 	})
 }
 
-// each is the first problem that one of the resources has; missing when there are none.
+// each returns the first problem of the resources, or missing if there are no resources.
 func each(found []plan.Resource, missing string, problem func(plan.Resource) string) string {
 	for _, r := range found {
 		if p := problem(r); p != "" {
@@ -133,7 +133,7 @@ func each(found []plan.Resource, missing string, problem func(plan.Resource) str
 	return ""
 }
 
-// refers wants an input to refer to a resource of a type of this graph.
+// refers requires that an input refers to a resource of a type in the graph.
 func refers(property, token string) Check {
 	return that(func(w *World, r plan.Resource) string {
 		if len(w.To(r, property, token)) == 0 {
@@ -143,12 +143,12 @@ func refers(property, token string) Check {
 	})
 }
 
-// satellite wants a resource of a type whose input refers to the checked one, and that satisfies a check.
+// satellite requires a resource of a type whose input refers to the checked resource, and that passes a check.
 func satellite(token, property string, check Check) Check {
 	return func(w *World, r plan.Resource) []Problem {
 		found := w.From(token, property, r)
 		if len(found) == 0 {
-			return []Problem{{Text: "no " + token + " is for it"}}
+			return []Problem{{Text: "no " + token + " refers to it"}}
 		}
 		var problems []Problem
 		for _, s := range found {
@@ -160,34 +160,34 @@ func satellite(token, property string, check Check) Check {
 	}
 }
 
-// anything is satisfied by whatever exists.
+// anything is a check that always passes.
 func anything(*World, plan.Resource) []Problem { return nil }
 
-// get is the input at a path; nil where there is none.
+// get returns the input at a path, or nil.
 func get(r plan.Resource, path ...any) any {
 	v, _ := r.Get(path...)
 	return v
 }
 
-// text is the text at a path, "" where there is none.
+// text returns the string at a path, or "".
 func text(r plan.Resource, path ...any) string {
 	s, _ := get(r, path...).(string)
 	return s
 }
 
-// list is the list at a path.
+// list returns the list at a path.
 func list(r plan.Resource, path ...any) []any {
 	l, _ := get(r, path...).([]any)
 	return l
 }
 
-// at looks into a value.
+// at returns the value at a path inside a value.
 func at(v any, path ...any) any {
 	found, _ := shape.Lookup(v, path...)
 	return found
 }
 
-// equal compares a planned value with a wanted one. Some inputs are booleans and numbers in text (launch templates).
+// equal compares a planned value with an expected one. Launch templates have booleans and numbers as strings.
 func equal(got, want any) bool {
 	if got == nil || want == nil {
 		return got == want

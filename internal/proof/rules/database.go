@@ -10,7 +10,7 @@ import (
 
 func databaseRules() []Rule {
 	db := of(rdsInstance)
-	// RDS takes these of a replica from its source.
+	// RDS copies these settings to a replica from its source.
 	primary := db.where(func(_ *World, r plan.Resource) bool { return !isReplica(r) })
 	return []Rule{
 		{"database-encrypted", ids("S-RDS2 R-RDSStorageEncrypted RDS.3 C_16 T0080 G-rds-storage-encrypted"),
@@ -18,7 +18,7 @@ func databaseRules() []Rule {
 			all(is(true, "storageEncrypted"), unless(isReplica, refers("kmsKeyId", kmsKey)))},
 		{"database-private", ids("RDS.2 R-RDSInstancePublicAccess C_17 T0180 G-rds-instance-public-access"),
 			"The database has no public address", Everywhere, db, is(false, "publiclyAccessible")},
-		{"database-multi-az", ids("S-RDS3 RDS.5 C_157 G-rds-instance-multi-az-enabled R-RDSMultiAZSupport"), "A standby waits in another zone",
+		{"database-multi-az", ids("S-RDS3 RDS.5 C_157 G-rds-instance-multi-az-enabled R-RDSMultiAZSupport"), "There is a standby in another zone",
 			Production,
 			primary, is(true, "multiAz")},
 		{"database-deletion-protection", ids("S-RDS10 RDS.8 C_293 T0177 R-RDSInstanceDeletionProtectionEnabled"),
@@ -26,27 +26,27 @@ func databaseRules() []Rule {
 			db, is(true, "deletionProtection")},
 		{"database-backups", ids("S-RDS13 C_133 T0077 G-rds-instance-backup-enabled R-RDSInstanceBackupEnabled"), "Backups are on", Everywhere,
 			primary, atLeast(1, "backupRetentionPeriod")},
-		{"database-week-of-backups", ids("RDS.11"), "Backups of a week or more outlive the database", Production,
+		{"database-week-of-backups", ids("RDS.11"), "Backups are kept for a week or more, also after deletion", Production,
 			primary, all(atLeast(7, "backupRetentionPeriod"), is(false, "deleteAutomatedBackups"))},
 		{"database-backup-plan", ids("RDS.26 R-RDSInBackupPlan"), "AWS Backup covers the database", Production,
 			primary, satellite(backupSelection, "resources", anything)},
-		{"database-final-snapshot", nil, "The database leaves a last snapshot", Production,
+		{"database-final-snapshot", nil, "Deleting the database creates a final snapshot", Production,
 			primary, all(is(false, "skipFinalSnapshot"), has("finalSnapshotIdentifier"))},
-		{"database-iam", ids("RDS.10 C_161 T0176"), "IAM can authenticate to the database", Everywhere,
+		{"database-iam", ids("RDS.10 C_161 T0176"), "IAM authentication is enabled", Everywhere,
 			db, is(true, "iamDatabaseAuthenticationEnabled")},
-		{"database-minor-upgrades", ids("RDS.13 C_226"), "Minor versions follow by themselves", Everywhere,
+		{"database-minor-upgrades", ids("RDS.13 C_226"), "Minor versions are upgraded automatically", Everywhere,
 			db, all(is(true, "autoMinorVersionUpgrade"), unless(isReplica, that(func(_ *World, r plan.Resource) string {
 				if v := text(r, "engineVersion"); v == "" || strings.Contains(v, ".") {
-					return fmt.Sprintf("engineVersion %q pins a minor version: every upgrade would be a difference", v)
+					return fmt.Sprintf("engineVersion %q is a minor version: after an upgrade by RDS it would differ", v)
 				}
 				return ""
 			})))},
-		{"database-snapshot-tags", ids("RDS.17 C2_60"), "Snapshots carry the tags", Everywhere, db, is(true, "copyTagsToSnapshot")},
-		{"database-logs", ids("RDS.9 RDS.36 C_129 R-RDSLoggingEnabled"), "Logs go to CloudWatch, to groups that stand before", Everywhere,
+		{"database-snapshot-tags", ids("RDS.17 C2_60"), "Snapshots have the database's tags", Everywhere, db, is(true, "copyTagsToSnapshot")},
+		{"database-logs", ids("RDS.9 RDS.36 C_129 R-RDSLoggingEnabled"), "Logs go to CloudWatch, to groups that exist first", Everywhere,
 			db, that(databaseLogs)},
 		{"database-tls", ids("RDS.38 C2_69"), "The database refuses connections without TLS", Everywhere,
 			db, parameter("rds.force_ssl", "1")},
-		{"database-statements", ids("C2_30"), "Changes of the schema and slow statements are logged, others are not", Production,
+		{"database-statements", ids("C2_30"), "Only schema changes and slow statements are logged", Production,
 			db, func(w *World, r plan.Resource) []Problem {
 				return append(parameter("log_statement", "ddl")(w, r), parameter("log_min_duration_statement", "")(w, r)...)
 			}},
@@ -57,17 +57,17 @@ func databaseRules() []Rule {
 						return ""
 					}
 				}
-				return "monitoringRoleArn is no role that monitoring.rds.amazonaws.com may assume"
+				return "monitoringRoleArn is not a role that monitoring.rds.amazonaws.com may assume"
 			}))},
 		{"database-insights", ids("C_353 T0133"), "Performance Insights is on", Production, db, is(true, "performanceInsightsEnabled")},
 		{"database-insights-key", ids("C_354 T0078"), "Performance Insights is encrypted with the stack's key", Production,
 			db, refers("performanceInsightsKmsKeyId", kmsKey)},
-		{"database-certificate", ids("C_211"), "The database's certificate is of a current authority", Everywhere,
+		{"database-certificate", ids("C_211"), "The database's certificate is from a current CA", Everywhere,
 			db, is("rds-ca-rsa2048-g1", "caCertIdentifier")},
 		{"database-in-vpc", ids("RDS.18"), "The database is in subnets of this stack", Everywhere, primary,
 			refers("dbSubnetGroupName", rdsSubnetGroup)},
 		{"database-port", ids("S-RDS11 RDS.23"), "The port is not PostgreSQL's default", Everywhere, db, isNot(5432, "port")},
-		{"database-user", ids("RDS.25"), "The master user has a name of its own", Everywhere,
+		{"database-user", ids("RDS.25"), "The master user does not have a common default name", Everywhere,
 			primary, that(func(_ *World, r plan.Resource) string {
 				name := text(r, "username")
 				if name == "" || slices.Contains([]string{"postgres", "admin", "rdsadmin"}, name) || strings.HasPrefix(name, "pg_") {
@@ -79,13 +79,13 @@ func databaseRules() []Rule {
 		eventRuleOf("RDS.21", "parameter-events", "db-parameter-group", "configuration change"),
 		eventRuleOf("RDS.22", "security-group-events", "db-security-group", "configuration change", "failure"),
 		{"database-protected", nil, "Pulumi refuses to delete the database", Production, primary, protected},
-		{"database-password", nil, "The password is made, secret, and of characters that RDS takes", Everywhere, primary, that(password)},
+		{"database-password", nil, "The password is random, secret and of characters that RDS accepts", Everywhere, primary, that(password)},
 	}
 }
 
 func isReplica(r plan.Resource) bool { return !empty(get(r, "replicateSourceDb")) }
 
-// unless asks nothing of resources that are something.
+// unless returns a check that passes for some resources.
 func unless(something func(plan.Resource) bool, check Check) Check {
 	return func(w *World, r plan.Resource) []Problem {
 		if something(r) {
@@ -95,7 +95,7 @@ func unless(something func(plan.Resource) bool, check Check) Check {
 	}
 }
 
-// protected wants Pulumi's own protection.
+// protected requires Pulumi's own protection.
 var protected = that(func(_ *World, r plan.Resource) string {
 	if !r.Protect {
 		return "it is not protected"
@@ -103,7 +103,7 @@ var protected = that(func(_ *World, r plan.Resource) string {
 	return ""
 })
 
-// parameter wants a value in the database's own parameter group, any where value is "".
+// parameter requires a value in the database's own parameter group; "" allows any value.
 func parameter(name, value string) Check {
 	return that(func(w *World, r plan.Resource) string {
 		for _, g := range w.To(r, "parameterGroupName", rdsParameterGroup) {
@@ -122,7 +122,7 @@ func parameter(name, value string) Check {
 	})
 }
 
-// databaseLogs: RDS makes missing groups itself, without retention or key.
+// databaseLogs: RDS creates missing groups itself, without retention or key.
 func databaseLogs(w *World, r plan.Resource) string {
 	for _, export := range []string{"postgresql", "upgrade"} {
 		if !slices.Contains(list(r, "enabledCloudwatchLogsExports"), any(export)) {
@@ -149,12 +149,12 @@ func eventRuleOf(id, name, source string, categories ...string) Rule {
 				}
 				for _, c := range categories {
 					if !slices.Contains(list(s, "eventCategories"), any(c)) {
-						return fmt.Sprintf("nobody hears of %q", c)
+						return fmt.Sprintf("no subscription for %q", c)
 					}
 				}
 				return ""
 			}
-			return "nobody hears of events of a " + source
+			return "no subscription for events of a " + source
 		})}
 }
 
@@ -167,10 +167,10 @@ func password(w *World, r plan.Resource) string {
 			return fmt.Sprintf("the password's length is %v", get(p, "length"))
 		}
 		if special := text(p, "overrideSpecial"); !equal(get(p, "special"), false) && (special == "" || strings.ContainsAny(special, `/"@ `)) {
-			return fmt.Sprintf("the password may have characters that RDS refuses: %q", special)
+			return fmt.Sprintf("the password may contain characters that RDS refuses: %q", special)
 		}
 		if !slices.Contains(p.IgnoreChanges, "length") || empty(get(p, "keepers")) {
-			return "another change than that of its keepers would rotate the password"
+			return "a change of other inputs than its keepers would rotate the password"
 		}
 		return ""
 	})

@@ -14,7 +14,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// bases are the graphs that the cases change: production with every option on, and a cheap stack.
+// bases are the graphs that the cases change: a production stack with every option on, and a development stack.
 var bases = map[string]func(t *testing.T) *plan.Graph{
 	Prod: planOnce("prod", map[string]string{
 		"fargate.persistentStorage": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true",
@@ -91,7 +91,7 @@ func (e *editor) find(token, name string) *plan.Resource {
 // change is one edit of a graph.
 type change func(*editor)
 
-// set sets an input, at a path that exists but for its last step.
+// set sets an input; all but the last step of the path must exist.
 func set(token, name string, value any, path ...any) change {
 	return func(e *editor) {
 		e.t.Helper()
@@ -99,7 +99,7 @@ func set(token, name string, value any, path ...any) change {
 		if len(path) == 1 {
 			delete(r.PropertyDependencies, path[0].(string))
 		}
-		if b, err := json.Marshal(value); err == nil { // as a plan holds it
+		if b, err := json.Marshal(value); err == nil { // plans hold JSON values
 			require.NoError(e.t, json.Unmarshal(b, &value))
 		}
 		var at any = r.Inputs
@@ -119,13 +119,13 @@ func set(token, name string, value any, path ...any) change {
 				}
 				at = parent[step.(int)]
 			default:
-				e.t.Fatalf("%s has nothing at %v", name, path[:i])
+				e.t.Fatalf("%s has no value at %v", name, path[:i])
 			}
 		}
 	}
 }
 
-// drop removes an input that is there.
+// drop removes an existing input.
 func drop(token, name string, path ...any) change {
 	return func(e *editor) {
 		e.t.Helper()
@@ -143,7 +143,7 @@ func drop(token, name string, path ...any) change {
 	}
 }
 
-// replace changes the text of an input, which has to have it.
+// replace replaces a text in an input, which must contain it.
 func replace(token, name, property, from, to string) change {
 	return func(e *editor) {
 		e.t.Helper()
@@ -154,7 +154,7 @@ func replace(token, name, property, from, to string) change {
 	}
 }
 
-// remove takes a resource away.
+// remove removes a resource.
 func remove(token, name string) change {
 	return func(e *editor) {
 		e.t.Helper()
@@ -168,14 +168,14 @@ func with(token, name string, f func(*plan.Resource)) change {
 	return func(e *editor) { e.t.Helper(); f(e.find(token, name)) }
 }
 
-// without removes one edge of the order.
+// without removes a dependency.
 func without(token, name, dependency string) change {
 	return with(token, name, func(r *plan.Resource) {
 		r.DependsOn = slices.DeleteFunc(r.DependsOn, func(key string) bool { return key == dependency })
 	})
 }
 
-// add adds a resource whose inputs refer to others: {"bucket": "type::name"} becomes an edge and a value.
+// add adds a resource whose inputs refer to others: {"bucket": "type::name"} becomes a dependency and a value.
 func add(token, name string, inputs map[string]any, edges map[string]string) change {
 	return func(e *editor) {
 		r := plan.Resource{Type: token, Name: name, Custom: true, Inputs: inputs, PropertyDependencies: map[string][]string{}}
@@ -201,7 +201,7 @@ func changes(all ...change) change {
 	}
 }
 
-// ask is how one rule goes.
+// ask returns the findings of one rule.
 func ask(t *testing.T, g *plan.Graph, stack, name string) []Finding {
 	t.Helper()
 	for _, rule := range All() {
@@ -213,7 +213,7 @@ func ask(t *testing.T, g *plan.Graph, stack, name string) []Finding {
 	return nil
 }
 
-// on are the findings on a resource, or on a name#part of one.
+// on returns the findings for a resource, or for name#part, as text.
 func on(findings []Finding, subject string) string {
 	var b strings.Builder
 	for _, f := range findings {

@@ -9,16 +9,16 @@ func fileSystemRules() []Rule {
 		{"file-system-encrypted", ids("EFS.1 C_42 C_184 T0037 G-efs-encrypted S-EFS1 R-EFSEncrypted EFS.8"),
 			"Files are encrypted with the stack's key", Everywhere,
 			fs, all(is(true, "encrypted"), refers("kmsKeyId", kmsKey))},
-		{"access-point-directory", ids("EFS.3 C_329"), "An access point opens one directory", Everywhere,
+		{"access-point-directory", ids("EFS.3 C_329"), "An access point gives access to one directory", Everywhere,
 			of(accessPoint), all(has("rootDirectory", "path"), isNot("/", "rootDirectory", "path"))},
-		{"access-point-user", ids("EFS.4 C_330"), "An access point acts as one ordinary user", Everywhere,
+		{"access-point-user", ids("EFS.4 C_330"), "An access point uses one user that is not root", Everywhere,
 			of(accessPoint), all(atLeast(1, "posixUser", "uid"), atLeast(1, "posixUser", "gid"))},
-		{"file-system-tls", ids("C_97 T0035"), "Files travel encrypted, and the task's role opens them", Everywhere,
+		{"file-system-tls", ids("C_97 T0035"), "Volumes are mounted with TLS and the task's role", Everywhere,
 			volume, that(func(_ *World, r plan.Resource) string {
 				for _, v := range efsVolumes(r) {
 					if at(v, "transitEncryption") != "ENABLED" || at(v, "authorizationConfig", "iam") != "ENABLED" ||
 						empty(at(v, "authorizationConfig", "accessPointId")) {
-						return "a volume is mounted without TLS, role or access point"
+						return "a volume is mounted without TLS, IAM role or access point"
 					}
 				}
 				return ""
@@ -32,7 +32,7 @@ func fileSystemRules() []Rule {
 					return err.Error()
 				}
 				if !deniesPlainText(d) {
-					return "it takes connections without TLS"
+					return "it allows connections without TLS"
 				}
 				return ""
 			}))},

@@ -18,9 +18,9 @@ func groupRules() []Rule {
 	})
 	return []Rule{
 		{"no-admin-ports", ids("EC2.19 R-EC2RestrictedSSH C_24 C_25 C_277 T0107 EC2.13 EC2.14"),
-			"No address range may reach ports of administration", Everywhere,
+			"No address range may reach administration ports", Everywhere,
 			of(ingressRule), that(adminPorts)},
-		{"authorized-ports", ids("EC2.18 R-EC2RestrictedCommonPorts"), "The internet reaches no port but 80 and 443", Everywhere,
+		{"authorized-ports", ids("EC2.18 R-EC2RestrictedCommonPorts"), "Only ports 80 and 443 are open to the internet", Everywhere,
 			of(ingressRule), that(func(_ *World, r plan.Resource) string {
 				if from, to := ports(r); world(r) && (from != to || (from != 80 && from != 443)) {
 					return fmt.Sprintf("it opens %d-%d to the internet", from, to)
@@ -30,7 +30,7 @@ func groupRules() []Rule {
 		{"no-open-ingress", ids("S-EC23"), "No group is open to the internet", Everywhere, of(ingressRule),
 			that(func(_ *World, r plan.Resource) string {
 				if world(r) {
-					return "it lets the internet in"
+					return "it is open to the internet"
 				}
 				return ""
 			})},
@@ -52,38 +52,38 @@ func groupRules() []Rule {
 				}
 				return "its group is not that of a public load balancer"
 			})},
-		{"tiers-by-group", nil, "Tiers admit each other by security group; address ranges are for the public balancer and the NAT instance",
+		{"hosts-by-group", nil, "Rules refer to security groups; only the public load balancer and the NAT instance allow address ranges",
 			Everywhere,
 			of(ingressRule), that(rangeIngress)},
-		{"group-described", ids("S-EC27 C_23 T0099"), "Every security group says what it is for", Everywhere, of(securityGroup), described},
-		{"rule-described", ids("S-EC27 C_23 T0124"), "Every security-group rule says what it is for", Everywhere,
+		{"group-described", ids("S-EC27 C_23 T0099"), "Every security group has a description", Everywhere, of(securityGroup), described},
+		{"rule-described", ids("S-EC27 C_23 T0124"), "Every security-group rule has a description", Everywhere,
 			of(ingressRule, egressRule), described},
 		{"no-all-protocols-egress", ids("C_382"), "No egress of every protocol to anywhere", Everywhere, of(egressRule),
 			that(func(_ *World, r plan.Resource) string {
 				if world(r) && text(r, "ipProtocol") == "-1" {
-					return "it lets every protocol out to anywhere"
+					return "it allows every protocol to anywhere"
 				}
 				return ""
 			})},
 		{"no-open-egress", ids("T0104"), "No egress to anywhere", Everywhere, of(egressRule), that(func(_ *World, r plan.Resource) string {
 			if world(r) {
-				return "it lets traffic out to anywhere"
+				return "it allows egress to anywhere"
 			}
 			return ""
 		})},
-		{"group-in-use", ids("C2_5"), "Every security group is on something", Everywhere, of(securityGroup), that(inUse)},
+		{"group-in-use", ids("C2_5"), "Every security group is used", Everywhere, of(securityGroup), that(inUse)},
 		{"no-group-rule-conflicts", ids("G-security-group-rule-management-conflicts"),
-			"Rules of a security group are either in it or beside it, never both", Everywhere,
+			"A security group has inline rules or separate rules, never both", Everywhere,
 			of(securityGroup), all(hasNo("ingress"), hasNo("egress"))},
 	}
 }
 
-// world tells whether a rule is for any address.
+// world tells whether a rule is for all addresses.
 func world(r plan.Resource) bool {
 	return text(r, "cidrIpv4") == "0.0.0.0/0" || text(r, "cidrIpv6") == "::/0"
 }
 
-// ports is the range of a rule; every port where the protocol has none.
+// ports returns the ports of a rule; all ports for a protocol without ports.
 func ports(r plan.Resource) (from, to int) {
 	a, okA := number(get(r, "fromPort"))
 	b, okB := number(get(r, "toPort"))
@@ -93,7 +93,7 @@ func ports(r plan.Resource) (from, to int) {
 	return int(a), int(b)
 }
 
-// The ports of EC2.19, and of remote desktops and shells.
+// administration lists the ports of EC2.19, and of remote desktops and shells.
 var administration = []int{
 	20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601, 8080, 8088, 8888, 9200, 9300,
 }
@@ -136,7 +136,7 @@ func rangeIngress(w *World, r plan.Resource) string {
 	return "it admits " + cidr
 }
 
-// inUse looks for the group in the inputs that put groups on things.
+// inUse looks for the group in the inputs that attach groups to resources.
 func inUse(w *World, g plan.Resource) string {
 	for _, r := range w.Graph.Resources {
 		if r.Type == ingressRule || r.Type == egressRule {
@@ -150,5 +150,5 @@ func inUse(w *World, g plan.Resource) string {
 			}
 		}
 	}
-	return "nothing has it"
+	return "no resource uses it"
 }

@@ -7,7 +7,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// monitoringTier stands for the account where a rule asks whether something is there at all.
+// monitoringTier is the subject of rules that check whether the account has a resource at all.
 const monitoringTier = "scalable-backend:monitoring:Monitoring"
 
 func guardRules() []Rule {
@@ -17,25 +17,25 @@ func guardRules() []Rule {
 			acl, managedGroup("AWSManagedRulesCommonRuleSet", "none")},
 		{"web-acl-log4j", ids("C_192 C2_77"), "The web ACL refuses known bad inputs", Everywhere,
 			acl, managedGroup("AWSManagedRulesKnownBadInputsRuleSet", "none")},
-		{"web-acl-anonymous", nil, "Hosting and anonymous addresses are counted, not refused: AWS's own are among them", Everywhere,
+		{"web-acl-anonymous", nil, "Hosting and anonymous addresses are counted, not refused: they include AWS's own", Everywhere,
 			acl, managedGroup("AWSManagedRulesAnonymousIpList", "count")},
-		{"web-acl-body-size", nil, "Large bodies are counted, not refused: a thousand jobs are more than WAF's 8 KB", Everywhere,
+		{"web-acl-body-size", nil, "Large bodies are counted, not refused: a request with a thousand jobs exceeds WAF's 8 KB", Everywhere,
 			acl, counted("SizeRestrictions_BODY")},
-		{"web-acl-query-size", nil, "Long queries are counted, not refused: a file's name may be longer than WAF's 2 KB", Everywhere,
+		{"web-acl-query-size", nil, "Long queries are counted, not refused: a file name may exceed WAF's 2 KB", Everywhere,
 			acl, counted("SizeRestrictions_QUERYSTRING")},
 		{"web-acl-extensions", nil, "Names that end in .log or .ini are counted, not refused: files are looked up by name", Everywhere,
 			acl, counted("RestrictedExtensions_QUERYARGUMENTS")},
 		{"web-acl-reports", nil, "Bodies that quote a URL, a path or markup are counted, not refused: agents report such failures", Everywhere,
 			acl, all(counted("CrossSiteScripting_BODY"), counted("EC2MetaDataSSRF_BODY"), counted("GenericLFI_BODY"), counted("GenericRFI_BODY"))},
-		{"web-acl-rate", nil, "The web ACL refuses an address that sends too much", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+		{"web-acl-rate", nil, "The web ACL limits the request rate of an address", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if n, _ := number(at(rule, "statement", "rateBasedStatement", "limit")); n > 0 && at(rule, "action", "block") != nil {
 					return ""
 				}
 			}
-			return "it does not"
+			return "it has no rate limit"
 		})},
-		{"web-acl-acts", ids("C_342"), "Every rule of the web ACL does something", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+		{"web-acl-acts", ids("C_342"), "Every rule of the web ACL has an effect", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if empty(at(rule, "action")) && empty(at(rule, "overrideAction")) {
 					return show(at(rule, "name")) + " does not"
@@ -43,7 +43,7 @@ func guardRules() []Rule {
 			}
 			return ""
 		})},
-		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL is measured", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
 					return show(at(rule, "name")) + " is not"
@@ -53,18 +53,18 @@ func guardRules() []Rule {
 		})},
 		{"web-acl-log", ids("WAF.11 C2_31 R-WAFv2LoggingEnabled"), "The web ACL logs, without credentials", Everywhere,
 			acl, satellite(webACLLogging, "resourceArn", that(webACLLog))},
-		{"guardduty", ids("GuardDuty.1 C_238"), "GuardDuty watches the account", Production, account, present(detector)},
-		{"guardduty-on", ids("GuardDuty.1 C_238"), "GuardDuty, where the stack has it, is on", Everywhere, of(detector), isNot(false, "enable")},
-		{"guardduty-rds", ids("GuardDuty.9"), "GuardDuty watches logins to databases", Everywhere, of(detector), feature("RDS_LOGIN_EVENTS")},
-		{"guardduty-s3", ids("GuardDuty.10"), "GuardDuty watches buckets", Everywhere, of(detector), feature("S3_DATA_EVENTS")},
-		{"guardduty-ecs", ids("GuardDuty.12"), "GuardDuty watches tasks from inside", Everywhere, of(detector), feature("RUNTIME_MONITORING")},
+		{"guardduty", ids("GuardDuty.1 C_238"), "GuardDuty monitors the account", Production, account, present(detector)},
+		{"guardduty-on", ids("GuardDuty.1 C_238"), "If the stack has GuardDuty, it is on", Everywhere, of(detector), isNot(false, "enable")},
+		{"guardduty-rds", ids("GuardDuty.9"), "GuardDuty monitors logins to databases", Everywhere, of(detector), feature("RDS_LOGIN_EVENTS")},
+		{"guardduty-s3", ids("GuardDuty.10"), "GuardDuty monitors buckets", Everywhere, of(detector), feature("S3_DATA_EVENTS")},
+		{"guardduty-ecs", ids("GuardDuty.12"), "GuardDuty monitors tasks at runtime", Everywhere, of(detector), feature("RUNTIME_MONITORING")},
 		{"config", ids("Config.1"), "AWS Config records the account", Production, account, present(configRecorder)},
-		{"config-records-all", ids("Config.1 C2_45 C2_48"), "AWS Config, where the stack has it, records every type and is started last",
+		{"config-records-all", ids("Config.1 C2_45 C2_48"), "If the stack has AWS Config, it records every type and is started last",
 			Everywhere,
 			of(configRecorder), all(is(true, "recordingGroup", "allSupported"), is(true, "recordingGroup", "includeGlobalResourceTypes"),
 				that(configStarted))},
 		{"inspector", ids("Inspector.1 Inspector.2"), "Inspector scans instances and images", Production, account, present(inspector)},
-		{"inspector-types", ids("Inspector.1 Inspector.2"), "Inspector, where the stack has it, scans instances and images", Everywhere,
+		{"inspector-types", ids("Inspector.1 Inspector.2"), "If the stack has Inspector, it scans instances and images", Everywhere,
 			of(inspector), that(func(_ *World, r plan.Resource) string {
 				for _, want := range []string{"EC2", "ECR"} {
 					if !slices.Contains(list(r, "resourceTypes"), any(want)) {
@@ -83,7 +83,7 @@ func managedGroup(name, action string) Check {
 				continue
 			}
 			if at(rule, "overrideAction", action) == nil {
-				return name + " is not at " + action
+				return name + ": want the override action " + action
 			}
 			return ""
 		}
@@ -91,7 +91,7 @@ func managedGroup(name, action string) Check {
 	})
 }
 
-// counted wants one of the core rules, which block, to count.
+// counted requires that one of the core rules counts requests instead of blocking them.
 func counted(name string) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		for _, rule := range list(r, "rules") {
@@ -112,7 +112,7 @@ func counted(name string) Check {
 func webACLLog(w *World, r plan.Resource) string {
 	return each(w.To(r, "logDestinationConfigs", logGroup), "its log group is not in the graph", func(g plan.Resource) string {
 		if !strings.HasPrefix(text(g, "name"), "aws-waf-logs-") {
-			return "WAF refuses " + g.Name + ": its name does not begin with aws-waf-logs-"
+			return "WAF does not accept " + g.Name + ": its name does not begin with aws-waf-logs-"
 		}
 		if !slices.ContainsFunc(list(r, "redactedFields"), func(f any) bool { return at(f, "singleHeader", "name") == "authorization" }) {
 			return "it logs bearer tokens"
@@ -141,7 +141,7 @@ func feature(name string) Check {
 	})
 }
 
-// configStarted: a recorder cannot start before it has a channel.
+// configStarted: a recorder cannot start before it has a delivery channel.
 func configStarted(w *World, r plan.Resource) string {
 	for _, s := range w.From(configStatus, "name", r) {
 		for _, c := range w.Type(configChannel) {

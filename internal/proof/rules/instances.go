@@ -13,9 +13,9 @@ import (
 func instanceRules() []Rule {
 	machines := of(launchTemplate, instance)
 	return []Rule{
-		{"imds-v2", ids("R-EC2IMDSv2Enabled EC2.8 EC2.170 C_79 T0130 T0028"), "The metadata service wants session tokens", Everywhere,
+		{"imds-v2", ids("R-EC2IMDSv2Enabled EC2.8 EC2.170 C_79 T0130 T0028"), "The metadata service requires session tokens", Everywhere,
 			machines, all(is("required", "metadataOptions", "httpTokens"), is("enabled", "metadataOptions", "httpEndpoint"))},
-		{"imds-hop-limit", ids("C_341"), "The metadata service answers the host only", Everywhere,
+		{"imds-hop-limit", ids("C_341"), "The metadata service answers only the host, not containers", Everywhere,
 			machines, is(1, "metadataOptions", "httpPutResponseHopLimit")},
 		{"no-public-address", ids("EC2.25 EC2.9 C_88 T0009 G-ec2-instance-no-public-ip R-EC2InstanceNoPublicIp"),
 			"Instances have no public address", Everywhere,
@@ -23,11 +23,11 @@ func instanceRules() []Rule {
 		{"volumes-encrypted", ids("S-EC26 EC2.3 EC2.181 C_8 T0008 T0131 G-encrypted-volumes"), "Volumes are encrypted", Everywhere,
 			machines, that(volumesEncrypted)},
 		{"image-encrypted", ids("C_235"), "A copied machine image is encrypted", Everywhere, of(imageCopy), is(true, "encrypted")},
-		{"detailed-monitoring", ids("S-EC28 C_126 G-ec2-instance-detailed-monitoring-enabled"), "Instances are measured every minute", Production,
+		{"detailed-monitoring", ids("S-EC28 C_126 G-ec2-instance-detailed-monitoring-enabled"), "Instances have detailed monitoring", Production,
 			of(launchTemplate), is(true, "monitoring", "enabled")},
 		{"user-data-without-secrets", ids("C_46 T0129 T0029 prowler:ec2_launch_template_no_secrets"), "No secret is in user data", Everywhere,
 			machines, that(userDataSecrets)},
-		{"session-manager", ids("SSM.1 C2_41 R-EC2InstanceProfileAttached"), "Systems Manager reaches the instances", Everywhere, machines,
+		{"session-manager", ids("SSM.1 C2_41 R-EC2InstanceProfileAttached"), "Systems Manager can manage the instances", Everywhere, machines,
 			that(managed)},
 		{"no-key-pair", nil, "No instance has a key pair", Everywhere, machines, hasNo("keyName")},
 		{"one-interface", ids("EC2.17"), "Instances have one network interface", Everywhere, machines,
@@ -39,7 +39,7 @@ func instanceRules() []Rule {
 			})},
 		{"instance-in-subnet", ids("R-EC2InstancesInVPC"), "Single instances are in a subnet of this stack", Everywhere, of(instance),
 			refers("subnetId", subnet)},
-		{"instance-ebs-optimized", ids("R-EC2EBSOptimizedInstance"), "Single instances are optimized for EBS", Everywhere, of(instance),
+		{"instance-ebs-optimized", ids("R-EC2EBSOptimizedInstance"), "Single instances are EBS-optimized", Everywhere, of(instance),
 			is(true, "ebsOptimized")},
 		{"instance-termination", ids("S-EC29"), "Single instances are protected against termination", Everywhere,
 			of(instance), is(true, "disableApiTermination")},
@@ -50,7 +50,7 @@ func instanceRules() []Rule {
 			that(func(_ *World, r plan.Resource) string {
 				script, _ := userData(r)
 				if !digest.MatchString(script) || strings.Contains(script, ":latest") {
-					return "user data names no image by digest"
+					return "user data contains no image digest"
 				}
 				return ""
 			})},
@@ -59,7 +59,8 @@ func instanceRules() []Rule {
 
 var digest = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
 
-// publicAddress: a template says no, because the subnet's default is nobody's decision; a single instance may just not ask.
+// publicAddress: a launch template must set false, because otherwise the subnet's default applies; a single instance may leave
+// it out.
 func publicAddress(w *World, r plan.Resource) string {
 	if r.Type == instance {
 		if equal(get(r, "associatePublicIpAddress"), true) || len(w.From(eip, "instance", r)) > 0 {
@@ -98,7 +99,7 @@ func volumesEncrypted(_ *World, r plan.Resource) string {
 	return ""
 }
 
-// What is not a name or a reference: access keys, private keys, and assignments of literal values.
+// secretPatterns match access keys, private keys, and assignments of literal values, but not names or references.
 var secretPatterns = []*regexp.Regexp{
 	regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`),
 	regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`),
@@ -107,7 +108,7 @@ var secretPatterns = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)postgres(ql)?://[^\s:/]+:[^\s@]+@`),
 }
 
-// userData is the script, decoded where the input wants it in base64.
+// userData returns the script, decoded if the input is base64.
 func userData(r plan.Resource) (string, error) {
 	script, ok := get(r, "userData").(string)
 	if !ok {
@@ -120,7 +121,7 @@ func userData(r plan.Resource) (string, error) {
 	return script, nil
 }
 
-// userDataSecrets also refuses a value that Pulumi keeps secret: user data is readable by whoever is on the instance.
+// userDataSecrets also finds values that are secret in Pulumi: everyone on the instance can read user data.
 func userDataSecrets(_ *World, r plan.Resource) string {
 	script, err := userData(r)
 	if err != nil {
@@ -151,8 +152,8 @@ func managed(w *World, r plan.Resource) string {
 	return "its role lacks AmazonSSMManagedInstanceCore"
 }
 
-// stackTags are on everything that a stack makes.
-var stackTags = []string{"project", "stack", "tier", "managed-by"}
+// stackTags are on every resource of a stack.
+var stackTags = []string{"project", "stack", "deployment", "tier", "managed-by"}
 
 func tagged(_ *World, r plan.Resource) string {
 	for _, kind := range []string{"instance", "volume"} {

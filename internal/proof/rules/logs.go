@@ -11,38 +11,38 @@ import (
 func logRules() []Rule {
 	groups, alarms := of(logGroup), of(metricAlarm)
 	return []Rule{
-		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which lets CloudWatch " +
-			"Logs use it", Everywhere,
+		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which CloudWatch Logs " +
+			"may use", Everywhere,
 			groups, that(func(w *World, r plan.Resource) string {
-				return each(w.To(r, "kmsKeyId", kmsKey), "kmsKeyId is no key of the graph", func(k plan.Resource) string {
+				return each(w.To(r, "kmsKeyId", kmsKey), "kmsKeyId is not a key of the graph", func(k plan.Resource) string {
 					if admits(k, "logs.", "kms:GenerateDataKey") {
 						return ""
 					}
-					return k.Name + " does not let CloudWatch Logs use it"
+					return k.Name + " does not allow CloudWatch Logs"
 				})
 			})},
 		{"log-retention", ids("C_66 R-CloudWatchLogGroupRetentionPeriod"), "Logs expire", Everywhere, groups, atLeast(1, "retentionInDays")},
 		{"log-year", ids("C_338"), "Logs are kept for a year", Production, groups, atLeast(365, "retentionInDays")},
-		{"alarm-acts", ids("C_319 R-CloudWatchAlarmAction"), "Every alarm does something, and its silence is decided", Everywhere,
+		{"alarm-acts", ids("C_319 R-CloudWatchAlarmAction"), "Every alarm has actions and a setting for missing data", Everywhere,
 			alarms, all(has("alarmActions"), has("treatMissingData"), isNot(false, "actionsEnabled"))},
-		{"alarm-tells", nil, "Every alarm tells people, when it starts and when it ends; one that repairs by itself may not", Everywhere,
+		{"alarm-tells", nil, "Every alarm notifies the topic at its start and end, unless it repairs an instance", Everywhere,
 			alarms.where(func(w *World, r plan.Resource) bool { return !repairs(r) }), that(func(w *World, r plan.Resource) string {
 				if !w.reachesTopic(r, "alarmActions") || !w.reachesTopic(r, "okActions") {
-					return "nobody hears of it"
+					return "it does not notify the topic"
 				}
 				return ""
 			})},
-		{"alarm-runbook", nil, "Every alarm says what to do", Everywhere, alarms, that(func(_ *World, r plan.Resource) string {
+		{"alarm-runbook", nil, "Every alarm names its entry in the runbook", Everywhere, alarms, that(func(_ *World, r plan.Resource) string {
 			if !strings.Contains(text(r, "alarmDescription"), "Runbook: docs/runbook.md#") {
-				return "its description has no runbook"
+				return "its description names no runbook entry"
 			}
 			return ""
 		})},
 		{"topic-key", ids("SNS.1 T0095 T0136 C_26 R-SNSEncryptedKMS"), "The topic is encrypted with a key that its publishers may use",
 			Everywhere, of(topic), that(topicKey)},
-		{"topic-policy", ids("S-SNS3 SNS.4 C_169 C_385"), "The topic takes messages over TLS, from the account's own publishers", Everywhere,
+		{"topic-policy", ids("S-SNS3 SNS.4 C_169 C_385"), "The topic accepts messages only with TLS and from the account", Everywhere,
 			of(topic), satellite(topicPolicy, "arn", topicAdmits)},
-		{"budget-notifies", nil, "Somebody hears before the budget is spent", Everywhere, of(budget),
+		{"budget-notifies", nil, "The budget notifies before it is spent", Everywhere, of(budget),
 			that(func(w *World, r plan.Resource) string {
 				for _, n := range list(r, "notifications") {
 					percent, _ := number(at(n, "threshold"))
@@ -56,7 +56,7 @@ func logRules() []Rule {
 	}
 }
 
-// repairs tells whether an alarm's only action is one on its instance.
+// repairs tells whether an alarm's only action is on its instance.
 func repairs(r plan.Resource) bool {
 	actions := list(r, "alarmActions")
 	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a any) bool {
@@ -64,7 +64,7 @@ func repairs(r plan.Resource) bool {
 	})
 }
 
-// publishers are the services that send to the topic: alarms and budgets always, others where they are in the graph.
+// publishers returns the services that publish to the topic: always alarms and budgets, others if they are in the graph.
 func (w *World) publishers() []string {
 	services := []string{"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
 	if len(w.Type(rdsEvents)) > 0 {
@@ -76,7 +76,7 @@ func (w *World) publishers() []string {
 	return services
 }
 
-// admits tells whether a key lets a service, by the beginning of its name, do something.
+// admits tells whether a key allows an action to a service, by the beginning of its name.
 func admits(key plan.Resource, service, action string) bool {
 	d, _ := document(key, "policy")
 	return slices.ContainsFunc(d.Statement, func(s statement) bool {
@@ -86,12 +86,12 @@ func admits(key plan.Resource, service, action string) bool {
 	})
 }
 
-// topicKey: with the AWS-managed key, whose policy names no services, alarms fail in silence.
+// topicKey: with the AWS managed key, whose policy allows no services, notifications would be lost without an error.
 func topicKey(w *World, r plan.Resource) string {
-	return each(w.To(r, "kmsMasterKeyId", kmsKey), "kmsMasterKeyId is no key of the graph", func(k plan.Resource) string {
+	return each(w.To(r, "kmsMasterKeyId", kmsKey), "kmsMasterKeyId is not a key of the graph", func(k plan.Resource) string {
 		for _, service := range w.publishers() {
 			if !admits(k, service, "kms:Decrypt") || !admits(k, service, "kms:GenerateDataKey") {
-				return k.Name + " does not let " + service + " use it"
+				return k.Name + " does not allow " + service
 			}
 		}
 		return ""
@@ -105,7 +105,7 @@ func topicAdmits(w *World, r plan.Resource) []Problem {
 	}
 	var problems []Problem
 	if !deniesPlainText(d) {
-		problems = append(problems, Problem{Text: "it takes messages without TLS"})
+		problems = append(problems, Problem{Text: "it accepts messages without TLS"})
 	}
 	for _, service := range w.publishers() {
 		if !slices.ContainsFunc(d.Statement, func(s statement) bool {
@@ -116,7 +116,7 @@ func topicAdmits(w *World, r plan.Resource) []Problem {
 	}
 	for i, s := range d.Statement {
 		if s.Effect == allow && (s.Principal.everyone() || len(s.condition("aws:SourceAccount")) == 0) {
-			problems = append(problems, Problem{Part: s.part(i), Text: "it lets other accounts publish"})
+			problems = append(problems, Problem{Part: s.part(i), Text: "it allows other accounts to publish"})
 		}
 	}
 	return problems

@@ -13,7 +13,7 @@ func networkRules() []Rule {
 	return []Rule{
 		{"vpc-flow-logs", ids("S-VPC7 R-VPCFlowLogsEnabled EC2.6 C2_11 T0178"), "Flow logs record all traffic", Everywhere,
 			of(vpc), satellite(flowLog, "vpcId", is("ALL", "trafficType"))},
-		{"network-protected", nil, "Pulumi refuses to replace the VPC and to take a subnet away", Production, of(vpc, subnet), protected},
+		{"network-protected", nil, "Pulumi refuses to delete the VPC or a subnet", Production, of(vpc, subnet), protected},
 		{"flow-log-role", nil, "A flow log to CloudWatch has a role that the service may assume", Everywhere,
 			of(flowLog), that(func(w *World, r plan.Resource) string {
 				for _, role := range w.To(r, "iamRoleArn", iamRole) {
@@ -21,13 +21,13 @@ func networkRules() []Rule {
 						return ""
 					}
 				}
-				return "iamRoleArn is no role that vpc-flow-logs.amazonaws.com may assume"
+				return "iamRoleArn is not a role that vpc-flow-logs.amazonaws.com may assume"
 			})},
 		{"subnet-no-public-addresses", ids("R-VPCSubnetAutoAssignPublicIpDisabled EC2.15 C_130 T0164 EFS.6"),
-			"No subnet hands out public addresses", Everywhere, of(subnet), isNot(true, "mapPublicIpOnLaunch")},
-		{"default-group-empty", ids("R-VPCDefaultSecurityGroupClosed EC2.2 C2_12 T0173"), "The default security group lets nothing through",
+			"No subnet assigns public addresses", Everywhere, of(subnet), isNot(true, "mapPublicIpOnLaunch")},
+		{"default-group-empty", ids("R-VPCDefaultSecurityGroupClosed EC2.2 C2_12 T0173"), "The default security group has no rules",
 			Everywhere, of(vpc), satellite(defaultSecurityGroup, "vpcId", all(hasNo("ingress"), hasNo("egress")))},
-		{"no-network-acls", ids("S-VPC3 C2_1 EC2.16 EC2.21"), "No network ACLs beside the security groups", Everywhere,
+		{"no-network-acls", ids("S-VPC3 C2_1 EC2.16 EC2.21"), "No network ACLs: security groups filter the traffic", Everywhere,
 			of(vpc), that(func(w *World, _ plan.Resource) string {
 				if len(w.Type(networkACL)) > 0 {
 					return "there are network ACLs"
@@ -36,30 +36,30 @@ func networkRules() []Rule {
 			})},
 		{"no-internet-route", ids("R-VPCNoUnrestrictedRouteToIGW EC2.172"), "No route to an internet gateway", Everywhere,
 			internet, hasNo("gatewayId")},
-		{"address-in-use", ids("EC2.12 C2_19"), "Every elastic address is on something", Everywhere, of(eip),
+		{"address-in-use", ids("EC2.12 C2_19"), "Every Elastic IP address is used", Everywhere, of(eip),
 			that(func(w *World, r plan.Resource) string {
 				if len(w.From(natGateway, "allocationId", r)) == 0 && len(w.To(r, "instance", instance)) == 0 {
-					return "it is paid for, and unused"
+					return "it is not used"
 				}
 				return ""
 			})},
 		{"database-isolated", ids("RDS.46"), "The database's subnets have no route out of the VPC", Everywhere,
 			of(rdsSubnetGroup), that(databaseIsolated)},
-		{"private-routes-by-nat-gateway", ids("C2_35"), "Private subnets reach the internet by a NAT gateway", Everywhere,
+		{"private-routes-by-nat-gateway", ids("C2_35"), "Private subnets reach the internet through a NAT gateway", Everywhere,
 			internet.where(func(_ *World, r plan.Resource) bool { return empty(get(r, "gatewayId")) }), has("natGatewayId")},
-		{"nat-in-every-zone", ids("REL10"), "A zone reaches the internet by its own NAT gateway", Production,
+		{"nat-in-every-zone", ids("REL10"), "Each zone uses its own NAT gateway", Production,
 			of(subnet).where(usesNAT), that(natInZone)},
 		endpointRule("EC2.55", "ecr.api"), endpointRule("EC2.56", "ecr.dkr"), endpointRule("EC2.57", "ssm"), endpointRule("EC2.10", "ec2"),
-		{"endpoint-private-names", nil, "Interface endpoints take the services' own names and have a security group", Everywhere,
+		{"endpoint-private-names", nil, "Interface endpoints have private DNS and a security group", Everywhere,
 			interfaces, all(is(true, "privateDnsEnabled"), refers("securityGroupIds", securityGroup))},
 		{"s3-endpoint", nil, "Every private route table has the S3 gateway endpoint", Everywhere,
 			of(routeTable).where(isPrivate), satellite(vpcEndpoint, "routeTableIds", is("Gateway", "vpcEndpointType"))},
-		{"s3-endpoint-policy", nil, "The S3 endpoint lets the own buckets, image layers, packages and SSM through, nothing else", Everywhere,
+		{"s3-endpoint-policy", nil, "The S3 endpoint allows only the stack's buckets, image layers, packages and SSM", Everywhere,
 			of(vpcEndpoint).with("Gateway", "vpcEndpointType"), that(endpointPolicy)},
 	}
 }
 
-// ids splits identifiers, which read best in one string.
+// ids splits a list of identifiers, which is easier to read in one string.
 func ids(s string) []string { return strings.Fields(s) }
 
 func toAnywhere(r plan.Resource) bool {
@@ -74,7 +74,7 @@ func databaseIsolated(w *World, r plan.Resource) string {
 	for _, s := range subnets {
 		table, ok := w.routeTable(s)
 		if !ok {
-			return s.Name + " takes the VPC's main route table"
+			return s.Name + " uses the VPC's main route table"
 		}
 		for _, route := range w.routes(table) {
 			if toAnywhere(route) {
@@ -123,8 +123,8 @@ func endpointRule(id, service string) Rule {
 		})}
 }
 
-// Buckets of AWS that a private subnet reads through the endpoint. Image layers are presigned by an account of ECR and
-// packages are fetched unauthenticated, so no condition on the caller may stand on them.
+// endpointPolicy: for AWS's buckets a condition on the caller must be missing, because an account of ECR presigns image layers
+// and packages are fetched anonymously.
 func endpointPolicy(w *World, r plan.Resource) string {
 	d, err := document(r, "policy")
 	if err != nil {
@@ -137,7 +137,7 @@ func endpointPolicy(w *World, r plan.Resource) string {
 	needed = append(needed, agentBuckets(region)...)
 	known := slices.Clone(needed)
 	for _, b := range w.To(r, "policy", bucket) {
-		known = append(known, b.Name) // a planned bucket is called as its resource
+		known = append(known, b.Name) // a planned bucket has the name of its resource
 	}
 	read := map[string]bool{}
 	for _, s := range d.Statement {
@@ -171,7 +171,7 @@ func agentBuckets(region string) []string {
 	}
 }
 
-// region is the one in an endpoint's service name.
+// region returns the region in an endpoint's service name.
 func (w *World) region(endpoint plan.Resource) string {
 	parts := strings.Split(text(endpoint, "serviceName"), ".")
 	return parts[max(len(parts)-2, 0)]

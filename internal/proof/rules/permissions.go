@@ -32,20 +32,20 @@ func policyRules() []Rule {
 					}
 				}
 				if len(s.NotAction) > 0 {
-					return "it allows everything but some actions"
+					return "it allows all but some actions"
 				}
 				return ""
 			})},
-		{"no-any-resource", ids("C_290 C_355"), "No policy allows something on every resource", Everywhere,
+		{"no-any-resource", ids("C_290 C_355"), "No policy allows an action on every resource", Everywhere,
 			policies, eachStatement(func(s statement) string {
 				if slices.Contains(s.Resource, "*") {
 					return "it allows " + strings.Join(s.Action, ", ") + " on every resource"
 				}
 				return ""
 			})},
-		{"no-escalation", ids("C_286 C_287 C_288 C_289"), "No policy reads data or hands out rights on every resource", Everywhere,
+		{"no-escalation", ids("C_286 C_287 C_288 C_289"), "No policy allows reading data or granting permissions on every resource", Everywhere,
 			policies, eachStatement(escalates)},
-		{"no-any-key", ids("KMS.1 KMS.2"), "No policy decrypts with every key", Everywhere,
+		{"no-any-key", ids("KMS.1 KMS.2"), "No policy allows decryption with every key", Everywhere,
 			policies, eachStatement(func(s statement) string {
 				if (s.Action.matches("kms:Decrypt") || s.Action.matches("kms:ReEncryptFrom")) &&
 					slices.ContainsFunc(s.Resource, func(r string) bool { return r == "*" || strings.HasSuffix(r, ":key/*") }) {
@@ -53,9 +53,9 @@ func policyRules() []Rule {
 				}
 				return ""
 			})},
-		{"pass-role", ids("T0342"), "A role is passed by name only", Everywhere, policies, eachStatement(func(s statement) string {
+		{"pass-role", ids("T0342"), "iam:PassRole is allowed only for named roles", Everywhere, policies, eachStatement(func(s statement) string {
 			if s.Action.matches("iam:PassRole") && strings.Contains(strings.Join(s.Resource, " "), "*") {
-				return "it passes any role"
+				return "it allows passing any role"
 			}
 			return ""
 		})},
@@ -65,15 +65,15 @@ func policyRules() []Rule {
 func roleRules() []Rule {
 	roles := of(iamRole)
 	return []Rule{
-		{"no-managed-policies", ids("S-IAM4"), "Roles have policies of this program only", Everywhere,
+		{"no-managed-policies", ids("S-IAM4"), "Roles have only policies of this program", Everywhere,
 			roles, func(w *World, r plan.Resource) (problems []Problem) {
 				_, managed := w.attached(r)
 				for _, arn := range managed {
-					problems = append(problems, Problem{Part: arn[strings.LastIndex(arn, "/")+1:], Text: "it is a policy of AWS"})
+					problems = append(problems, Problem{Part: arn[strings.LastIndex(arn, "/")+1:], Text: "it is an AWS managed policy"})
 				}
 				return problems
 			}},
-		{"no-administrator", ids("C_274 C2_56"), "No role has one of AWS's policies for administrators", Everywhere,
+		{"no-administrator", ids("C_274 C2_56"), "No role has an AWS managed policy for administrators", Everywhere,
 			roles, that(func(w *World, r plan.Resource) string {
 				_, managed := w.attached(r)
 				for _, arn := range managed {
@@ -83,21 +83,21 @@ func roleRules() []Rule {
 				}
 				return ""
 			})},
-		{"no-inline-policies", ids("R-IAMNoInlinePolicy"), "No policy is inside a role", Everywhere,
+		{"no-inline-policies", ids("R-IAMNoInlinePolicy"), "Roles have no inline policies", Everywhere,
 			roles, all(hasNo("inlinePolicies"), that(func(w *World, r plan.Resource) string {
 				if len(w.From(iamRolePolicy, "role", r)) > 0 {
 					return "it has an inline policy"
 				}
 				return ""
 			}))},
-		{"no-role-policy-conflicts", ids("G-iam-role-no-policy-management-conflicts"), "Policies of a role are attached in one way", Everywhere,
+		{"no-role-policy-conflicts", ids("G-iam-role-no-policy-management-conflicts"), "Policies are attached in only one way", Everywhere,
 			roles, all(hasNo("managedPolicyArns"), hasNo("inlinePolicies"), that(func(w *World, _ plan.Resource) string {
 				if len(w.Type(iamPolicyAttachment)) > 0 {
 					return "an exclusive attachment would detach what others attach"
 				}
 				return ""
 			}))},
-		{"role-for-services", ids("C_60 C_61 C_393"), "Only services that are named may assume a role", Everywhere,
+		{"role-for-services", ids("C_60 C_61 C_393"), "Only named services may assume a role", Everywhere,
 			roles, that(func(_ *World, r plan.Resource) string {
 				d, err := document(r, "assumeRolePolicy")
 				if err != nil {
@@ -110,7 +110,7 @@ func roleRules() []Rule {
 				}
 				return ""
 			})},
-		{"confused-deputy", ids("prowler:iam_role_cross_service_confused_deputy_prevention"), "A service assumes a role for this account only",
+		{"confused-deputy", ids("prowler:iam_role_cross_service_confused_deputy_prevention"), "A service may assume a role only for this account",
 			Everywhere,
 			roles, that(func(_ *World, r plan.Resource) string {
 				d, _ := document(r, "assumeRolePolicy")
@@ -121,7 +121,7 @@ func roleRules() []Rule {
 				}
 				return ""
 			})},
-		{"boundary-on-every-role", nil, "Where one role has a permissions boundary, every role has it", Everywhere,
+		{"boundary-on-every-role", nil, "If one role has a permissions boundary, every role has it", Everywhere,
 			roles, that(func(w *World, r plan.Resource) string {
 				for _, other := range w.Type(iamRole) {
 					if want := text(other, "permissionsBoundary"); want != "" && text(r, "permissionsBoundary") != want {
@@ -130,22 +130,22 @@ func roleRules() []Rule {
 				}
 				return ""
 			})},
-		{"role-in-use", nil, "Every role has permissions, and every policy a role", Everywhere,
+		{"role-in-use", nil, "Every role has a policy, and every policy a role", Everywhere,
 			of(iamRole, iamPolicy), that(func(w *World, r plan.Resource) string {
 				property := "role"
 				if r.Type == iamPolicy {
 					property = "policyArn"
 				}
 				if len(w.From(rolePolicyAttachment, property, r)) == 0 {
-					return "nothing is attached"
+					return "no policy or role is attached"
 				}
 				return ""
 			})},
 	}
 }
 
-// harmless are the actions that policies may allow on every resource, as AWS cannot limit them to one, and which neither
-// read data nor give power.
+// harmless lists the actions that policies may allow on every resource: AWS cannot limit them to one, and they neither read
+// data nor grant permissions.
 var harmless = values{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
 
 func escalates(s statement) string {

@@ -12,7 +12,7 @@ import (
 
 const allow, deny = "Allow", "Deny"
 
-// values is an element of a policy that is one text or several.
+// values is an element of a policy that is a string or a list of strings.
 type values []string
 
 func (v *values) UnmarshalJSON(data []byte) error {
@@ -24,7 +24,7 @@ func (v *values) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(v))
 }
 
-// matches tells whether a pattern among the values covers a name. Actions do not distinguish capitals.
+// matches tells whether one of the patterns matches a name. Actions are not case-sensitive.
 func (v values) matches(name string) bool {
 	return slices.ContainsFunc(v, func(pattern string) bool {
 		ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
@@ -42,7 +42,7 @@ type statement struct {
 	Condition map[string]map[string]values
 }
 
-// principal maps a kind (AWS, Service, Federated) to names; "*" stands under AWS.
+// principal maps a kind (AWS, Service, Federated) to names; "*" is under AWS.
 type principal map[string]values
 
 func (p *principal) UnmarshalJSON(data []byte) error {
@@ -54,7 +54,7 @@ func (p *principal) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*map[string]values)(p))
 }
 
-// everyone tells whether anybody is meant.
+// everyone tells whether the principal is "*".
 func (p principal) everyone() bool { return slices.Contains(p["AWS"], "*") }
 
 // condition returns the values of a condition key, whatever the operator.
@@ -77,7 +77,7 @@ func (s statement) part(index int) string {
 
 type policyDocument struct{ Statement []statement }
 
-// document reads the policy in an input.
+// document parses the policy in an input.
 func document(r plan.Resource, property string) (policyDocument, error) {
 	var d policyDocument
 	source := text(r, property)
@@ -85,7 +85,7 @@ func document(r plan.Resource, property string) (policyDocument, error) {
 		return d, fmt.Errorf("%s is missing", property)
 	}
 	if err := json.Unmarshal([]byte(source), &d); err != nil {
-		return d, fmt.Errorf("%s is no policy: %w", property, err)
+		return d, fmt.Errorf("%s is not a policy: %w", property, err)
 	}
 	return d, nil
 }
@@ -98,7 +98,7 @@ func trusts(role plan.Resource, service string) bool {
 	})
 }
 
-// deniesPlainText tells whether a policy refuses every call of anybody that comes without TLS.
+// deniesPlainText tells whether a policy denies every call without TLS.
 func deniesPlainText(d policyDocument, resources ...string) bool {
 	return slices.ContainsFunc(d.Statement, func(s statement) bool {
 		insecure := s.Condition["Bool"]["aws:SecureTransport"]

@@ -11,11 +11,11 @@ import (
 
 func reliabilityRules() []Rule {
 	return []Rule{
-		{"instances-survive-a-zone", ids("REL11-BP05"), "Instances are left when a zone fails, without scaling", Production,
+		{"instances-survive-a-zone", ids("REL11-BP05"), "Instances remain when a zone fails, without scaling", Production,
 			of(scalingGroup), all(atLeast(2, "minSize"), atLeast(2, "minElbCapacity"))},
-		{"tasks-survive-a-zone", ids("REL11-BP05"), "Agents are left when a zone fails, without scaling", Production, of(appTarget),
+		{"tasks-survive-a-zone", ids("REL11-BP05"), "Agents remain when a zone fails, without scaling", Production, of(appTarget),
 			atLeast(2, "minCapacity")},
-		{"group-scales", ids("REL07-BP01"), "The group follows its load, by CPU and by requests", Everywhere,
+		{"group-scales", ids("REL07-BP01"), "The group scales by CPU and by requests", Everywhere,
 			of(scalingGroup), that(func(w *World, r plan.Resource) string {
 				metrics := map[string]bool{}
 				for _, p := range w.From(scalingPolicy, "autoscalingGroupName", r) {
@@ -23,20 +23,20 @@ func reliabilityRules() []Rule {
 				}
 				for _, want := range []string{"ASGAverageCPUUtilization", "ALBRequestCountPerTarget"} {
 					if !metrics[want] {
-						return "it does not follow " + want
+						return "it does not scale by " + want
 					}
 				}
 				return ""
 			})},
-		{"draining", ids("REL05-BP04"), "A target that goes finishes its requests first", Everywhere,
+		{"draining", ids("REL05-BP04"), "Targets finish their requests before deregistration", Everywhere,
 			of(targetGroup), all(atLeast(30, "deregistrationDelay"))},
-		{"alarms-for-everything", ids("REL11-BP01"), "Whatever serves has an alarm of its own", Everywhere,
+		{"alarms-for-everything", ids("REL11-BP01"), "Every resource that serves requests has its own alarm", Everywhere,
 			of(loadBalancer, scalingGroup, rdsInstance, ecsService, restAPI, bucket, natGateway).where(func(w *World, r plan.Resource) bool {
 				return r.Type != bucket || len(w.From(bucketLogging, "bucket", r)) > 0
 			}), that(alarmed)},
-		{"failed-release-tells", ids("REL08-BP04"), "An alarm tells of a release that AWS took back or gave up", Everywhere,
+		{"failed-release-tells", ids("REL08-BP04"), "An alarm reports failed and rolled-back deployments", Everywhere,
 			of(ecsService, scalingGroup), that(tellsOfFailedReleases)},
-		{"stack-tags", nil, "Whatever takes tags carries project, stack, tier and managed-by", Everywhere,
+		{"stack-tags", nil, "Every resource that can have tags has project, stack, deployment, tier and managed-by", Everywhere,
 			taggable, that(func(_ *World, r plan.Resource) string {
 				for _, tag := range stackTags {
 					if empty(get(r, "tags", tag)) {
@@ -45,13 +45,13 @@ func reliabilityRules() []Rule {
 				}
 				return ""
 			})},
-		{"storage-protected-singly", nil, "Protection stands on what loses data and on nothing above it", Production,
+		{"storage-protected-singly", nil, "Resources that hold data are protected, and not their components", Production,
 			of(rdsInstance, kmsKey).where(func(_ *World, r plan.Resource) bool {
 				return !isReplica(r)
 			}), that(func(w *World, r plan.Resource) string {
 				for _, parent := range w.Graph.Resources {
 					if parent.Protect && !parent.Custom && len(w.Graph.Children(parent.Key())) > 0 {
-						return fmt.Sprintf("%s is protected, and all its children with it", parent.Name)
+						return fmt.Sprintf("%s is protected, and so are all its children", parent.Name)
 					}
 				}
 				if !r.Protect {
@@ -62,7 +62,7 @@ func reliabilityRules() []Rule {
 	}
 }
 
-// alarmed looks for an alarm whose dimensions come from the resource, or from what it owns.
+// alarmed looks for an alarm whose dimensions come from the resource or from its own resources.
 func alarmed(w *World, r plan.Resource) string {
 	for _, a := range w.Type(metricAlarm) {
 		for _, property := range []string{"dimensions", "metricQueries"} {
@@ -70,7 +70,7 @@ func alarmed(w *World, r plan.Resource) string {
 				return ""
 			}
 		}
-		// Request metrics of a bucket are under its name, which may come by its policy.
+		// The dimension of a bucket's request metrics is its name, which may come from its policy.
 		if r.Type == bucket {
 			for _, p := range w.To(a, "dimensions", bucketPolicy) {
 				if slices.Contains(p.PropertyDependencies["bucket"], r.Key()) {
@@ -79,10 +79,10 @@ func alarmed(w *World, r plan.Resource) string {
 			}
 		}
 	}
-	return "no alarm watches it"
+	return "it has no alarm"
 }
 
-// tellsOfFailedReleases wants a rule for events about the resource, whose matches an alarm counts.
+// tellsOfFailedReleases requires an event rule for the resource, and an alarm that counts its matches.
 func tellsOfFailedReleases(w *World, r plan.Resource) string {
 	event := "SERVICE_DEPLOYMENT_FAILED"
 	if r.Type == scalingGroup {
@@ -96,7 +96,7 @@ func tellsOfFailedReleases(w *World, r plan.Resource) string {
 	return "no alarm counts " + event
 }
 
-// taggable selects the types of AWS whose outputs have all their tags. What awsx makes inside itself gets its tags from it.
+// taggable selects the AWS types with the output tagsAll. The children of awsx components get their tags from them.
 func taggable(w *World) []plan.Resource {
 	var found []plan.Resource
 	for _, r := range w.Graph.Resources {

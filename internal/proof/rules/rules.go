@@ -1,6 +1,6 @@
-// Package rules holds what reviewers and their scanners ask of the system, as rules over the planned resource graph: none of
-// the scanners reads a Pulumi program in Go. A rule selects resources and checks each. What a stack does not hold to on
-// purpose is in waivers.yaml, one line for each exception, with its reason.
+// Package rules holds the requirements of reviewers and security scanners as rules over the planned resource graph, because no
+// scanner reads a Pulumi program in Go. A rule selects resources and checks each. Intended exceptions are in waivers.yaml, each
+// with its reason.
 package rules
 
 import (
@@ -14,7 +14,7 @@ import (
 // Where says which stacks a rule is for.
 type Where int
 
-// Stacks are production, where data and people depend on them, or anything else.
+// Production rules are only for production stacks.
 const (
 	Everywhere Where = iota
 	Production
@@ -27,12 +27,12 @@ func (w Where) String() string {
 	return "every stack"
 }
 
-// Rule is one question to a graph.
+// Rule is one requirement.
 type Rule struct {
-	// Name identifies the rule in waivers. A published rule set has no finer names: one identifier may stand for several
-	// rules here, and one rule here for the same demand in several sets.
+	// Name identifies the rule in waivers. It is not a published identifier: one identifier may need several rules, and one
+	// rule may cover identifiers of several sets.
 	Name string
-	// IDs are the published identifiers, e.g. "EC2.6" or "S-VPC7"; Sets explains them. A rule without any is the program's own.
+	// IDs are the published identifiers, e.g. "EC2.6" or "S-VPC7", see Sets; none for a rule of the program's own.
 	IDs   []string
 	Title string
 	Where Where
@@ -40,17 +40,17 @@ type Rule struct {
 	Check Check
 }
 
-// Problem is what is wrong with a resource. Part names the piece of it, where a waiver must not cover the whole.
+// Problem says what is wrong with a resource. Part names a part of it, so that a waiver need not cover the whole resource.
 type Problem struct{ Part, Text string }
 
-// Finding is a problem in its place.
+// Finding is a problem with its rule and resource.
 type Finding struct {
 	Rule     string
 	Resource plan.Resource
 	Problem
 }
 
-// Subject is what a waiver's pattern is compared with: the resource's name, and the part.
+// Subject is compared with the patterns of waivers: the resource's name, or name#part.
 func (f Finding) Subject() string {
 	if f.Part == "" {
 		return f.Resource.Name
@@ -62,7 +62,7 @@ func (f Finding) String() string {
 	return f.Rule + ": " + f.Resource.Type + " " + f.Subject() + ": " + f.Text
 }
 
-// All returns the rules in the order of the page.
+// All returns the rules in the order of docs/security.md.
 func All() []Rule {
 	var all []Rule
 	for _, s := range Sections() {
@@ -101,7 +101,7 @@ func Sections() []Section {
 	}
 }
 
-// Result is how one rule went.
+// Result is the result of one rule.
 type Result struct {
 	Rule     Rule
 	Applies  bool            // to this kind of stack
@@ -109,7 +109,7 @@ type Result struct {
 	Findings []Finding       // waived or not
 }
 
-// Evaluate asks every rule of a graph.
+// Evaluate checks every rule on a graph.
 func Evaluate(g *plan.Graph, production bool) []Result {
 	w := newWorld(g, production)
 	var results []Result
@@ -136,7 +136,7 @@ func (rule Rule) evaluate(w *World) Result {
 	return result
 }
 
-// Case is the name of the rule's test: its own and the published ones.
+// Case is the name of the rule's test: the rule's name and its identifiers.
 func (rule Rule) Case() string {
 	if len(rule.IDs) == 0 {
 		return rule.Name

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every rule sees a defect. A rule that finds something in every stack, on purpose, sees its repair.
+// Every rule finds the defect of its cases. A rule that has findings in every stack must have none after a repair.
 func TestEveryRuleCanFail(t *testing.T) {
 	waivers, err := Waivers()
 	require.NoError(t, err)
@@ -30,12 +30,12 @@ func TestEveryRuleCanFail(t *testing.T) {
 				findings := ask(t, e.g, stack, rule.Name)
 				after := on(findings, c.subject)
 				if c.mends {
-					require.NotEmpty(t, before, "there is nothing to mend")
-					require.Empty(t, after, "it is mended")
+					require.NotEmpty(t, before, "the rule must have a finding before the repair")
+					require.Empty(t, after, "the rule must have no finding after the repair")
 					continue
 				}
-				require.Empty(t, before, "the case is about a resource that is right")
-				require.NotEmpty(t, after, "the rule does not see the defect")
+				require.Empty(t, before, "the rule must have no finding before the change")
+				require.NotEmpty(t, after, "the rule does not find the defect")
 				ledger := NewLedger(waivers)
 				for _, f := range findings {
 					if on([]Finding{f}, c.subject) == "" {
@@ -47,11 +47,11 @@ func TestEveryRuleCanFail(t *testing.T) {
 			}
 		})
 	}
-	require.Empty(t, table, "cases of rules that are not there")
+	require.Empty(t, table, "cases of rules that do not exist")
 }
 
-// What a case changes, it changes in its own copy.
-func TestCasesLeaveTheGraphAlone(t *testing.T) {
+// A case changes its own copy of the graph, not the graph that other cases share.
+func TestCasesChangeACopy(t *testing.T) {
 	base := bases[Prod](t)
 	e := edit(t, base)
 	set(bucketEncryption, "storage-data", "none", "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm")(e)
@@ -89,12 +89,12 @@ func TestWaiversAreReadStrictly(t *testing.T) {
 	require.NoError(t, err)
 	for text, want := range map[string]string{
 		"- {rule: none, resource: a, stacks: [dev], reason: because it is a good reason}\n":            "no such rule",
-		"- {rule: imds-v2, resource: '[', stacks: [dev], reason: because it is a good reason}\n":       "no pattern",
+		"- {rule: imds-v2, resource: '[', stacks: [dev], reason: because it is a good reason}\n":       "not a pattern",
 		"- {rule: imds-v2, resource: a, stacks: [], reason: because it is a good reason}\n":            "want stacks",
 		"- {rule: imds-v2, resource: a, stacks: [test], reason: because it is a good reason}\n":        "none of dev, prod, generated",
 		"- {rule: imds-v2, resource: a, stacks: [dev], reason: so}\n":                                  "want a reason",
 		"- {rule: imds-v2, resource: a, stacks: [dev], why: x, reason: because it is a good reason}\n": "field why not found",
-		good + good: "there twice",
+		good + good: "duplicate of waiver 1",
 	} {
 		_, err := readWaivers([]byte(text))
 		require.ErrorContains(t, err, want)

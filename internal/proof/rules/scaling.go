@@ -11,7 +11,7 @@ func scalingRules() []Rule {
 	group := of(scalingGroup)
 	return []Rule{
 		{"group-elb-health", ids("AutoScaling.1 R-AutoScalingGroupELBHealthCheckRequired C2_15 S-AS2"),
-			"The group replaces instances that the load balancers find unhealthy, after a grace period", Everywhere,
+			"The group replaces instances that fail the load balancers' checks, after a grace period", Everywhere,
 			group, all(is("ELB", "healthCheckType"), atLeast(1, "healthCheckGracePeriod"), refers("targetGroupArns", targetGroup))},
 		{"group-cooldown", ids("S-AS1"), "The group has a cooldown", Everywhere, group, isNot(0, "defaultCooldown")},
 		{"group-zones", ids("AutoScaling.2"), "The group spans two zones or more", Everywhere,
@@ -21,7 +21,7 @@ func scalingRules() []Rule {
 				}
 				return ""
 			})},
-		{"group-launch-template", ids("AutoScaling.9 C_315"), "The group launches from a template, at a version that it names", Everywhere,
+		{"group-launch-template", ids("AutoScaling.9 C_315"), "The group uses a launch template in a fixed version", Everywhere,
 			group, that(fixedVersion)},
 		{"group-instance-types", ids("AutoScaling.6"), "The group uses several instance types", Production,
 			group, that(func(_ *World, r plan.Resource) string {
@@ -30,9 +30,9 @@ func scalingRules() []Rule {
 				}
 				return ""
 			})},
-		{"group-notifications", ids("S-AS3"), "Every launch and termination, done or failed, is reported", Production,
+		{"group-notifications", ids("S-AS3"), "Every launch and termination, also a failed one, notifies the topic", Production,
 			group, that(notified)},
-		{"group-tags", ids("C_153"), "The group's tags reach its instances", Everywhere, group, that(func(_ *World, r plan.Resource) string {
+		{"group-tags", ids("C_153"), "The group's tags are on its instances", Everywhere, group, that(func(_ *World, r plan.Resource) string {
 			for _, want := range stackTags {
 				if !slices.ContainsFunc(list(r, "tags"), func(t any) bool {
 					return at(t, "key") == want && equal(at(t, "propagateAtLaunch"), true)
@@ -42,15 +42,15 @@ func scalingRules() []Rule {
 			}
 			return ""
 		})},
-		{"refresh-keeps-capacity", nil, "A refresh launches before it terminates, stops at an alarm, and never rolls back to what is already " +
+		{"refresh-keeps-capacity", nil, "A refresh launches before it terminates, stops at an alarm, and does not roll back to what is already " +
 			"the newest",
 			Everywhere, group, all(atLeast(100, refresh("minHealthyPercentage")...), atLeast(101, refresh("maxHealthyPercentage")...),
 				is(false, refresh("autoRollback")...), has(refresh("alarmSpecification", "alarms")...))},
-		{"group-desired-is-initial", nil, "Updates leave the number of instances to scaling", Everywhere, group, ignores("desiredCapacity")},
-		{"no-attachment-conflicts", nil, "Target groups are attached by the group alone", Everywhere,
+		{"group-desired-is-initial", nil, "Only scaling changes the number of instances", Everywhere, group, ignores("desiredCapacity")},
+		{"no-attachment-conflicts", nil, "Target groups are attached only in the group itself", Everywhere,
 			group, that(func(w *World, _ plan.Resource) string {
 				if len(w.Type(scalingAttachment)) > 0 {
-					return "there are attachments beside targetGroupArns"
+					return "there are attachments in addition to targetGroupArns"
 				}
 				return ""
 			})},
@@ -81,15 +81,15 @@ func notified(w *World, r plan.Resource) string {
 		}
 		for _, event := range []string{"LAUNCH", "LAUNCH_ERROR", "TERMINATE", "TERMINATE_ERROR"} {
 			if !slices.Contains(list(n, "notifications"), any("autoscaling:EC2_INSTANCE_"+event)) {
-				return "nobody hears of " + event
+				return "no notification for " + event
 			}
 		}
 		return ""
 	}
-	return "nobody hears of it"
+	return "it has no notifications"
 }
 
-// ignores wants a property to be left alone after creation.
+// ignores requires that updates ignore a property.
 func ignores(property string) Check {
 	return that(func(_ *World, r plan.Resource) string {
 		if !slices.Contains(r.IgnoreChanges, property) {

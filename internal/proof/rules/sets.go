@@ -12,7 +12,7 @@ type Set struct{ Prefix, Title string }
 // Own is the set of rules without a published identifier.
 var Own = Set{"", "The program's own"}
 
-// Sets are the published sets, as their identifiers begin.
+// Sets are the published sets, with the prefix of their identifiers.
 var Sets = []Set{
 	{"S-", "cdk-nag, AWS Solutions"},
 	{"R-", "cdk-nag, NIST 800-53 rev. 5"},
@@ -31,7 +31,7 @@ var (
 
 // SetOf returns the set of an identifier.
 func SetOf(id string) Set {
-	index := 2 // the names of services, EC2.6, are Security Hub's
+	index := 2 // identifiers that begin with a service, such as EC2.6, are Security Hub's
 	switch {
 	case strings.HasPrefix(id, "S-"):
 		index = 0
@@ -51,10 +51,10 @@ func SetOf(id string) Set {
 	return Sets[index]
 }
 
-// Count is how the rules of a set went in one stack. An identifier is waived when a finding of any of its rules is.
+// Count is the result of a set in one stack. An identifier counts as waived if a finding of any of its rules is.
 type Count struct{ Total, Apply, Held, Waived, Open int }
 
-// CountBySet counts identifiers, and for the program's own set rules.
+// CountBySet counts identifiers; for the program's own set it counts rules.
 func CountBySet(results []Result, waived func(Finding) bool) map[Set]Count {
 	type state struct{ applies, waived, open bool }
 	states := map[Set]map[string]*state{}

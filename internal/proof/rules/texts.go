@@ -11,7 +11,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// texts are the inputs whose characters AWS checks only when a resource is made, as its API references say; * is any item.
+// texts lists the inputs whose characters AWS checks only when it creates a resource, from its API references; * is any item.
 var texts = map[string][]textInput{
 	securityGroup:     {{"description", ec2Text}},
 	ingressRule:       {{"description", ec2Text}},
@@ -44,7 +44,7 @@ var (
 	tagValue  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )
 
-// printable is a text of ASCII characters, at most that many. RE2 counts to 1,000: what a service takes beyond that is not used.
+// printable matches up to most ASCII characters. RE2 allows at most 1,000 repetitions; longer texts are not used.
 func printable(most int) *regexp.Regexp {
 	return regexp.MustCompile(fmt.Sprintf(`^[\x20-\x7E]{1,%d}$`, most))
 }
@@ -52,18 +52,18 @@ func printable(most int) *regexp.Regexp {
 func textRules() []Rule {
 	tokens := slices.Sorted(maps.Keys(texts))
 	return []Rule{
-		{"texts-are-taken", nil, "Names and descriptions are such as AWS takes", Everywhere, of(tokens...),
+		{"texts-are-taken", nil, "AWS accepts the characters of names and descriptions", Everywhere, of(tokens...),
 			that(func(_ *World, r plan.Resource) string {
 				for _, input := range texts[r.Type] {
 					for _, s := range textsAt(r.Inputs, strings.Split(input.path, ".")) {
 						if !input.pattern.MatchString(s) {
-							return fmt.Sprintf("%s %q is not %s", input.path, s, input.pattern)
+							return fmt.Sprintf("%s %q does not match %s", input.path, s, input.pattern)
 						}
 					}
 				}
 				return ""
 			})},
-		{"tags-are-taken", nil, "Tags are such as every service takes, and no more than fifty", Everywhere, taggable,
+		{"tags-are-taken", nil, "Every service accepts the tags, and there are at most fifty", Everywhere, taggable,
 			that(func(_ *World, r plan.Resource) string {
 				tags, _ := get(r, "tags").(map[string]any)
 				for name, value := range tags {
@@ -79,7 +79,7 @@ func textRules() []Rule {
 	}
 }
 
-// textsAt are the texts at a path. What is absent or unknown is none.
+// textsAt returns the strings at a path; absent and unknown values are left out.
 func textsAt(v any, path []string) []string {
 	if len(path) == 0 {
 		if s, ok := v.(string); ok {

@@ -1,6 +1,6 @@
 package rules
 
-// The types that rules look at.
+// The types that rules check.
 const (
 	vpc                   = "aws:ec2/vpc:Vpc"
 	subnet                = "aws:ec2/subnet:Subnet"

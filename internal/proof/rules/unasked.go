@@ -12,14 +12,14 @@ import (
 //go:embed unasked.yaml
 var unaskedText []byte
 
-// Unasked are types that no rule selects, or properties about security that no rule asks for, and why.
+// Unasked lists types that no rule selects, or properties about security that no rule checks, with the reason.
 type Unasked struct {
 	Types      []string `yaml:"types"`      // patterns
 	Properties []string `yaml:"properties"` // patterns; none for the type as a whole
 	Reason     string   `yaml:"reason"`
 }
 
-// Covers tells whether the entry is about a property of a type, or with "" about the type.
+// Covers tells whether the entry covers a property of a type, or the type if property is "".
 func (u Unasked) Covers(token, property string) bool {
 	if property == "" {
 		return len(u.Properties) == 0 && matchesAny(u.Types, token)
@@ -29,7 +29,7 @@ func (u Unasked) Covers(token, property string) bool {
 
 func matchesAny(patterns []string, text string) bool {
 	for _, p := range patterns {
-		// A type has slashes, which a * does not cross.
+		// A type contains slashes, which * does not match.
 		if ok, err := path.Match(p, text); err == nil && ok {
 			return true
 		}

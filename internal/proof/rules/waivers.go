@@ -14,15 +14,14 @@ import (
 //go:embed waivers.yaml
 var waiversText []byte
 
-// The stacks that waivers speak of: those that are shipped, and generated configurations, whose owners may choose what
-// neither file does.
+// The stacks in waivers: the shipped ones, and generated configurations, which use options that no shipped stack uses.
 const (
 	Dev       = "dev"
 	Prod      = "prod"
 	Generated = "generated"
 )
 
-// Waiver is an exception: findings of one rule, on resources whose subject (name, or name#part) fits the pattern, in some stacks.
+// Waiver is an exception: findings of one rule in some stacks, on resources whose name, or name#part, matches a pattern.
 type Waiver struct {
 	Rule     string   `yaml:"rule"`
 	Resource string   `yaml:"resource"`
@@ -58,7 +57,7 @@ func readWaivers(data []byte) ([]Waiver, error) {
 			add("there is no such rule")
 		}
 		if _, err := path.Match(v.Resource, ""); err != nil || v.Resource == "" {
-			add("resource is no pattern")
+			add("resource is not a pattern")
 		}
 		if len(v.Reason) < 20 {
 			add("want a reason")
@@ -73,23 +72,23 @@ func readWaivers(data []byte) ([]Waiver, error) {
 		}
 		for j, other := range waivers[:i] {
 			if other.Rule == v.Rule && other.Resource == v.Resource {
-				add("it is there twice, first as %d", j+1)
+				add("duplicate of waiver %d", j+1)
 			}
 		}
 	}
 	return waivers, errors.Join(errs...)
 }
 
-// Ledger takes down which waivers are used where.
+// Ledger records which waivers are used in which stacks.
 type Ledger struct {
 	Waivers []Waiver
 	used    map[string]map[int]bool // by stack
 }
 
-// NewLedger returns a ledger in which no waiver is used yet.
+// NewLedger returns a ledger with no waiver used.
 func NewLedger(waivers []Waiver) *Ledger { return &Ledger{waivers, map[string]map[int]bool{}} }
 
-// Waived returns the waiver that covers a finding, and remembers that it was needed.
+// Waived returns the waiver that covers a finding, and records that it was used.
 func (l *Ledger) Waived(f Finding, stack string) (Waiver, bool) {
 	for i, v := range l.Waivers {
 		if v.covers(f, stack) {
@@ -103,7 +102,7 @@ func (l *Ledger) Waived(f Finding, stack string) (Waiver, bool) {
 	return Waiver{}, false
 }
 
-// Unused returns the waivers for a stack that nothing needed.
+// Unused returns the waivers for a stack that were not used.
 func (l *Ledger) Unused(stack string) []Waiver {
 	var unused []Waiver
 	for i, v := range l.Waivers {

@@ -6,7 +6,7 @@ import (
 	"scalable-backend/internal/plan"
 )
 
-// World is a graph with what rules look up in it.
+// World is a graph with indexes for the rules.
 type World struct {
 	Production bool
 	Graph      *plan.Graph
@@ -24,8 +24,8 @@ func newWorld(g *plan.Graph, production bool) *World {
 // Type returns the resources of a type, by name.
 func (w *World) Type(token string) []plan.Resource { return w.byType[token] }
 
-// To returns the resources of a type that an input of r refers to. References are read from the graph's edges and not from
-// values: values are made up, or unknown.
+// To returns the resources of a type that an input of r refers to. It uses the graph's dependencies, because values are made up
+// or unknown.
 func (w *World) To(r plan.Resource, property, token string) []plan.Resource {
 	var found []plan.Resource
 	for _, candidate := range w.byType[token] {
@@ -57,7 +57,7 @@ func (w *World) zones(r plan.Resource, property string) int {
 	return len(zones)
 }
 
-// routeTable is the table that a subnet is associated with.
+// routeTable returns the table that a subnet is associated with.
 func (w *World) routeTable(s plan.Resource) (plan.Resource, bool) {
 	for _, a := range w.From(routeTableAssociation, "subnetId", s) {
 		for _, t := range w.To(a, "routeTableId", routeTable) {
@@ -67,12 +67,12 @@ func (w *World) routeTable(s plan.Resource) (plan.Resource, bool) {
 	return plan.Resource{}, false
 }
 
-// routes are the routes in a table.
+// routes returns the routes of a table.
 func (w *World) routes(table plan.Resource) []plan.Resource {
 	return w.From(route, "routeTableId", table)
 }
 
-// attached are the policies attached to a role: the program's own documents, and the ARNs of managed ones.
+// attached returns the policies attached to a role: the program's own policies, and the ARNs of managed ones.
 func (w *World) attached(role plan.Resource) (own []plan.Resource, managed []string) {
 	for _, a := range w.From(rolePolicyAttachment, "role", role) {
 		if policies := w.To(a, "policyArn", iamPolicy); len(policies) > 0 {
@@ -84,7 +84,7 @@ func (w *World) attached(role plan.Resource) (own []plan.Resource, managed []str
 	return own, managed
 }
 
-// reachesTopic tells whether an input is a topic of the graph. The topic's policy may carry its ARN, to stand first.
+// reachesTopic tells whether an input refers to a topic of the graph, directly or through the topic's policy.
 func (w *World) reachesTopic(r plan.Resource, property string) bool {
 	return len(w.To(r, property, topic))+len(w.To(r, property, topicPolicy)) > 0
 }

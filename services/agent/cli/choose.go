@@ -100,7 +100,7 @@ func (c *chooser) all(ctx context.Context) ([]api.File, error) {
 // match returns the newest file of each name that a pattern or a prefix matches.
 func (c *chooser) match(ctx context.Context, pattern string) ([]api.File, error) {
 	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, usagef("%q is not a pattern: %w", pattern, err)
+		return nil, fmt.Errorf("no ready file %q, and it is no pattern either: %w", pattern, errNotFound)
 	}
 	all, err := c.all(ctx)
 	if err != nil {

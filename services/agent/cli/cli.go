@@ -25,6 +25,7 @@ import (
 // app is one invocation.
 type app struct {
 	env         map[string]string
+	in          io.Reader
 	out, errOut io.Writer
 
 	apiURL, token, profile string
@@ -36,17 +37,17 @@ type app struct {
 
 // Run runs one command and returns its exit code. env has the form of os.Environ.
 func Run(ctx context.Context, args, env []string) int {
-	return run(ctx, args, env, os.Stdout, os.Stderr)
+	return run(ctx, args, env, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // grace is how long a command may take to end after it was interrupted. run has its own, which is longer.
 const grace = 800 * time.Millisecond
 
-func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
+func run(ctx context.Context, args, env []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout := &sink{w: out, failed: cancel} // nobody reads on: the command may end
-	a := &app{env: map[string]string{}, out: stdout, errOut: errOut, interrupted: ctx.Done()}
+	a := &app{env: map[string]string{}, in: in, out: stdout, errOut: errOut, interrupted: ctx.Done()}
 	for _, e := range env {
 		if k, v, ok := strings.Cut(e, "="); ok {
 			a.env[k] = v
@@ -124,9 +125,12 @@ and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_TRACES_SAMPLER_ARG.`,
 	flags.StringVar(&a.token, "token", "", "bearer token (AGENT_TOKEN; better there: flags are seen by other users of the machine)")
 	flags.BoolVar(&a.json, "json", false, "print JSON, one object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.uploadCommand(), a.fetchCommand(), a.verifyCommand(), a.listCommand(), a.showCommand(), a.submitCommand(),
-		a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.statsCommand(), a.tokensCommand(), a.loginCommand(),
-		a.runCommand(), a.healthcheckCommand(), a.versionCommand(), manCommand())
+	root.AddCommand(a.fetchCommand(), a.listCommand(), a.showCommand(), a.submitCommand(),
+		a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.statsCommand(), a.agentsCommand(), a.tokensCommand(), a.loginCommand(),
+		a.runCommand(), a.healthcheckCommand(), a.versionCommand())
+	completeFlag(root, "profile", a.completeProfiles)
+	noFiles(root.Commands())
+	root.AddCommand(a.uploadCommand(), a.verifyCommand(), manCommand()) // these take files of this machine
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultVersionFlag()
 	return root
@@ -144,6 +148,16 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",
 		Short: "Help about any command",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			if c, rest, err := root.Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range c.Commands() {
+					if sub.IsAvailableCommand() {
+						names = append(names, sub.Name()+"\t"+sub.Short)
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

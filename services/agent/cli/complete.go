@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,41 +23,84 @@ const (
 	hintWait = 2 * time.Second
 )
 
+// source of hints: values for an argument or a flag, each with a tab and a description where it has one.
+type hintSource func(context.Context, *client.API) []string
+
 func complete(c *cobra.Command, flag string, values ...string) {
-	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	completeFlag(c, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func completeFlag(c *cobra.Command, flag string, hints cobra.CompletionFunc) {
+	if err := c.RegisterFlagCompletionFunc(flag, hints); err != nil {
 		panic(err) // the flag's name is wrong in this program
 	}
 }
 
-// completeFiles completes names of ready files.
-func (a *app) completeFiles(c *cobra.Command) {
-	c.ValidArgsFunction = a.completion(func(ctx context.Context, backend *client.API) (found []string) {
-		for f, err := range backend.Files(ctx, client.FileFilter{State: api.FileStateReady}) {
-			if err != nil || len(found) == hints {
-				break
-			}
-			found = append(found, f.Name+"\t"+f.Id)
-		}
-		return found
-	})
+// completeFiles completes names of ready files as arguments, and as values of flags.
+func (a *app) completeFiles(c *cobra.Command, flags ...string) {
+	c.ValidArgsFunction = a.completion(fileHints)
+	a.completeFileFlags(c, flags...)
 }
 
-// completeJobs completes ids of jobs in some states; "" means all states.
+func (a *app) completeFileFlags(c *cobra.Command, flags ...string) {
+	for _, flag := range flags {
+		completeFlag(c, flag, a.completion(fileHints))
+	}
+}
+
+// completeJobs completes ids of jobs in some states.
 func (a *app) completeJobs(c *cobra.Command, states ...api.JobState) {
-	c.ValidArgsFunction = a.completion(func(ctx context.Context, backend *client.API) (found []string) {
-		for _, state := range states {
-			for j, err := range backend.Jobs(ctx, client.JobFilter{State: state}) {
-				if err != nil || len(found) == hints {
-					break
-				}
-				found = append(found, fmt.Sprintf("%s\t%s, %s", j.Id, j.Dest, j.State))
-			}
-		}
-		return found
+	c.ValidArgsFunction = a.completion(jobHints(states...))
+}
+
+// completeJobsAndFiles completes ids of jobs and names of files.
+func (a *app) completeJobsAndFiles(c *cobra.Command) {
+	jobs := jobHints("")
+	c.ValidArgsFunction = a.completion(func(ctx context.Context, backend *client.API) []string {
+		return append(jobs(ctx, backend), fileHints(ctx, backend)...)
 	})
 }
 
-func (a *app) completion(find func(context.Context, *client.API) []string) cobra.CompletionFunc {
+func fileHints(ctx context.Context, backend *client.API) []string {
+	return hinted(backend.Files(ctx, client.FileFilter{State: api.FileStateReady}), func(f api.File) string { return f.Name + "\t" + f.Id })
+}
+
+// jobHints are ids of jobs; the state "" stands for all states.
+func jobHints(states ...api.JobState) hintSource {
+	return func(ctx context.Context, backend *client.API) (found []string) {
+		for _, state := range states {
+			found = append(found, hinted(backend.Jobs(ctx, client.JobFilter{State: state}), func(j api.Job) string {
+				return fmt.Sprintf("%s\t%s, %s", j.Id, j.Dest, j.State)
+			})...)
+		}
+		return found
+	}
+}
+
+// tokenHints are ids of tokens that can still be revoked.
+func tokenHints(ctx context.Context, backend *client.API) []string {
+	return hinted(backend.Tokens(ctx), func(t api.Token) string {
+		if t.RevokedAt != nil {
+			return ""
+		}
+		return t.Id + "\t" + t.Name
+	})
+}
+
+// hinted turns the newest of a list into hints; "" is none.
+func hinted[T any](all iter.Seq2[T, error], hint func(T) string) (found []string) {
+	for one, err := range all {
+		if err != nil || len(found) == hints {
+			break
+		}
+		if h := hint(one); h != "" {
+			found = append(found, h)
+		}
+	}
+	return found
+}
+
+func (a *app) completion(find hintSource) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(c.Context(), hintWait)
 		defer cancel()
@@ -64,6 +110,24 @@ func (a *app) completion(find func(context.Context, *client.API) []string) cobra
 		}
 		defer backend.Close()
 		return find(ctx, backend), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeProfiles completes the names of the profiles that are stored.
+func (a *app) completeProfiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, err := a.profiles()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return slices.Sorted(maps.Keys(all)), cobra.ShellCompDirectiveNoFileComp
+}
+
+// noFiles keeps the shell from offering files where a command takes none.
+func noFiles(all []*cobra.Command) {
+	for _, c := range all {
+		if c.ValidArgsFunction == nil && c.ValidArgs == nil {
+			c.ValidArgsFunction = cobra.NoFileCompletions
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func (a *app) fail(err error) {
 	case isSeveral:
 		fmt.Fprintf(a.errOut, "agent: %s:\n", several.summary())
 		for _, f := range several.list {
-			fmt.Fprintf(a.errOut, "  %s: %s\n", text.Escape(f.What), text.Escape(f.err.Error()))
+			fmt.Fprintf(a.errOut, "  %s: %s\n", text.Escape(f.What), text.Escape(f.Text))
 		}
 	case errors.As(err, &usageError{}):
 		lines := strings.Split(err.Error(), "\n") // the environment's problems are a list
@@ -117,7 +117,7 @@ type failures struct {
 func (f *failures) add(what string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.list = append(f.list, failure{what, err.Error(), err})
+	f.list = append(f.list, failure{what, strings.TrimPrefix(err.Error(), what+": "), err})
 }
 
 // orNil returns nil without a failure. A command for one file fails with that file's error.
@@ -126,6 +126,9 @@ func (f *failures) orNil() error {
 	case len(f.list) == 0:
 		return nil
 	case len(f.list) == 1 && f.total == 1:
+		if strings.HasPrefix(f.list[0].err.Error(), f.list[0].What+": ") { // what is named is not named twice
+			return f.list[0].err
+		}
 		return fmt.Errorf("%s: %w", f.list[0].What, f.list[0].err)
 	}
 	return f

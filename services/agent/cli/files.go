@@ -133,7 +133,7 @@ func fetchOne(
 		return err
 	}
 	t.Root, t.Owner, t.Keep, t.Done = root, uuid.NewString(), !o.force, done
-	defer p.bar(f.Name, f.Size, done.Load)()
+	defer p.bar(f.Name, f.Size, step{done: done.Load})()
 	begun := time.Now()
 	r, err := e.Fetch(ctx, t)
 	if errors.Is(err, download.ErrExists) {

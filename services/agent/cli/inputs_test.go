@@ -41,6 +41,28 @@ func TestSpecialFilesAreRefused(t *testing.T) {
 }
 
 // One bad file of several is listed at the end; the others are done.
+// - is standard input where a command reads a file.
+func TestStandardInput(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.in = string(body(6*mib + 1))
+	require.Contains(t, b.ok("upload", "--name", "dir/in", "-"), "dir/in  uploaded, 6.0 MiB")
+	require.Equal(t, b.in, string(b.server.Object(b.server.Files[0].Id)))
+	require.Contains(t, b.ok("upload", "--name", "in", "--prefix", "dir", "-"), "dir/in  already there")
+	require.Equal(t, "ok        - (dir/in)\n", b.ok("verify", "-"))
+	require.Equal(t, "ok        - (dir/in)\n", b.ok("verify", "--file", "dir/in", "-"))
+	b.in = "other bytes"
+	code, out, _ := b.run("verify", "-")
+	require.Equal(t, ExitMismatch, code)
+	require.Equal(t, "unknown   -\n", out)
+	b.in = ""
+	require.Contains(t, b.ok("upload", "--name", "empty", "-"), "empty  uploaded, 0 B")
+	for _, args := range [][]string{{"upload", "-"}, {"upload", "--name", "x", "-", b.write("f", nil)}, {"upload", "--name", "../x", "-"}} {
+		code, _, errOut := b.run(args...)
+		require.Equal(t, ExitUsage, code, "%v: %s", args, errOut)
+	}
+}
+
 func TestOneBadFileDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -207,7 +229,7 @@ func TestFetchOfOneFileTwice(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			var out, errOut bytes.Buffer
-			code := run(t.Context(), []string{"fetch", "f", "-o", filepath.Join(b.dir, "two")}, b.env, &out, &errOut)
+			code := run(t.Context(), []string{"fetch", "f", "-o", filepath.Join(b.dir, "two")}, b.env, nil, &out, &errOut)
 			if code != ExitOK {
 				t.Errorf("exit code %d: %s", code, errOut.String())
 			}
@@ -246,7 +268,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		require.NoError(t, err)
 		var errOut bytes.Buffer
-		code := run(t.Context(), args, b.env, full, &errOut)
+		code := run(t.Context(), args, b.env, nil, full, &errOut)
 		require.NoError(t, full.Close())
 		require.Equal(t, ExitFailure, code, "%v", args)
 		require.Contains(t, errOut.String(), "writing the output: write /dev/full: no space left on device", "%v", args)
@@ -255,7 +277,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, reader.Close())
 		errOut.Reset()
-		code = run(t.Context(), args, b.env, writer, &errOut)
+		code = run(t.Context(), args, b.env, nil, writer, &errOut)
 		require.NoError(t, writer.Close())
 		require.Equal(t, ExitFailure, code, "%v", args)
 		require.Empty(t, errOut.String(), "a reader that went away has seen enough")
@@ -281,7 +303,7 @@ func TestCommandsEndSoonAfterCtrlC(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		ended := make(chan int, 1)
 		var out, errOut bytes.Buffer
-		go func() { ended <- run(ctx, args, b.env, &out, &errOut) }()
+		go func() { ended <- run(ctx, args, b.env, nil, &out, &errOut) }()
 		<-waiting
 		begun := time.Now()
 		interrupt()

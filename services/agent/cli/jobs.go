@@ -67,6 +67,7 @@ func (a *app) submit(ctx context.Context, what []string, o submitOptions) error 
 	}
 	defer backend.Close()
 	p := a.printer()
+	defer p.close()
 	b := newBatch(ctx, 1)
 	var jobs []api.NewJob
 	for _, f := range chooseAll(ctx, backend, what, b) {
@@ -92,9 +93,7 @@ func (a *app) submit(ctx context.Context, what []string, o submitOptions) error 
 		}
 	}
 	b.total += len(jobs)
-	err = b.wait()
-	p.close()
-	return err
+	return b.wait()
 }
 
 func submitSome(ctx context.Context, c *client.API, jobs []api.NewJob, p *printer) error {
@@ -135,7 +134,8 @@ func (a *app) listCommand() *cobra.Command {
 	c.Flags().StringVar(&o.state, "state", "", "only this state: pending, ready; queued, leased, succeeded, dead, cancelled")
 	c.Flags().StringVar(&o.name, "name", "", "only files of this name, or jobs of the file of this id or name")
 	c.Flags().IntVar(&o.limit, "limit", 100, "at most so many; 0 lists all")
-	c.Flags().BoolVar(&o.wide, "wide", false, "all columns, whole, however narrow the terminal")
+	c.Flags().BoolVar(&o.wide, "wide", false, wideHelp)
+	a.completeFileFlags(c, "name")
 	complete(c, "state", "pending", "ready", "queued", "leased", "succeeded", "dead", "cancelled")
 	return c
 }

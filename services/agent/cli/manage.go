@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,9 +19,10 @@ type jobFilter struct {
 	file, dest string
 }
 
-func (f *jobFilter) flags(c *cobra.Command, which string) {
+func (f *jobFilter) flags(a *app, c *cobra.Command, which string) {
 	c.Flags().BoolVar(&f.all, "all", false, "all "+which+" jobs that the other flags let through")
 	c.Flags().StringVar(&f.file, "file", "", "with --all: only jobs of this file, by id or name")
+	a.completeFileFlags(c, "file")
 	c.Flags().StringVar(&f.dest, "dest", "", "with --all: only jobs with this destination, a pattern, or a prefix that ends with /")
 }
 
@@ -76,7 +76,7 @@ be shortened to its beginning, 8 characters or more.`,
 			return a.changeJobs(c.Context(), args, f, (*client.API).CancelJob, api.JobStateQueued, api.JobStateLeased)
 		},
 	}
-	f.flags(c, "queued and leased")
+	f.flags(a, c, "queued and leased")
 	a.completeJobs(c, api.JobStateQueued, api.JobStateLeased)
 	return c
 }
@@ -92,7 +92,7 @@ beginning, 8 characters or more.`,
 			return a.changeJobs(c.Context(), args, f, (*client.API).RetryJob, api.JobStateDead)
 		},
 	}
-	f.flags(c, "dead")
+	f.flags(a, c, "dead")
 	a.completeJobs(c, api.JobStateDead, api.JobStateCancelled)
 	return c
 }
@@ -234,75 +234,4 @@ func (a *app) fields(v any, fields [][2]string) error {
 		}
 	}
 	return nil
-}
-
-func (a *app) showCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "show <job-id|file-id|name>",
-		Short: "Show a job or a file",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("want one job or file")
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error { return a.show(c.Context(), args[0]) },
-	}
-	a.completeJobs(c, "")
-	return c
-}
-
-func (a *app) show(ctx context.Context, what string) error {
-	_, backend, err := a.session(ctx)
-	if err != nil {
-		return err
-	}
-	defer backend.Close()
-	if idStart.MatchString(what) {
-		j, err := chooseJob(ctx, backend, what)
-		if err == nil {
-			return a.showJob(j)
-		}
-		if exitCode(ctx, err) != ExitNotFound {
-			return err
-		}
-	}
-	f, err := (&chooser{api: backend}).one(ctx, what)
-	if err != nil {
-		return err
-	}
-	ready, version := "", ""
-	if f.ReadyAt != nil {
-		ready = at(*f.ReadyAt)
-	}
-	if f.Version != nil {
-		version = *f.Version
-	}
-	return a.fields(f, [][2]string{
-		{"file", f.Id}, {"name", f.Name}, {"state", string(f.State)}, {"size", fmt.Sprintf("%s (%d bytes)", size(f.Size), f.Size)},
-		{"sha256", f.Sha256}, {"parts of", size(f.PartSize)}, {"object version", version}, {"created", at(f.CreatedAt)}, {"ready", ready},
-	})
-}
-
-func (a *app) showJob(j api.Job) error {
-	var problem []string
-	if j.Problem != nil {
-		problem = append(problem, j.Problem.Title)
-		if j.Problem.Detail != nil {
-			problem = append(problem, *j.Problem.Detail)
-		}
-	}
-	next, cancel := "", ""
-	if j.State == api.JobStateQueued {
-		next = at(j.RunAt)
-	}
-	if j.CancelRequested {
-		cancel = "requested"
-	}
-	return a.fields(j, [][2]string{
-		{"job", j.Id}, {"file", j.FileId}, {"destination", j.Dest}, {"state", string(j.State)}, {"cancellation", cancel},
-		{"priority", fmt.Sprint(j.Priority)}, {"leases granted", fmt.Sprint(j.Grants)},
-		{"failures", fmt.Sprintf("%d of %d", j.Failures, j.MaxAttempts)}, {"done", fmt.Sprintf("%s (%d bytes)", size(j.BytesDone), j.BytesDone)},
-		{"last problem", strings.Join(problem, ": ")}, {"not before", next}, {"created", at(j.CreatedAt)}, {"updated", at(j.UpdatedAt)},
-	})
 }

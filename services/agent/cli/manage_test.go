@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
 
@@ -32,8 +34,8 @@ func TestFilesByPatternPrefixAndID(t *testing.T) {
 	require.Equal(t, ExitNotFound, code)
 	require.Contains(t, errOut, `no ready file matches "nothing/*"`)
 	code, _, errOut = b.run("fetch", "a[", "-o", b.dir)
-	require.Equal(t, ExitUsage, code)
-	require.Contains(t, errOut, `"a[" is not a pattern`)
+	require.Equal(t, ExitNotFound, code, "it may have been a name")
+	require.Contains(t, errOut, `no ready file "a[", and it is no pattern either`)
 	require.Equal(t, 3, lines(b.ok("submit", "logs/")))
 
 	code, _, errOut = b.run("delete", "logs/")
@@ -87,6 +89,58 @@ func TestCancelRetryShow(t *testing.T) {
 	require.Equal(t, ExitNotFound, code)
 }
 
+func TestShowTellsOfAttempts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	j := b.server.AddJob(b.server.AddFile("f", nil, 5*mib), "in/f")
+	require.NotContains(t, b.ok("show", j.Id), "ATTEMPT", "there is none")
+	require.Contains(t, b.ok("--json", "show", j.Id), `"attempts":[]`)
+	begun, name, detail := time.Now().Add(-time.Minute), "agent-7", "no \x1b[31mspace"
+	ended := begun.Add(1500 * time.Millisecond)
+	failed := api.AttemptEndFailed
+	b.server.Attempts = map[string][]api.Attempt{j.Id: {
+		{Attempt: 2, LeaseId: uuid.NewString(), AgentId: uuid.NewString(), GrantedAt: begun},
+		{Attempt: 1, LeaseId: uuid.NewString(), AgentId: uuid.NewString(), AgentName: &name, GrantedAt: begun, EndedAt: &ended, End: &failed,
+			Problem: &api.JobProblem{Title: "It failed", Detail: &detail}},
+	}}
+	out := b.ok("show", j.Id)
+	require.Regexp(t, `\n\nATTEMPT +END +BEGUN +TOOK +AGENT +PROBLEM +LEASE\n2 +under way +`, out)
+	require.Regexp(t, `\n1 +failed +.*  1.5s +agent-7 +It failed: no \\x1b\[31mspace +`+b.server.Attempts[j.Id][1].LeaseId, out)
+	var shown struct {
+		ID       string
+		Attempts []api.Attempt
+	}
+	require.NoError(t, json.Unmarshal([]byte(b.ok("--json", "show", j.Id)), &shown))
+	require.Equal(t, j.Id, shown.ID)
+	require.Len(t, shown.Attempts, 2)
+	b.server.Hook = func(op string, w http.ResponseWriter, _ *http.Request) bool {
+		if strings.HasSuffix(op, "/attempts") {
+			http.NotFound(w, nil)
+		}
+		return strings.HasSuffix(op, "/attempts")
+	}
+	require.Contains(t, b.ok("show", j.Id), j.Id, "a backend that does not know attempts yet")
+}
+
+func TestAgents(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	name, version := "agent-7", "0.1.0+abc"
+	b.server.Agents = []api.Agent{
+		{Id: uuid.NewString(), Name: &name, Version: &version, Caller: "token:x", LastSeenAt: time.Now(), Leases: 3, BytesDone: 5 << 20},
+		{Id: uuid.NewString(), Caller: "token:y", LastSeenAt: time.Now().Add(-time.Hour)},
+	}
+	out := b.ok("agents")
+	require.Regexp(t, `^ID +LEASES +DONE +HEARD OF +NAME +VERSION +CALLER\n`+b.server.Agents[0].Id+
+		` +3 +5.0 MiB +.* agent-7 +0.1.0\+abc +token:x\n`, out)
+	require.Equal(t, 3, lines(out))
+	require.Equal(t, 2, strings.Count(b.ok("--json", "agents"), `"last_seen_at"`))
+	for _, args := range [][]string{{"agents", "x"}, {"agents", "--limit", "0"}, {"agents", "--limit", "1001"}} {
+		code, _, _ := b.run(args...)
+		require.Equal(t, ExitUsage, code, "%v", args)
+	}
+}
+
 func TestTokensAndStats(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -102,7 +156,8 @@ func TestTokensAndStats(t *testing.T) {
 	require.Contains(t, b.ok("tokens", "list"), "revoked")
 	for _, args := range [][]string{
 		{"tokens", "create", "x"}, {"tokens", "create", "x", "--scope", "root"}, {"tokens", "create", "--scope", "jobs"}, {"tokens", "nosuch"},
-		{"tokens", "create", "x", "--scope", "jobs", "--expires-in", "-1h"}, {"tokens", "revoke"}, {"tokens", "revoke", "x"},
+		{"tokens", "create", "x", "--scope", "jobs", "--expires-in", "-1h"}, {"tokens", "create", "x", "--scope", "jobs", "--expires-in", "0s"},
+		{"tokens", "revoke"}, {"tokens", "revoke", "x"},
 	} {
 		code, _, _ := b.run(args...)
 		require.Equal(t, ExitUsage, code, "%v", args)
@@ -139,6 +194,8 @@ func TestLogin(t *testing.T) {
 	require.Equal(t, ExitUsage, code)
 	require.Contains(t, errOut, `no profile "third"`)
 
+	b.env, b.in = []string{home}, fakeapi.Token+"\n"
+	b.ok("login", b.server.URL, "--profile", "from-standard-input")
 	b.env = []string{home, "AGENT_TOKEN=wrong"}
 	code, _, errOut = b.run("login", b.server.URL)
 	require.Equal(t, ExitDenied, code)
@@ -178,6 +235,21 @@ func TestCompletion(t *testing.T) {
 	require.NotContains(t, complete("retry", ""), j.Id)
 	require.Contains(t, complete("list", "--state", ""), "succeeded")
 	require.Contains(t, complete("list", ""), "jobs")
+	require.Contains(t, complete("show", ""), j.Id+"\tdest, queued")
+	require.Contains(t, complete("show", ""), "dir/f\t"+f.Id)
+	for _, flag := range [][]string{{"list", "jobs", "--name"}, {"retry", "--all", "--file"}, {"cancel", "--all", "--file"}, {"verify", "--file"}} {
+		require.Contains(t, complete(append(flag, "")...), "dir/f\t"+f.Id, "%v", flag)
+	}
+	var token api.CreatedToken
+	require.NoError(t, json.Unmarshal([]byte(b.ok("--json", "tokens", "create", "ci", "--scope", "jobs")), &token))
+	require.Contains(t, complete("tokens", "revoke", ""), token.Info.Id+"\tci")
+	b.ok("tokens", "revoke", token.Info.Id)
+	require.NotContains(t, complete("tokens", "revoke", ""), token.Info.Id)
+	b.ok("login", b.server.URL, "--profile", "second")
+	require.Contains(t, complete("list", "--profile", ""), "second\n")
+	require.Contains(t, complete("help", "tokens", ""), "revoke\t")
+	require.Contains(t, complete("agents", ""), ":4", "no files of this directory")
+	require.Contains(t, complete("upload", ""), ":0", "files of this directory")
 	b.env = nil
 	require.Contains(t, complete("fetch", ""), ":4", "without settings there are no hints, and no error")
 }
@@ -186,7 +258,7 @@ func TestManualPages(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.ok("man", filepath.Join(b.dir, "man1"))
-	for _, page := range []string{"agent.1", "agent-fetch.1", "agent-tokens-create.1"} {
+	for _, page := range []string{"agent.1", "agent-fetch.1", "agent-tokens-create.1", "agent-agents.1"} {
 		text, err := os.ReadFile(filepath.Join(b.dir, "man1", page))
 		require.NoError(t, err)
 		require.Contains(t, string(text), ".SH SYNOPSIS")

@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/mattn/go-runewidth"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"scalable-backend/services/agent/internal/local"
@@ -57,21 +54,26 @@ func terminal(w io.Writer) (f *os.File, columns int) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, 0
 	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 20 {
-		columns = 80
-	}
+	columns, _ = sizeOf(f)
 	return f, columns
+}
+
+// sizeOf returns the size of a terminal as it is now, or a usual one where it tells none.
+func sizeOf(f *os.File) (columns, rows int) {
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns < 20 || rows < 2 {
+		return 80, 24
+	}
+	return columns, rows
 }
 
 // printer writes results: a JSON object or a plain line each. While bars are shown, plain lines wait for their end.
 type printer struct {
 	a    *app
-	bars *mpb.Progress
+	bars *bars
 
 	mu    sync.Mutex
 	lines []string
-	wg    sync.WaitGroup
 }
 
 // printer returns one that shows bars if standard error is a terminal.
@@ -80,16 +82,14 @@ func (a *app) printer() *printer {
 	if f, _ := terminal(a.errOut); f != nil && !a.json {
 		restore := quietKeys(f)
 		a.restore.Store(&restore)
-		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(150*time.Millisecond))
+		p.bars = newBars(f, func() (int, int) { return sizeOf(f) }, a.interrupted)
 	}
 	return p
 }
 
-const barName = 28 // columns of a bar's name
-
-// bar shows a counter until the returned function is called.
-func (p *printer) bar(name string, total int64, n func() int64) (end func()) {
-	return p.addBar(name, total, n, nil)
+// bar shows the steps of one file until the returned function is called.
+func (p *printer) bar(name string, total int64, steps ...step) (end func()) {
+	return p.add(&bar{name: name, total: total, steps: steps})
 }
 
 // total shows the sum of several files below their bars, with the time that is left.
@@ -97,38 +97,14 @@ func (p *printer) total(files int, bytes int64, n func() int64) (end func()) {
 	if files < 2 {
 		return func() {}
 	}
-	left := []decor.Decorator{decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left")}
-	return p.addBar(plural(files, "file"), bytes, n, left, mpb.BarPriority(math.MaxInt))
+	return p.add(&bar{name: plural(files, "file"), total: bytes, steps: []step{{done: n}}, left: true})
 }
 
-func (p *printer) addBar(name string, total int64, n func() int64, more []decor.Decorator, options ...mpb.BarOption) (end func()) {
+func (p *printer) add(b *bar) (end func()) {
 	if p.bars == nil {
 		return func() {}
 	}
-	name = fit(text.Escape(name), barName)
-	decorators := append([]decor.Decorator{
-		decor.CountersKibiByte("% .1f / % .1f"), decor.Name(" "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f"),
-	}, more...)
-	b := p.bars.AddBar(max(total, 1), append(options, mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)), mpb.AppendDecorators(decorators...))...)
-	ended := make(chan struct{})
-	p.wg.Go(func() {
-		ticker := time.NewTicker(100 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				b.SetCurrent(min(n(), max(total, 1)-1))
-			case <-ended:
-				b.Abort(true)
-				return
-			case <-p.a.interrupted: // what ends slowly leaves no bar behind
-				b.Abort(true)
-				return
-			}
-		}
-	})
-	return sync.OnceFunc(func() { close(ended) })
+	return p.bars.add(b)
 }
 
 // result prints one result; only text is for people. Text that came from elsewhere is escaped, also within the line.
@@ -163,9 +139,9 @@ func (p *printer) skipped(all []local.Skipped) {
 
 // close ends the bars and prints what waited for it.
 func (p *printer) close() {
-	p.wg.Wait()
 	if p.bars != nil {
-		p.bars.Wait()
+		p.bars.stopAll()
+		p.bars = nil
 	}
 	for _, l := range p.lines {
 		fmt.Fprintln(p.a.out, l)

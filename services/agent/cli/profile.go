@@ -99,18 +99,18 @@ several can be stored. A command uses the default profile when AGENT_API_URL is 
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.login(c.Context(), args[0], c.InOrStdin()) },
+		RunE: func(c *cobra.Command, args []string) error { return a.login(c.Context(), args[0]) },
 	}
 }
 
-func (a *app) login(ctx context.Context, url string, in io.Reader) error {
+func (a *app) login(ctx context.Context, url string) error {
 	if a.profileFile() == "" {
 		return usagef("without HOME and XDG_CONFIG_HOME there is no place for a profile")
 	}
 	token := a.flagged()["AGENT_TOKEN"]
 	if token == "" {
 		var err error
-		if token, err = a.askToken(ctx, in); err != nil {
+		if token, err = a.askToken(ctx); err != nil {
 			return err
 		}
 	}
@@ -137,8 +137,8 @@ func (a *app) login(ctx context.Context, url string, in io.Reader) error {
 	return nil
 }
 
-func (a *app) askToken(ctx context.Context, in io.Reader) (string, error) {
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+func (a *app) askToken(ctx context.Context) (string, error) {
+	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if state, err := term.GetState(int(f.Fd())); err == nil {
 			defer context.AfterFunc(ctx, func() { _ = term.Restore(int(f.Fd()), state) })() // Ctrl-C must not leave it without echo
 		}
@@ -147,7 +147,7 @@ func (a *app) askToken(ctx context.Context, in io.Reader) (string, error) {
 		fmt.Fprintln(a.errOut)
 		return strings.TrimSpace(string(typed)), err
 	}
-	line, err := bufio.NewReader(in).ReadString('\n')
+	line, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}

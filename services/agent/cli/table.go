@@ -14,6 +14,8 @@ import (
 // shortID is how much of an id is shown on a terminal: enough to tell those of one batch apart, and to give to another command.
 const shortID = 18
 
+const wideHelp = "all columns, whole, however narrow the terminal"
+
 // column is one of a table.
 type column struct {
 	name string

@@ -21,6 +21,7 @@ func (a *app) tokensCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.createTokenCommand(), a.listTokensCommand(), a.revokeTokenCommand())
+	noFiles(c.Commands())
 	return c
 }
 
@@ -37,11 +38,14 @@ func (a *app) createTokenCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("expires-in") && lifetime <= 0 { // 0 is no way to say "for ever": a script may have computed it
+				return usagef("--expires-in: want more than 0, got %v", lifetime)
+			}
 			return a.createToken(c.Context(), args[0], scopes, lifetime)
 		},
 	}
 	c.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do: files:read, files:write, jobs, admin; several, or a comma list")
-	c.Flags().DurationVar(&lifetime, "expires-in", 0, "how long it is valid, 720h for 30 days; 0 is for ever")
+	c.Flags().DurationVar(&lifetime, "expires-in", 0, "how long it is valid, 720h for 30 days (default for ever)")
 	complete(c, "scope", "files:read", "files:write", "jobs", "admin")
 	return c
 }
@@ -58,9 +62,6 @@ func (a *app) createToken(ctx context.Context, name string, scopes []string, lif
 	}
 	if len(n.Scopes) == 0 {
 		return usagef("--scope: required")
-	}
-	if lifetime < 0 {
-		return usagef("--expires-in: want more than 0, got %v", lifetime)
 	}
 	if lifetime > 0 {
 		end := time.Now().Add(lifetime)
@@ -125,12 +126,12 @@ func (a *app) listTokensCommand() *cobra.Command {
 			return t.flush()
 		},
 	}
-	c.Flags().BoolVar(&wide, "wide", false, "all columns, whole, however narrow the terminal")
+	c.Flags().BoolVar(&wide, "wide", false, wideHelp)
 	return c
 }
 
 func (a *app) revokeTokenCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "revoke <token-id>...",
 		Short: "Revoke tokens",
 		Args:  atLeast(1, "at least one token's id"),
@@ -159,6 +160,8 @@ func (a *app) revokeTokenCommand() *cobra.Command {
 			return b.wait()
 		},
 	}
+	c.ValidArgsFunction = a.completion(tokenHints)
+	return c
 }
 
 // tokenID returns the id of the token whose id begins so.

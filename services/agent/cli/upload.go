@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,7 +33,10 @@ func (a *app) uploadCommand() *cobra.Command {
 		Long: `Register regular files and upload their parts straight to the bucket. A directory is uploaded with everything below it, under
 its own name; symbolic links below it, and what is no regular file, are left out and listed. Uploading the same file again does
 nothing; an interrupted upload goes on where it was. A file that changes its size meanwhile is not completed. Modification times,
-permissions and the executable bit are not kept.`,
+permissions and the executable bit are not kept.
+
+- uploads standard input, under the name that --name gives. It is written to a temporary file first, because its digests have to be
+known before the first byte is sent.`,
 		Args: atLeast(1, "at least one file or directory"),
 		RunE: func(c *cobra.Command, args []string) error { return a.upload(c.Context(), args, o) },
 	}
@@ -41,10 +46,21 @@ permissions and the executable bit are not kept.`,
 	return c
 }
 
+// stdin is standard input as an argument.
+const stdin = "-"
+
 // source is a local file and its name in the catalogue.
 type source struct {
 	path, name string
 	size       int64
+	file       *os.File // what standard input was written to; nil for others
+}
+
+func (s source) upload(ctx context.Context, u *upload.Uploader, hashed, sent *atomic.Int64) (upload.Result, error) {
+	if s.file != nil {
+		return u.UploadFile(ctx, s.file, s.name, hashed, sent)
+	}
+	return u.Upload(ctx, s.path, s.name, hashed, sent)
 }
 
 func (a *app) upload(ctx context.Context, paths []string, o uploadOptions) error {
@@ -57,9 +73,14 @@ func (a *app) upload(ctx context.Context, paths []string, o uploadOptions) error
 	}
 	defer backend.Close()
 	b := newBatch(ctx, o.parallel)
-	sources, skipped, err := gather(paths, o, b)
+	sources, skipped, err := a.sources(ctx, paths, o, b)
 	if err != nil {
 		return err
+	}
+	for _, s := range sources {
+		if s.file != nil {
+			defer func() { _ = s.file.Close() }()
+		}
 	}
 	http := download.NewHTTPClient(hosts(cfg), nil)
 	defer http.CloseIdleConnections()
@@ -82,11 +103,9 @@ func (a *app) upload(ctx context.Context, paths []string, o uploadOptions) error
 
 func uploadOne(ctx context.Context, u *upload.Uploader, s source, p *printer, sent *atomic.Int64) error {
 	var hashed atomic.Int64
-	endHashing := p.bar("hashing "+s.name, s.size, hashed.Load)
-	defer endHashing()
-	defer p.bar(s.name, s.size, sent.Load)()
+	defer p.bar(s.name, s.size, step{"hashing ", hashed.Load}, step{"", sent.Load})()
 	begun := time.Now()
-	r, err := u.Upload(ctx, s.path, s.name, &hashed, sent)
+	r, err := s.upload(ctx, u, &hashed, sent)
 	if err != nil {
 		return err
 	}
@@ -113,6 +132,56 @@ type uploaded struct {
 	Resumed  int64  `json:"resumed"`
 	Ms       int64  `json:"ms"`
 }
+
+// sources lists what is to be uploaded: files, or standard input.
+func (a *app) sources(ctx context.Context, paths []string, o uploadOptions, b *batch) ([]source, []local.Skipped, error) {
+	if !slices.Contains(paths, stdin) {
+		return gather(paths, o, b)
+	}
+	if len(paths) > 1 {
+		return nil, nil, usagef("- is standard input, and goes with no other file")
+	}
+	if o.name == "" {
+		return nil, nil, usagef("--name: required for standard input")
+	}
+	s := source{path: stdin, name: prefixed(o.prefix, o.name)}
+	if _, err := download.CleanPath(s.name); err != nil {
+		return nil, nil, usagef("--name: %w", err)
+	}
+	file, size, err := spool(ctx, a.in)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.file, s.size = file, size
+	return []source{s}, nil, nil
+}
+
+// spool writes what it reads to a temporary file without a name, which goes away with the process, however that ends.
+func spool(ctx context.Context, in io.Reader) (f *os.File, size int64, err error) {
+	f, err = os.CreateTemp("", "agent-upload-*")
+	if err != nil {
+		return nil, 0, err
+	}
+	err = os.Remove(f.Name())
+	if err == nil {
+		size, err = io.Copy(f, readerFunc(func(p []byte) (int, error) {
+			if ctx.Err() != nil {
+				return 0, context.Cause(ctx)
+			}
+			return in.Read(p)
+		}))
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, 0, fmt.Errorf("reading standard input: %w", err)
+	}
+	return f, size, nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+// Read implements io.Reader.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // gather lists what is to be uploaded. What cannot be uploaded, because it is not there, is no regular file, has no valid name or
 // the name of another file, is a failure of the batch.
@@ -158,14 +227,19 @@ func gather(paths []string, o uploadOptions, b *batch) (all []source, skipped []
 	return checked(all, o, b), skipped, nil
 }
 
+func prefixed(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return strings.TrimSuffix(prefix, "/") + "/" + name
+}
+
 // checked returns the sources with their names and sizes, without those whose name is not valid or another's.
 func checked(all []source, o uploadOptions, b *batch) []source {
 	var good []source
 	paths := map[string]string{} // by name
 	for _, s := range all {
-		if o.prefix != "" {
-			s.name = strings.TrimSuffix(o.prefix, "/") + "/" + s.name
-		}
+		s.name = prefixed(o.prefix, s.name)
 		info, err := os.Stat(s.path)
 		if err == nil {
 			s.size = info.Size()

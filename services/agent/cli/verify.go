@@ -32,11 +32,13 @@ A file is looked up by its name: the path as given if it is relative, its base n
 from there. If no entry of that name has the file's bytes, the whole catalogue is searched for them. The verdicts:
   ok        the catalogue has these bytes, under this name or, as said then, another
   mismatch  the catalogue has the name, but with other bytes
-  unknown   the catalogue has neither`,
+  unknown   the catalogue has neither
+- is standard input, which has no name: it is looked up by its bytes.`,
 		Args: atLeast(1, "at least one file or directory"),
 		RunE: func(c *cobra.Command, args []string) error { return a.verify(c.Context(), args, file) },
 	}
 	c.Flags().StringVar(&file, "file", "", "compare with this file of the catalogue, by id or name, and no other")
+	a.completeFileFlags(c, "file")
 	return c
 }
 
@@ -56,7 +58,7 @@ func (a *app) verify(ctx context.Context, paths []string, file string) error {
 		return err
 	}
 	defer backend.Close()
-	v := &verifier{api: backend}
+	v := &verifier{api: backend, in: a.in}
 	if file != "" {
 		only, err := (&chooser{api: backend}).one(ctx, file)
 		if err != nil {
@@ -94,6 +96,10 @@ func (a *app) verify(ctx context.Context, paths []string, file string) error {
 func toVerify(paths []string, b *batch, p *printer) []source {
 	var all []source
 	for _, at := range paths {
+		if at == stdin {
+			all = append(all, source{path: stdin})
+			continue
+		}
 		found, err := local.Files(at, download.PartialDir)
 		if err != nil {
 			b.failed(at, err)
@@ -134,6 +140,7 @@ func verifiedName(at, file string, dir bool) (string, error) {
 
 type verifier struct {
 	api   *client.API
+	in    io.Reader // standard input
 	only  *api.File
 	bySum map[string]api.File // of the whole catalogue, once it was needed
 }
@@ -141,7 +148,7 @@ type verifier struct {
 func (v *verifier) judge(ctx context.Context, s source) (verdict, error) {
 	d := verdict{Path: s.path, Status: "unknown"}
 	var err error
-	if d.SHA256, d.Size, err = sum(ctx, s.path); err != nil {
+	if d.SHA256, d.Size, err = v.sum(ctx, s.path); err != nil {
 		return d, err
 	}
 	same := func(f api.File) bool { return f.Sha256 == d.SHA256 && f.Size == d.Size }
@@ -153,8 +160,11 @@ func (v *verifier) judge(ctx context.Context, s source) (verdict, error) {
 		}
 		return d, nil
 	}
-	names := []string{s.name}
-	if base := path.Base(s.name); base != s.name {
+	var names []string
+	if s.name != "" {
+		names = append(names, s.name)
+	}
+	if base := path.Base(s.name); base != s.name && s.name != "" {
 		names = append(names, base)
 	}
 	for _, name := range names {
@@ -195,12 +205,19 @@ func (v *verifier) load(ctx context.Context) error {
 	return nil
 }
 
-func sum(ctx context.Context, name string) (string, int64, error) {
+func (v *verifier) sum(ctx context.Context, name string) (string, int64, error) {
+	if name == stdin {
+		return sum(ctx, v.in)
+	}
 	f, err := local.Open(name)
 	if err != nil {
 		return "", 0, err
 	}
 	defer func() { _ = f.Close() }()
+	return sum(ctx, f)
+}
+
+func sum(ctx context.Context, f io.Reader) (string, int64, error) {
 	h := sha256.New()
 	var n int64
 	for buf := make([]byte, 1<<20); ; {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"scalable-backend/services/client"
 )
 
 // maxBadFetches is how often a part may arrive with wrong bytes before the fetch fails: then the object itself is wrong.
@@ -97,7 +100,7 @@ func (f *fetch) fill(ctx context.Context, c *cursor, t *tries, buf []byte) error
 		err := f.request(ctx, url, c, buf)
 		if c.pos > before {
 			f.urls.moved()
-			t.failed = 0
+			t.moved()
 		}
 		if err == nil {
 			return nil
@@ -132,16 +135,24 @@ func (f *fetch) fill(ctx context.Context, c *cursor, t *tries, buf []byte) error
 type tries struct {
 	o      *Options
 	failed int
+	waits  backoff.BackOff
 }
 
-func (e *Engine) newTries() *tries { return &tries{o: &e.o} }
+func (e *Engine) newTries() *tries {
+	return &tries{o: &e.o, waits: client.FullJitter(e.o.BackoffBase, e.o.BackoffLimit)}
+}
+
+// moved forgets the failures, because bytes arrived.
+func (t *tries) moved() {
+	t.failed = 0
+	t.waits.Reset()
+}
 
 func (t *tries) wait(ctx context.Context, flt *fault) error {
 	if t.failed++; t.failed >= t.o.MaxTries {
 		return fmt.Errorf("after %d tries: %w", t.failed, flt.err)
 	}
-	limit := min(t.o.BackoffLimit, t.o.BackoffBase<<(t.failed-1))
-	wait := rand.N(limit + 1)
+	wait := t.waits.NextBackOff()
 	if flt.after > 0 {
 		if flt.after > t.o.MaxRetryAfter {
 			return fmt.Errorf("the origin asks to wait %v: %w", flt.after, flt.err)

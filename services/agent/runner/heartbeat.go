@@ -25,6 +25,7 @@ func (r *Runner) heartbeats(ctx context.Context) {
 			continue
 		}
 		ttl, interval, urgent := shortest(leases)
+		urgent = r.untold.Swap(false) || urgent
 		if wait := time.Until(last.Add(interval)); wait > 0 && !urgent {
 			timer := time.NewTimer(wait)
 			select {

@@ -42,12 +42,23 @@ func (r *Runner) leaseLoop(ctx context.Context) {
 			r.o.Log.Warn("leasing failed", "error", err, "wait", wait.String())
 			r.sleep(ctx, wait, nil)
 			continue
-		case len(leases) == 0 && time.Since(sent) < time.Second:
-			r.sleep(ctx, time.Second/2+rand.N(time.Second), nil) // the backend did not wait for work: do not ask again at once
 		}
 		failures.Reset()
+		begun := 0
 		for _, l := range leases {
-			r.begin(l, sent)
+			if r.begin(l, sent) {
+				begun++
+			}
+		}
+		if begun > 0 {
+			continue
+		}
+		if len(leases) > 0 { // until a heartbeat tells that they arrived, the backend grants them again instead of waiting for work
+			r.untold.Store(true)
+			r.wantBeat()
+		}
+		if time.Since(sent) < time.Second { // the backend did not wait for work: do not ask again at once
+			r.sleep(ctx, time.Second/2+rand.N(time.Second), nil)
 		}
 	}
 }
@@ -70,13 +81,14 @@ func (r *Runner) request(room int) api.LeaseRequest {
 	return q
 }
 
-// begin starts the work on a lease. A lease that is known already was granted again because the first answer was lost.
-func (r *Runner) begin(granted api.Lease, sent time.Time) {
+// begin starts the work on a lease, and reports whether it is a new one. One that is known already was granted again, because the
+// backend has not heard of it yet.
+func (r *Runner) begin(granted api.Lease, sent time.Time) bool {
 	r.mu.Lock()
 	if known := r.leases[granted.LeaseId]; known != nil {
 		r.mu.Unlock()
 		known.renew(sent)
-		return
+		return false
 	}
 	l := newLease(r.traced(granted), granted, sent)
 	r.leases[l.LeaseId] = l
@@ -87,6 +99,7 @@ func (r *Runner) begin(granted api.Lease, sent time.Time) {
 		defer r.forget(l)
 		r.do(l)
 	})
+	return true
 }
 
 func (r *Runner) forget(l *lease) {

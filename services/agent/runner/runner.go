@@ -92,7 +92,8 @@ type Runner struct {
 	freed  chan struct{} // a lease has ended
 	beat   chan struct{} // a heartbeat is wanted now
 	busy   sync.WaitGroup
-	lowOn  bool // on space; of the lease loop alone
+	untold atomic.Bool // the backend grants leases again that it has not heard of: a heartbeat is due at once
+	lowOn  bool        // on space; of the lease loop alone
 
 	ticked atomic.Int64 // when the lease loop last moved, in Unix nanoseconds
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +58,40 @@ func TestRunFailuresAreReported(t *testing.T) {
 	b.states(map[api.JobState]int{api.JobStateDead: 2})
 	require.Equal(t, "The bytes are not the catalogue's", s.Jobs[0].Problem.Title)
 	require.Equal(t, "The destination was refused", s.Jobs[1].Problem.Title)
+}
+
+// An agent with room for more asks for it while it works, and not in a busy loop: the backend grants what it has not heard of again
+// and again, until a heartbeat tells that the first answer arrived.
+func TestAskingForMoreIsNoBusyLoop(t *testing.T) {
+	t.Parallel()
+	s := fakeapi.New(t)
+	s.TTL = time.Minute
+	var hold atomic.Bool
+	let := make(chan struct{})
+	release := sync.OnceFunc(func() { close(let) })
+	t.Cleanup(release)
+	s.Hook = func(op string, _ http.ResponseWriter, _ *http.Request) bool {
+		if strings.HasPrefix(op, "GET /bucket") && hold.Load() {
+			<-let
+		}
+		return false
+	}
+	f := s.AddFile("x", body(10), part)
+	s.AddJob(f, "first")
+	b := start(t, s)
+	b.states(map[api.JobState]int{api.JobStateSucceeded: 1})
+	hold.Store(true)
+	s.Mu.Lock()
+	before := len(s.Requests)
+	s.Mu.Unlock()
+	s.AddJob(f, "second")
+	time.Sleep(2 * time.Second)
+	s.Mu.Lock()
+	asked := len(s.Requests) - before
+	s.Mu.Unlock()
+	require.LessOrEqual(t, asked, 5)
+	release()
+	b.states(map[api.JobState]int{api.JobStateSucceeded: 2})
 }
 
 func TestRunHandler(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -49,9 +50,19 @@ type Result struct {
 	Resumed  int64 // bytes that an earlier try had sent
 }
 
-// Upload registers a regular file under a name and uploads it. hashed and sent count its bytes; either may be nil. An upload that
-// was interrupted is resumed, however it ended: see transfer.run.
+// Upload is UploadFile for the regular file at a path.
 func (u *Uploader) Upload(ctx context.Context, path, name string, hashed, sent *atomic.Int64) (Result, error) {
+	f, err := local.Open(path)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = f.Close() }()
+	return u.UploadFile(ctx, f, name, hashed, sent)
+}
+
+// UploadFile registers a regular file under a name and uploads it. hashed and sent count its bytes; either may be nil. An upload that
+// was interrupted is resumed, however it ended: see transfer.run.
+func (u *Uploader) UploadFile(ctx context.Context, f *os.File, name string, hashed, sent *atomic.Int64) (Result, error) {
 	if _, err := download.CleanPath(name); err != nil {
 		return Result{}, err
 	}
@@ -61,11 +72,6 @@ func (u *Uploader) Upload(ctx context.Context, path, name string, hashed, sent *
 	if sent == nil {
 		sent = new(atomic.Int64)
 	}
-	f, err := local.Open(path)
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() { _ = f.Close() }()
 	described, err := describe(ctx, f, name, hashed)
 	if err != nil {
 		return Result{}, fmt.Errorf("hashing: %w", err)

@@ -80,6 +80,24 @@ func jobAnswer(j backend.Job) api.Job {
 	}
 }
 
+func attemptAnswer(a backend.Attempt) api.Attempt {
+	answer := api.Attempt{
+		Attempt: a.Number, LeaseId: a.LeaseID.String(), AgentId: a.AgentID.String(), AgentName: optionalText(a.AgentName),
+		GrantedAt: a.GrantedAt, EndedAt: optional(a.EndedAt), Problem: problemAnswer(a.Problem),
+	}
+	if a.End != "" {
+		answer.End = new(api.AttemptEnd(a.End))
+	}
+	return answer
+}
+
+func agentAnswer(a backend.Agent) api.Agent {
+	return api.Agent{
+		Id: a.ID.String(), Name: optionalText(a.Name), Version: optionalText(a.Version), Caller: a.Caller, LastSeenAt: a.LastSeen,
+		Leases: a.Leases, BytesDone: a.BytesDone,
+	}
+}
+
 func problemAnswer(p *backend.JobProblem) *api.JobProblem {
 	if p == nil {
 		return nil

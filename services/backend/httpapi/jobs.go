@@ -10,7 +10,10 @@ import (
 	"scalable-backend/services/backend"
 )
 
-const defaultMaxAttempts = 5
+const (
+	defaultMaxAttempts = 5
+	defaultLimit       = 100
+)
 
 func (h *handlers) CreateJobs(ctx context.Context, r CreateJobsRequestObject) (CreateJobsResponseObject, error) {
 	jobs := make([]backend.NewJob, len(r.Body.Jobs))
@@ -88,6 +91,18 @@ func (h *handlers) GetJob(ctx context.Context, r GetJobRequestObject) (GetJobRes
 		return nil, err
 	}
 	return GetJob200JSONResponse(job), nil
+}
+
+func (h *handlers) ListAttempts(ctx context.Context, r ListAttemptsRequestObject) (ListAttemptsResponseObject, error) {
+	jobID, err := id(r.JobId)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := h.service.ListAttempts(ctx, jobID, value(r.Params.Limit, defaultLimit))
+	if err != nil {
+		return nil, err
+	}
+	return ListAttempts200JSONResponse{Attempts: each(attempts, attemptAnswer)}, nil
 }
 
 func (h *handlers) CancelJob(ctx context.Context, r CancelJobRequestObject) (CancelJobResponseObject, error) {

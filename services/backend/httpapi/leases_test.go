@@ -111,6 +111,50 @@ func TestExpiredLease(t *testing.T) {
 	require.Equal(t, api.JobStateSucceeded, job.State)
 }
 
+// A person sees who worked on a job, how each attempt ended and why it failed, and which agents there are.
+func TestAttemptsAndAgents(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	job := b.submit(b.ready("f", []byte("x")))[0].Job
+	var attempts api.AttemptList
+	b.call(200, "GET", "/v1/jobs/"+job.Id+"/attempts", nil, &attempts)
+	require.Empty(t, attempts.Attempts)
+	first, second := uuid.NewString(), uuid.NewString()
+	name, version, detail := "agent-1", "0.1.0", "no space"
+	var list api.LeaseList
+	b.call(200, "POST", "/v1/leases", api.LeaseRequest{AgentId: first, Max: 1, Name: &name, Version: &version}, &list)
+	problem := api.JobProblem{Title: "It failed", Detail: &detail}
+	b.call(200, "PUT", "/v1/leases/"+list.Leases[0].LeaseId+"/outcome", api.Outcome{Status: api.OutcomeStatusFailed, Problem: &problem}, nil)
+	l := b.lease(second, 20)[0]
+	b.call(200, "POST", "/v1/agents/"+second+"/heartbeats", api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: l.LeaseId, BytesDone: 1}}}, nil)
+
+	b.call(200, "GET", "/v1/jobs/"+job.Id+"/attempts", nil, &attempts)
+	require.Len(t, attempts.Attempts, 2)
+	now, before := attempts.Attempts[0], attempts.Attempts[1]
+	require.Equal(t, api.Attempt{Attempt: 2, LeaseId: l.LeaseId, AgentId: second, GrantedAt: now.GrantedAt}, now)
+	require.WithinDuration(t, time.Now(), now.GrantedAt, time.Minute)
+	require.False(t, before.EndedAt.Before(before.GrantedAt))
+	failed := api.AttemptEndFailed
+	require.Equal(t, api.Attempt{Attempt: 1, LeaseId: list.Leases[0].LeaseId, AgentId: first, AgentName: &name,
+		GrantedAt: before.GrantedAt, EndedAt: before.EndedAt, End: &failed, Problem: &problem}, before)
+	b.call(200, "GET", "/v1/jobs/"+job.Id+"/attempts?limit=1", nil, &attempts)
+	require.Equal(t, []api.Attempt{now}, attempts.Attempts)
+	b.call(404, "GET", "/v1/jobs/"+uuid.NewString()+"/attempts", nil, nil)
+
+	var agents api.AgentList
+	b.call(200, "GET", "/v1/agents", nil, &agents)
+	require.Len(t, agents.Agents, 2)
+	caller := "token:00000000-0000-4000-8000-000000000001"
+	require.Equal(t, api.Agent{Id: second, Caller: caller, LastSeenAt: agents.Agents[0].LastSeenAt, Leases: 1, BytesDone: 1}, agents.Agents[0])
+	require.Equal(t, api.Agent{Id: first, Name: &name, Version: &version, Caller: caller, LastSeenAt: agents.Agents[1].LastSeenAt},
+		agents.Agents[1])
+	b.call(200, "GET", "/v1/agents?limit=1", nil, &agents)
+	require.Len(t, agents.Agents, 1)
+	for _, path := range []string{"/v1/agents?limit=0", "/v1/agents?limit=1001", "/v1/jobs/" + job.Id + "/attempts?limit=x"} {
+		b.call(400, "GET", path, nil, nil)
+	}
+}
+
 func TestCancelAndRetry(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -55,9 +55,9 @@ func operations(t *testing.T) []operation {
 var admitted = map[string]int{
 	"createFile": 415, "listFiles": 200, "getFile": 404, "deleteFile": 404, "getFileContent": 404,
 	"createUpload": 404, "abortUpload": 404, "listUploadParts": 404, "completeUpload": 404,
-	"createJobs": 415, "listJobs": 200, "getJob": 404, "cancelJob": 404, "retryJob": 404,
+	"createJobs": 415, "listJobs": 200, "getJob": 404, "listAttempts": 404, "cancelJob": 404, "retryJob": 404,
 	"createLeases": 415, "getLeaseSource": 404, "putOutcome": 415, "postHeartbeat": 415,
-	"getStats": 200, "whoami": 200, "createToken": 415, "listTokens": 200, "revokeToken": 404,
+	"getStats": 200, "listAgents": 200, "whoami": 200, "createToken": 415, "listTokens": 200, "revokeToken": 404,
 	"getDocument": 200, "getHealth": 200, "getReadiness": 200,
 }
 
@@ -179,7 +179,7 @@ func TestAccessMatrix(t *testing.T) {
 		}
 		t.Log(row)
 	}
-	require.Equal(t, 26*14, cells)
+	require.Equal(t, 14*len(admitted), cells)
 }
 
 // A lease is of use to the caller who holds it and to nobody else, whatever door and scopes others have.

@@ -83,7 +83,7 @@ func (a *API) record(r *http.Request, info *request, took time.Duration) (status
 		slog.String(
 			"caller",
 			info.caller,
-		), slog.Int("status", status), slog.Int64("bytes", info.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
+		), slog.Int("status", status), slog.Int64("bytes", info.bytes), slog.Float64("took_ms", float64(took.Microseconds())/1000),
 	}
 	if info.err != nil {
 		attrs = append(attrs, slog.String("error", info.err.Error()))

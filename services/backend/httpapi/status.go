@@ -24,6 +24,14 @@ func (h *handlers) GetStats(ctx context.Context, _ GetStatsRequestObject) (GetSt
 	}, nil
 }
 
+func (h *handlers) ListAgents(ctx context.Context, r ListAgentsRequestObject) (ListAgentsResponseObject, error) {
+	agents, err := h.service.ListAgents(ctx, value(r.Params.Limit, defaultLimit))
+	if err != nil {
+		return nil, err
+	}
+	return ListAgents200JSONResponse{Agents: each(agents, agentAnswer)}, nil
+}
+
 func (h *handlers) GetDocument(context.Context, GetDocumentRequestObject) (GetDocumentResponseObject, error) {
 	return GetDocument200ApplicationyamlResponse{Body: bytes.NewReader(api.Document), ContentLength: int64(len(api.Document))}, nil
 }

@@ -26,6 +26,8 @@ const (
 	abandoned = "abandoned" // its answer never reached the agent
 	unlisted  = "unlisted"  // the agent does not know it
 	expired   = "expired"
+
+	superseded = "superseded" // no end of a lease: a newer job of the destination has succeeded
 )
 
 // ending returns the statement that ends the leases for which the condition on l holds, and moves their jobs on. The condition
@@ -176,7 +178,7 @@ func (s *Store) FinishLease(ctx context.Context, id uuid.UUID, caller string, o 
 				return err
 			}
 		}
-		ended, err := one(ctx, tx.tx, scanEnded, "lease", endFinished, tx.outcomeArgs(id, o, hash))
+		ended, err := tx.endByOutcome(ctx, id, o, hash)
 		if err != nil {
 			return err
 		}
@@ -210,6 +212,29 @@ func (s *Store) holdLease(ctx context.Context, id uuid.UUID, caller string) (h h
 		return h, err
 	}
 	return h, results.Close()
+}
+
+// supersede notes at older jobs of a destination, which ended without success, that a newer one has succeeded: see RetryJob.
+const supersede = `
+	INSERT INTO job_events (job_id, kind, state)
+	SELECT older.id, '` + superseded + `', older.state
+	FROM leases l JOIN jobs j ON j.id = l.job_id JOIN jobs older ON older.dest_hash = j.dest_hash
+	WHERE l.lease_id = $1 AND older.state IN ('dead', 'cancelled') AND (older.created_at, older.id) < (j.created_at, j.id)
+		AND NOT EXISTS (SELECT FROM job_events told WHERE told.job_id = older.id AND told.kind = '` + superseded + `')`
+
+// endByOutcome ends a lease that holdLease has locked.
+func (s *Store) endByOutcome(ctx context.Context, id uuid.UUID, o backend.Outcome, hash []byte) (ended endedJob, err error) {
+	var batch pgx.Batch
+	batch.Queue(endFinished, s.outcomeArgs(id, o, hash))
+	if o.Status == backend.Succeeded {
+		batch.Queue(supersede, id)
+	}
+	results := s.tx.SendBatch(ctx, &batch)
+	defer results.Close()
+	if err := scanEnded(results.QueryRow(), &ended); err != nil {
+		return ended, err
+	}
+	return ended, results.Close()
 }
 
 // repeated says what an outcome means for a lease that has ended already.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -62,6 +63,31 @@ func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page bac
 	return jobs, err
 }
 
+// ListAttempts implements backend.JobStore. Why an attempt failed is in the event that tells of its end.
+func (s *Store) ListAttempts(ctx context.Context, id uuid.UUID, limit int) (attempts []backend.Attempt, err error) {
+	scan := func(row pgx.Row, a *backend.Attempt) error {
+		var ended *time.Time
+		err := row.Scan(&a.Number, &a.LeaseID, &a.AgentID, &a.AgentName, &a.GrantedAt, &ended, &a.End, &a.Problem)
+		if ended != nil {
+			a.EndedAt = *ended
+		}
+		return err
+	}
+	err = s.do(ctx, func(q querier) error {
+		if _, err := one(ctx, q, scanJob, "job", `SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1`, id); err != nil {
+			return err
+		}
+		attempts, err = all(ctx, q, scan, `
+			SELECT l."grant", l.lease_id, l.agent, coalesce(a.name, ''), l.granted_at, l.ended_at, coalesce(l."end", ''), (
+				SELECT e.detail->'problem' FROM job_events e
+				WHERE e.job_id = l.job_id AND e.lease_id = l.lease_id AND jsonb_typeof(e.detail->'problem') = 'object' LIMIT 1)
+			FROM leases l LEFT JOIN agents a ON a.id = l.agent AND a.caller = l.caller
+			WHERE l.job_id = $1 ORDER BY l."grant" DESC LIMIT $2`, id, limit)
+		return err
+	})
+	return attempts, err
+}
+
 // lockJob takes the lock under which a job and its leases change.
 func (s *Store) lockJob(ctx context.Context, id uuid.UUID) (backend.Job, error) {
 	return one(ctx, s.tx, scanJob, "job", `SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1 FOR UPDATE`, id)
@@ -97,6 +123,25 @@ func (s *Store) CancelJob(ctx context.Context, id uuid.UUID) (j backend.Job, err
 	return j, err
 }
 
+// newest returns a conflict if a newer job of the same destination counts instead of one that ended without success.
+func (s *Store) newest(ctx context.Context, id uuid.UUID) error {
+	var active, done bool
+	err := s.tx.QueryRow(ctx, `
+		SELECT EXISTS (
+				SELECT FROM jobs j JOIN jobs newer ON newer.dest_hash = j.dest_hash
+				WHERE j.id = $1 AND newer.state IN ('queued', 'leased') AND (newer.created_at, newer.id) > (j.created_at, j.id)),
+			EXISTS (SELECT FROM job_events WHERE job_id = $1 AND kind = $2)`, id, superseded).Scan(&active, &done)
+	switch {
+	case err != nil:
+		return err
+	case active:
+		return backend.Errorf(backend.Conflict, "a newer job of the same destination is queued or leased")
+	case done:
+		return backend.Errorf(backend.Conflict, "a newer job of the same destination has succeeded: submit the file again to go back to it")
+	}
+	return nil
+}
+
 // RetryJob implements backend.JobStore.
 func (s *Store) RetryJob(ctx context.Context, id uuid.UUID) (j backend.Job, err error) {
 	err = s.atomically(ctx, func(tx *Store) error {
@@ -117,6 +162,9 @@ func (s *Store) RetryJob(ctx context.Context, id uuid.UUID) (j backend.Job, err 
 		}
 		if gone {
 			return backend.Errorf(backend.Conflict, "the job's file has been deleted")
+		}
+		if err := tx.newest(ctx, id); err != nil {
+			return err
 		}
 		j, err = tx.update(ctx, id, "retried", `state = 'queued', run_at = now(), failures = 0, releases = 0, bytes_done = 0,
 			cancel_requested = false, problem = NULL`)

@@ -182,6 +182,56 @@ func TestRetryQueuesADeadOrCancelledJobAnew(t *testing.T) {
 	requireCode(t, backend.NotFound, err)
 }
 
+// The older of two versions is not retried when the newer one counts, also after retention has removed what tells of the newer one.
+func TestAnOlderVersionDoesNotReplaceANewerOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := func(dest string) func(*backend.NewJob) {
+		return func(j *backend.NewJob) { j.Dest, j.MaxAttempts = dest, 1 }
+	}
+	older := b.lease(agent(1), to("d"))
+	_, err := b.finish(older, backend.Outcome{Status: backend.Failed})
+	require.NoError(t, err)
+	cancelled := b.submit(1, to("d"))[0]
+	_, err = b.CancelJob(t.Context(), cancelled.ID)
+	require.NoError(t, err)
+	retry := func(detail string) {
+		t.Helper()
+		for _, id := range []uuid.UUID{older.Job.ID, cancelled.ID} {
+			_, err := b.RetryJob(t.Context(), id)
+			requireCode(t, backend.Conflict, err)
+			require.ErrorContains(t, err, detail)
+		}
+	}
+	newer := b.submit(1, to("d"))[0]
+	retry("a newer job of the same destination is queued or leased")
+	l := b.claim(agent(1))[0]
+	require.Equal(t, newer.ID, l.Job.ID)
+	retry("a newer job of the same destination is queued or leased")
+	_, err = b.finish(l, success(l))
+	require.NoError(t, err)
+	retry("a newer job of the same destination has succeeded: submit the file again")
+	last := b.lease(agent(1), to("d"))
+	_, err = b.finish(last, success(last))
+	require.NoError(t, err)
+	require.Equal(t, []string{"submitted", "granted", "failed", "superseded"}, b.events(older.Job.ID), "told once")
+	require.NotContains(t, b.events(newer.ID), "superseded", "it has succeeded itself")
+	b.exec(`UPDATE jobs SET created_at = created_at - interval '31 days', updated_at = updated_at - interval '31 days'`)
+	b.retain(backend.Retention{Ended: 30 * day, Dead: 90 * day})
+	require.Equal(t, 1, scalar[int](b, `SELECT count(*) FROM jobs`))
+	_, err = b.RetryJob(t.Context(), older.Job.ID)
+	requireCode(t, backend.Conflict, err)
+
+	elsewhere := b.lease(agent(1), to("e"))
+	_, err = b.finish(elsewhere, backend.Outcome{Status: backend.Failed})
+	require.NoError(t, err)
+	failed := b.lease(agent(1), to("e"))
+	_, err = b.finish(failed, backend.Outcome{Status: backend.Failed})
+	require.NoError(t, err)
+	_, err = b.RetryJob(t.Context(), elsewhere.Job.ID)
+	require.NoError(t, err, "the newer one has not succeeded")
+}
+
 func TestJobsAreListedByStateAndFile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

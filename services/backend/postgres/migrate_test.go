@@ -4,7 +4,9 @@ import (
 	"io/fs"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -57,6 +59,38 @@ func TestAnOlderBinaryStartsAndWorksOnANewerSchema(t *testing.T) {
 	job, err := b.finish(warm, success(warm))
 	require.NoError(t, err)
 	require.Equal(t, backend.JobSucceeded, job.State)
+}
+
+// What an older release left is known as well: a dead job of a destination at which a newer one has succeeded.
+func TestJobsThatWereSupersededBeforeAreKnown(t *testing.T) {
+	t.Parallel()
+	before := fstest.MapFS{}
+	for _, name := range []string{"00001_base.sql", "00002_indexes_of_history_and_destinations.sql", "00003_retention_and_bucket_sweep.sql"} {
+		data, err := embedded.ReadFile("migrations/" + name)
+		require.NoError(t, err)
+		before[name] = &fstest.MapFile{Data: data}
+	}
+	url := testenv.Database(t)
+	b := &bundle{Store: open(t, url), t: t, url: url}
+	require.NoError(t, b.migrate(t.Context(), before))
+	f := b.file()
+	insert := func(dest, state string, age time.Duration) (id uuid.UUID) {
+		return scalar[uuid.UUID](b, `
+			INSERT INTO jobs (id, file_id, dest, dest_hash, priority, max_attempts, state, created_at)
+			VALUES (gen_random_uuid(), $1, $2, sha256(convert_to($2, 'UTF8')), 0, 1, $3, now() - $4::interval) RETURNING id`,
+			f.ID, dest, state, age)
+	}
+	superseded := insert("d", "dead", time.Hour)
+	insert("d", "succeeded", time.Minute)
+	newest := insert("d", "dead", time.Second)
+	alone := insert("e", "cancelled", time.Hour)
+	require.NoError(t, b.Migrate(t.Context()))
+	_, err := b.RetryJob(t.Context(), superseded)
+	requireCode(t, backend.Conflict, err)
+	for _, id := range []uuid.UUID{newest, alone} {
+		_, err := b.RetryJob(t.Context(), id)
+		require.NoError(t, err)
+	}
 }
 
 func TestNoIndexHoldsWhatHeartbeatsChange(t *testing.T) {

@@ -299,7 +299,7 @@ func (m *machine) doCancel(r *rapid.T) {
 func (m *machine) doRetry(r *rapid.T) {
 	j := m.drawJob(r)
 	ended := j.state == backend.JobDead || j.state == backend.JobCancelled
-	ok := ended && m.active(j.new.FileID, j.new.Dest) == nil
+	ok := ended && !m.overtaken(j) && m.active(j.new.FileID, j.new.Dest) == nil
 	_, err := m.RetryJob(m.t.Context(), j.id)
 	if !ok {
 		require.Equal(r, backend.Conflict, backend.CodeOf(err), "%v", err)
@@ -307,6 +307,14 @@ func (m *machine) doRetry(r *rapid.T) {
 	}
 	require.NoError(r, err)
 	*j = modelJob{id: j.id, new: j.new, state: backend.JobQueued, grants: j.grants}
+}
+
+// overtaken reports whether a newer job of the same destination is queued or leased, or has succeeded.
+func (m *machine) overtaken(j *modelJob) bool {
+	newer := m.jobs[slices.Index(m.jobs, j)+1:]
+	return slices.ContainsFunc(newer, func(other *modelJob) bool {
+		return other.new.Dest == j.new.Dest && other.state != backend.JobDead && other.state != backend.JobCancelled
+	})
 }
 
 // wearOut brings a job to the last release that is free.

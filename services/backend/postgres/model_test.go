@@ -217,11 +217,15 @@ func (m *machine) compare(r *rapid.T) {
 	require.Equal(r, stats.Succeeded*fileSize, actual.BytesDelivered)
 }
 
-// ordered holds each destination to its promise: one lease at a time, and none while an older job is queued.
+// ordered holds each destination to its promise: one lease at a time, and nothing older is done after a newer one has succeeded.
 func (m *machine) ordered(r *rapid.T) {
 	require.Zero(r, scalar[int](m.bundle, `
 		SELECT count(*) FROM jobs a JOIN jobs b ON a.dest_hash = b.dest_hash AND a.id <> b.id
 		WHERE a.state = 'leased' AND b.state = 'leased'`))
+	require.Zero(r, scalar[int](m.bundle, `
+		SELECT count(*) FROM jobs older JOIN jobs newer ON older.dest_hash = newer.dest_hash
+		WHERE older.state IN ('queued', 'leased') AND newer.state = 'succeeded'
+			AND (older.created_at, older.id) < (newer.created_at, newer.id)`))
 }
 
 func count(s *backend.Stats, j *modelJob) {

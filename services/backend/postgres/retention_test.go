@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"flag"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -13,8 +14,13 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// The figures of docs/backend.md: go test ./backend/postgres -run TestRetentionBesideWork -v -timeout 2h -args -retain.jobs=2000000
-var retainJobs = flag.Int("retain.jobs", 3000, "ended jobs that TestRetentionBesideWork removes, each with a lease and three events")
+// The figures of docs/backend.md:
+// go test ./backend/postgres -run TestRetentionBesideWork -v -timeout 2h -args -retain.jobs=2000000 -retain.for=3m -retain.pause=100ms
+var (
+	retainJobs  = flag.Int("retain.jobs", 3000, "ended jobs of TestRetentionBesideWork, each with a lease and three events")
+	retainFor   = flag.Duration("retain.for", 4*time.Second, "how long it removes them, at most")
+	retainPause = flag.Duration("retain.pause", 0, "its pause between two batches")
+)
 
 // history makes ended jobs with their leases and events, that long ago.
 func (b *bundle) history(jobs int, state string, age time.Duration) backend.File {
@@ -88,46 +94,83 @@ func TestRetention(t *testing.T) {
 // limit of a request.
 func TestRetentionBesideWork(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *Options) { o.StatementTimeout, o.LockTimeout = time.Hour, time.Hour }) // makes and measures the rows
-	usual := &bundle{Store: open(t, b.url), t: t, url: b.url}
+	b := setup(t, func(o *Options) { o.StatementTimeout, o.LockTimeout, o.CallTimeout = time.Hour, time.Hour, time.Hour })
+	usual := &bundle{Store: open(t, b.url), t: t, url: b.url} // b only makes and measures the rows
 	b.history(*retainJobs, "succeeded", 31*day)
 	b.exec(`ANALYZE`)
 	size := `SELECT pg_size_pretty(sum(pg_total_relation_size(c)))
 		FROM unnest(ARRAY['jobs', 'leases', 'job_events']::regclass[]) c`
 	t.Logf("%d rows, %s", 5**retainJobs, scalar[string](b, size))
-	ctx, stop := context.WithCancel(t.Context())
-	var work errgroup.Group
-	var rounds []time.Duration
-	work.Go(func() error {
-		for ctx.Err() == nil {
-			began := time.Now()
-			l := usual.lease(agent(1))
-			if _, err := usual.finish(l, success(l)); err != nil {
-				return err
+	alone := usual.workUntil(func(work context.Context) { <-work.Done() }, *retainFor/4)
+	var batches []time.Duration
+	var sum backend.Removed
+	beside := usual.workUntil(func(work context.Context) {
+		for more := true; more && work.Err() == nil; {
+			start := time.Now()
+			removed, err := usual.Retain(t.Context(), backend.Retention{Ended: 30 * day})
+			require.NoError(t, err)
+			batches, more = append(batches, time.Since(start)), removed.More
+			sum.Jobs, sum.Leases, sum.Events = sum.Jobs+removed.Jobs, sum.Leases+removed.Leases, sum.Events+removed.Events
+			if more { // as the server does it
+				time.Sleep(*retainPause)
 			}
-			rounds = append(rounds, time.Since(began))
 		}
-		return nil
-	})
-	began, batches := time.Now(), []time.Duration{}
-	for more := true; more; {
-		start := time.Now()
-		removed, err := usual.Retain(t.Context(), backend.Retention{Ended: 30 * day})
-		require.NoError(t, err)
-		batches, more = append(batches, time.Since(start)), removed.More
-	}
-	took := time.Since(began)
-	stop()
-	require.NoError(t, work.Wait())
+	}, *retainFor)
 	slices.Sort(batches)
-	slices.Sort(rounds)
-	at := func(list []time.Duration, percent int) time.Duration {
-		return list[min(len(list)-1, len(list)*percent/100)].Round(100 * time.Microsecond)
-	}
-	t.Logf("removed in %s; a batch p50 %s p99 %s max %s; %d rounds of work beside it p50 %s p99 %s max %s", took.Round(time.Millisecond),
-		at(batches, 50), at(batches, 99), at(batches, 100), len(rounds), at(rounds, 50), at(rounds, 99), at(rounds, 100))
+	t.Logf("work alone: %s; beside retention: %s", alone, beside)
+	t.Logf("removed %d rows; a batch %s", sum.Jobs+sum.Leases+sum.Events, percentiles(batches))
 	b.exec(`VACUUM jobs, leases, job_events`)
 	t.Logf("afterwards, vacuumed: %s", scalar[string](b, size))
-	require.Equal(t, len(rounds), scalar[int](b, `SELECT count(*) FROM jobs`))
-	require.Less(t, at(rounds, 99), usual.CallTimeout)
+	require.Equal(t, *retainJobs-sum.Jobs+len(alone.rounds)+len(beside.rounds), scalar[int](b, `SELECT count(*) FROM jobs`))
+	require.Less(t, beside.rounds[len(beside.rounds)*99/100], usual.CallTimeout)
+}
+
+// worked is what a worker did: sorted times of its rounds, each a job that was submitted, leased and done.
+type worked struct {
+	rounds []time.Duration
+	took   time.Duration
+}
+
+func (w worked) String() string {
+	return fmt.Sprintf("%.0f rounds a second, a round %s", float64(len(w.rounds))/w.took.Seconds(), percentiles(w.rounds))
+}
+
+func percentiles(sorted []time.Duration) string {
+	at := func(percent int) time.Duration {
+		return sorted[min(len(sorted)-1, len(sorted)*percent/100)].Round(100 * time.Microsecond)
+	}
+	return fmt.Sprintf("p50 %s p99 %s max %s", at(50), at(99), at(100))
+}
+
+// workUntil works while do is under way, which is to end with its context, after limit.
+func (b *bundle) workUntil(do func(work context.Context), limit time.Duration) (w worked) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	stopped := make(chan struct{})
+	var work errgroup.Group
+	work.Go(func() error {
+		for first := true; ; first = false {
+			select {
+			case <-stopped:
+				if !first {
+					return nil
+				}
+			default:
+			}
+			round := time.Now()
+			l := b.lease(agent(1))
+			if _, err := b.finish(l, success(l)); err != nil {
+				return err
+			}
+			w.rounds = append(w.rounds, time.Since(round))
+		}
+	})
+	do(ctx)
+	close(stopped)
+	require.NoError(b.t, work.Wait())
+	w.took = time.Since(began)
+	slices.Sort(w.rounds)
+	return w
 }

@@ -15,28 +15,33 @@ import (
 // request has been sent then, so any method may go to the next one. A read goes to the next one after any failure: a backend
 // that is just closing its port may take a connection and drop it. (On AWS a backend is deregistered before it stops.)
 type Balancer struct {
-	proxy httputil.ReverseProxy
+	proxy  httputil.ReverseProxy
+	spread *spread
 }
 
 // NewBalancer balances over backends, each a host:port.
 func NewBalancer(backends ...string) *Balancer {
-	b := &Balancer{}
-	b.proxy.Rewrite = func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme = "http"
-		r.Out.URL.Host = backends[0] // replaced by the transport
-		r.Out.Host = r.In.Host
-		r.SetXForwarded()
-	}
-	b.proxy.Transport = &spread{backends: backends, next: &http.Transport{
+	b := &Balancer{spread: &spread{next: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     30 * time.Second,
-	}}
+	}}}
+	b.Set(backends...)
+	b.proxy.Rewrite = func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme = "http"
+		r.Out.URL.Host = "backend" // replaced by the transport
+		r.Out.Host = r.In.Host
+		r.SetXForwarded()
+	}
+	b.proxy.Transport = b.spread
 	b.proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
 		w.WriteHeader(http.StatusBadGateway)
 	}
 	return b
 }
+
+// Set has all new requests go to these backends. Those that are under way at another one go on there: so a backend is deregistered.
+func (b *Balancer) Set(backends ...string) { b.spread.backends.Store(&backends) }
 
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.proxy.ServeHTTP(w, r) }
 
@@ -46,19 +51,19 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 type spread struct {
-	backends []string
+	backends atomic.Pointer[[]string]
 	turn     atomic.Uint64
 	next     http.RoundTripper
 }
 
 func (s *spread) RoundTrip(r *http.Request) (*http.Response, error) {
-	first := s.turn.Add(1)
+	first, backends := s.turn.Add(1), *s.backends.Load()
 	var errs []error
-	for i := range uint64(len(s.backends)) {
+	for i := range uint64(len(backends)) {
 		out := r.Clone(r.Context())
 		out.URL = &url.URL{
 			Scheme:   "http",
-			Host:     s.backends[(first+i)%uint64(len(s.backends))],
+			Host:     backends[(first+i)%uint64(len(backends))],
 			Path:     r.URL.Path,
 			RawPath:  r.URL.RawPath,
 			RawQuery: r.URL.RawQuery,

@@ -1,5 +1,5 @@
-// Command program is what the plan engine's tests run: a small stack that uses everything the engine has to serve, with the
-// Pulumi SDK alone. The configuration key "behaviour" makes it misbehave.
+// Command program is a small stack for the plan engine's tests. It uses every feature that the engine supports, with only the
+// Pulumi SDK. The configuration key "behaviour" makes it fail in some way.
 package main
 
 import (
@@ -143,7 +143,7 @@ func rename(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi.Resou
 	return &pulumi.ResourceTransformResult{Props: args.Props, Opts: args.Opts}
 }
 
-// misbehave does what a test asks for.
+// misbehave fails in the way that a test asks for.
 func misbehave(ctx *pulumi.Context, behaviour string) error {
 	switch behaviour {
 	case "":
@@ -153,7 +153,7 @@ func misbehave(ctx *pulumi.Context, behaviour string) error {
 	case "panic":
 		panic("the program panicked")
 	case "exit":
-		os.Exit(7) //nolint:revive // the test wants a program that dies without a word
+		os.Exit(7) //nolint:revive // the test needs a program that exits without a message
 	case "warn":
 		return ctx.Log.Warn("a warning of the program", nil)
 	case "log":

@@ -34,6 +34,8 @@ type Server struct {
 	Hook     func(op string, w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	Files    []*api.File                                                  // oldest first
 	Jobs     []*api.Job
+	Attempts map[string][]api.Attempt // newest first, by job id
+	Agents   []api.Agent
 	Outcomes map[string][]api.Outcome // as received, by lease id
 	Beats    []api.Heartbeat
 	Requests []api.LeaseRequest
@@ -49,6 +51,9 @@ type Server struct {
 }
 
 type lease struct {
+	api.Lease
+	agent   string
+	renewed bool
 	job     *api.Job
 	until   time.Time
 	outcome *api.Outcome
@@ -68,9 +73,11 @@ func New(t testing.TB) *Server {
 		"GET /v1/files/{id}":                             s.getFile,
 		"DELETE /v1/files/{id}":                          s.deleteFile,
 		"GET /v1/jobs/{id}":                              s.getJob,
+		"GET /v1/jobs/{id}/attempts":                     s.listAttempts,
 		"PUT /v1/jobs/{id}/cancellation":                 s.cancelJob,
 		"POST /v1/jobs/{id}/retries":                     s.retryJob,
 		"GET /v1/stats":                                  s.stats,
+		"GET /v1/agents":                                 s.listAgents,
 		"GET /v1/whoami":                                 s.whoami,
 		"POST /v1/tokens":                                s.createToken,
 		"GET /v1/tokens":                                 s.listTokens,

@@ -236,9 +236,15 @@ func (s *Server) lease(w http.ResponseWriter, r *http.Request) {
 	list := api.LeaseList{Leases: []api.Lease{}}
 	for end := time.Now().Add(time.Duration(*q.WaitS) * time.Second); ; {
 		s.expire()
+		for _, l := range s.leases { // what the agent does not seem to know of
+			if l.agent == q.AgentId && !l.renewed && l.outcome == nil && len(list.Leases) < q.Max {
+				l.until = time.Now().Add(s.TTL)
+				list.Leases = append(list.Leases, l.Lease)
+			}
+		}
 		for _, j := range s.Jobs {
 			if j.State == api.JobStateQueued && len(list.Leases) < q.Max {
-				list.Leases = append(list.Leases, s.grant(j))
+				list.Leases = append(list.Leases, s.grant(j, q.AgentId))
 			}
 		}
 		if len(list.Leases) > 0 || time.Now().After(end) || r.Context().Err() != nil {
@@ -251,15 +257,16 @@ func (s *Server) lease(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-func (s *Server) grant(j *api.Job) api.Lease {
+func (s *Server) grant(j *api.Job, agent string) api.Lease {
 	j.State = api.JobStateLeased
 	j.Grants++
 	id := uuid.NewString()
-	s.leases[id] = &lease{job: j, until: time.Now().Add(s.TTL)}
-	return api.Lease{
+	l := api.Lease{
 		LeaseId: id, Attempt: j.Grants, Job: *j, File: *s.file(j.FileId), SourceUrl: s.URL + "/bucket/" + j.FileId,
 		UrlExpiresAt: time.Now().Add(time.Minute), TtlMs: s.TTL.Milliseconds(), HeartbeatMs: s.TTL.Milliseconds() / 3,
 	}
+	s.leases[id] = &lease{Lease: l, agent: agent, job: j, until: time.Now().Add(s.TTL)}
+	return l
 }
 
 // expire is the sweeper.
@@ -295,7 +302,7 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) {
 		case l == nil || l.outcome != nil:
 			status = api.LeaseStatusLost
 		case status == api.LeaseStatusOk || status == api.LeaseStatusDrain:
-			l.until = time.Now().Add(s.TTL)
+			l.until, l.renewed = time.Now().Add(s.TTL), true
 			l.job.BytesDone = p.BytesDone
 		}
 		list = append(list, map[string]any{"lease_id": p.LeaseId, "status": status})

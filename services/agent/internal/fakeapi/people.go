@@ -44,6 +44,16 @@ func (s *Server) getJob(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (s *Server) listAttempts(w http.ResponseWriter, r *http.Request) {
+	if j := s.job(w, r); j != nil {
+		answer(w, http.StatusOK, api.AttemptList{Attempts: append([]api.Attempt{}, s.Attempts[j.Id]...)})
+	}
+}
+
+func (s *Server) listAgents(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, api.AgentList{Agents: append([]api.Agent{}, s.Agents...)})
+}
+
 func (s *Server) cancelJob(w http.ResponseWriter, r *http.Request) {
 	j := s.job(w, r)
 	switch {
