@@ -35,6 +35,10 @@ func check(c *Config, r *report) {
 	}
 
 	db := &c.Database
+	if v := db.Previous(); v != "" && v >= db.EngineVersion && r.clean("database.previousVersion", "database.engineVersion") {
+		r.add("database.previousVersion", v, fmt.Sprintf("want a version before database.engineVersion, which is %s, or %s when no upgrade "+
+			"is under way", db.EngineVersion, noVersion), noVersion)
+	}
 	if limit := db.MaxAllocatedStorage; limit != 0 && limit < database.MinStorageLimit(db.AllocatedStorage) &&
 		r.clean("database.allocatedStorage", "database.maxAllocatedStorage") {
 		r.add("database.maxAllocatedStorage", limit, fmt.Sprintf(

@@ -4,13 +4,25 @@ import "scalable-backend/database"
 
 // Database is the object under "database".
 type Database struct {
-	InstanceClass, EngineVersion          string
+	InstanceClass                         string
+	EngineVersion, PreviousVersion        string
 	MultiAZ                               bool
 	AllocatedStorage, MaxAllocatedStorage int // GiB
 	BackupRetentionDays                   int
 	DeletionProtection                    bool
 	Replicas                              int
 	PasswordVersion                       int
+}
+
+// noVersion is the value of database.previousVersion when no upgrade is under way.
+const noVersion = "none"
+
+// Previous is the major version that an upgrade leaves, or "" when none is under way.
+func (d *Database) Previous() string {
+	if d.PreviousVersion == noVersion {
+		return ""
+	}
+	return d.PreviousVersion
 }
 
 func (d *Database) settings() []*setting {
@@ -21,6 +33,9 @@ func (d *Database) settings() []*setting {
 				"db.t2 and db.m4."),
 		choice("database.engineVersion", &d.EngineVersion, "17", "14", "15", "16", "17", "18").
 			means("Major version of PostgreSQL. Minor versions follow by themselves. A number is accepted, as `--path` stores one."),
+		choice("database.previousVersion", &d.PreviousVersion, noVersion, noVersion, "14", "15", "16", "17").
+			means("The major version that is left, while an upgrade with read replicas waits for its maintenance window: they keep its " +
+				"parameters until they are upgraded. See [the runbook](runbook.md#upgrade-postgresql)."),
 		boolean("database.multiAz", &d.MultiAZ, false).
 			means("A standby in a second zone, which takes over within a minute or two. Required in production."),
 		integer("database.allocatedStorage", &d.AllocatedStorage, 20, database.MinStorage, database.MaxStorage).

@@ -7,8 +7,8 @@ import (
 )
 
 // MemoryGiB returns the memory of an instance class, from which the alarms on connections and free memory are derived. Sizes
-// follow one rule in every family: xlarge is twice large, and so on; memory-optimised families have twice (x: four times, x2iedn: eight times)
-// the memory of the general ones.
+// follow one rule in every family: xlarge is twice large, and so on; memory-optimised families have twice (x: four times, x2iedn:
+// eight times) the memory of the general ones.
 func MemoryGiB(class string) (int, error) {
 	parts := strings.Split(class, ".")
 	if len(parts) != 3 || parts[0] != "db" || parts[1] == "" {

@@ -44,6 +44,10 @@ type Args struct {
 	InstanceClass string
 	// EngineVersion is a major version of PostgreSQL, e.g. "17". Minor upgrades are automatic.
 	EngineVersion string
+	// PreviousVersion is the major version that the replicas still run while an upgrade to EngineVersion waits for its maintenance
+	// window, older than EngineVersion; empty when none waits. RDS upgrades them together with the instance, and until then takes no
+	// parameters of the new version for them.
+	PreviousVersion string
 	// MultiAZ keeps a standby instance in a second zone.
 	MultiAZ bool
 	// AllocatedStorage is the initial size of the storage in GiB, MinStorage to MaxStorage.
@@ -135,7 +139,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		replicaIDs, replicaEndpoints = append(replicaIDs, replica.Identifier), append(replicaEndpoints, replica.Endpoint)
 		logs, instances = append(logs, replicaLogs...), append(instances, replica.Identifier)
 	}
-	if err := b.newEventSubscriptions(instances, groups.parameters); err != nil {
+	if err := b.newEventSubscriptions(instances, groups.all()); err != nil {
 		return nil, err
 	}
 
@@ -167,11 +171,29 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 
 type groups struct {
 	subnets    *rds.SubnetGroup
-	parameters *rds.ParameterGroup
+	parameters *rds.ParameterGroup // of EngineVersion
+	previous   *rds.ParameterGroup // of PreviousVersion; nil without one
 }
 
-// newGroups creates the subnet group and the parameter group. The parameter group has no fixed name: a new major version means
-// a new family, which replaces the group, and the new group is created before the old one is deleted.
+// replicas is the parameter group of the replicas: that of the version that they run.
+func (g groups) replicas() *rds.ParameterGroup {
+	if g.previous != nil {
+		return g.previous
+	}
+	return g.parameters
+}
+
+// all are the names of the parameter groups.
+func (g groups) all() pulumi.StringArray {
+	names := pulumi.StringArray{g.parameters.Name}
+	if g.previous != nil {
+		names = append(names, g.previous.Name)
+	}
+	return names
+}
+
+// newGroups creates the subnet group and a parameter group for each major version in use. A group that an instance still uses cannot
+// be deleted, so the one of the previous version stays as it is while an upgrade waits.
 func (b *builder) newGroups() (groups, error) {
 	var g groups
 	var err error
@@ -183,16 +205,33 @@ func (b *builder) newGroups() (groups, error) {
 	if err != nil {
 		return g, fmt.Errorf("creating subnet group: %w", err)
 	}
-	g.parameters, err = rds.NewParameterGroup(b.Ctx, b.Name("parameters"), &rds.ParameterGroupArgs{
-		Description: pulumi.String("TLS only; statement logging where enhanced"),
-		Family:      pulumi.String(engine + b.args.EngineVersion),
-		Parameters:  parameters(b.args.Enhanced),
-		Tags:        b.Tags("parameters"),
-	}, b.Options()...)
-	if err != nil {
-		return g, fmt.Errorf("creating parameter group: %w", err)
+	if g.parameters, err = b.newParameters(b.args.EngineVersion, b.args.PreviousVersion == ""); err != nil {
+		return g, err
 	}
-	return g, nil
+	if b.args.PreviousVersion != "" {
+		g.previous, err = b.newParameters(b.args.PreviousVersion, true)
+	}
+	return g, err
+}
+
+// newParameters creates the parameter group of a major version, called after it. oldest is the group that was there first: up to 0.1.0
+// the one group was called without a version.
+func (b *builder) newParameters(version string, oldest bool) (*rds.ParameterGroup, error) {
+	suffix := "parameters-" + version
+	opts := b.Options()
+	if oldest {
+		opts = append(opts, pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(b.Name("parameters"))}}))
+	}
+	group, err := rds.NewParameterGroup(b.Ctx, b.Name(suffix), &rds.ParameterGroupArgs{
+		Description: pulumi.String("TLS only; statement logging where enhanced"),
+		Family:      pulumi.String(engine + version),
+		Parameters:  parameters(b.args.Enhanced),
+		Tags:        b.Tags(suffix),
+	}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("creating parameter group of version %s: %w", version, err)
+	}
+	return group, nil
 }
 
 // parameters are all dynamic in PostgreSQL on RDS: they apply without a restart. rds.force_ssl is RDS's own default from

@@ -120,7 +120,7 @@ func TestInstanceWaits(t *testing.T) {
 	i := record(t, prodArgs()).Only(t, instanceType)
 	for _, want := range []string{
 		logGroupType + "::database-logs-postgresql", logGroupType + "::database-logs-upgrade", attachmentType + "::database-monitoring-policy",
-		subnetsType + "::database-subnets", parametersType + "::database-parameters", passwordType + "::database-password",
+		subnetsType + "::database-subnets", parametersType + "::database-parameters-17", passwordType + "::database-password",
 	} {
 		assert.Contains(t, i.DependsOn, want)
 	}

@@ -125,7 +125,7 @@ func (b *builder) newInstance(
 }
 
 // newEventSubscriptions reports what alarms on metrics cannot: failovers, failures, maintenance and parameter changes.
-func (b *builder) newEventSubscriptions(instances pulumi.StringArray, parameters *rds.ParameterGroup) error {
+func (b *builder) newEventSubscriptions(instances, parameters pulumi.StringArray) error {
 	if !b.args.Enhanced {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (b *builder) newEventSubscriptions(instances pulumi.StringArray, parameters
 			"instance-events", "db-instance", instances,
 			[]string{"availability", "configuration change", "failover", "failure", "low storage", "maintenance", "recovery"},
 		},
-		{"parameter-events", "db-parameter-group", pulumi.StringArray{parameters.Name}, []string{"configuration change"}},
+		{"parameter-events", "db-parameter-group", parameters, []string{"configuration change"}},
 	} {
 		if _, err := rds.NewEventSubscription(b.Ctx, b.Name(s.suffix), &rds.EventSubscriptionArgs{
 			SnsTopic:        b.args.AlarmTopicARN,

@@ -23,3 +23,15 @@ database.Args.BackupRetentionDays: want 1..35, got 0
 database.Args.PasswordVersion: want at least 1, got 0
 database.Args.LogRetentionDays: want at least 1, got 0`)
 }
+
+func TestAlarmTopicIsNeededWhenEnhanced(t *testing.T) {
+	args := devArgs()
+	args.Enhanced, args.AlarmTopicARN = false, nil
+	require.NoError(t, args.validate())
+}
+
+func TestDisposableDatabaseIsNotProtected(t *testing.T) {
+	args := prodArgs()
+	args.Stack.Disposable = true
+	require.EqualError(t, args.validate(), "database.Args.DeletionProtection: want false in a disposable stack, got true")
+}

@@ -27,7 +27,7 @@ func (b *builder) newReplica(
 		ReplicateSourceDb:   primary.Identifier,
 		InstanceClass:       pulumi.String(a.InstanceClass),
 		Port:                pulumi.Int(port),
-		ParameterGroupName:  g.parameters.Name,
+		ParameterGroupName:  g.replicas().Name,
 		VpcSecurityGroupIds: pulumi.StringArray{a.SecurityGroupID},
 		PubliclyAccessible:  pulumi.Bool(false),
 		CaCertIdentifier:    pulumi.String(certificateAuthority),

@@ -29,6 +29,8 @@ func (a *Args) validate() error {
 	check.Inputs(*a, component.NeededWhen{"AlarmTopicARN": a.Enhanced})
 	check.That(instanceClass.MatchString(a.InstanceClass), "InstanceClass", "a class such as db.t4g.micro", a.InstanceClass)
 	check.That(majorVersion.MatchString(a.EngineVersion), "EngineVersion", "a major version such as 17", a.EngineVersion)
+	check.That(a.PreviousVersion == "" || majorVersion.MatchString(a.PreviousVersion) && a.PreviousVersion < a.EngineVersion,
+		"PreviousVersion", "a major version before EngineVersion, or none", a.PreviousVersion)
 	check.Between("AllocatedStorage", MinStorage, MaxStorage, a.AllocatedStorage)
 	if a.MaxAllocatedStorage != 0 {
 		check.Between("MaxAllocatedStorage", MinStorageLimit(a.AllocatedStorage), MaxStorage, a.MaxAllocatedStorage)

@@ -17,8 +17,9 @@ network.Args.LogRetentionDays: want at least 1, got 0
 network.Args.BucketARNs: want at least 1, got 0`)
 }
 
-func TestNoFlowLogsNeedNoRetention(t *testing.T) {
+func TestInputsAreNeededWithWhatUsesThem(t *testing.T) {
 	args := development()
 	args.FlowLogs, args.LogRetentionDays, args.LogsKeyARN = false, 0, nil
+	args.NAT, args.AlarmTopicARN = NATSingle, nil
 	require.NoError(t, args.validate())
 }

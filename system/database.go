@@ -17,6 +17,7 @@ func (s *system) addDatabase(ctx *pulumi.Context) (err error) {
 		AlarmTopicARN:       s.alerts.TopicARN,
 		InstanceClass:       s.cfg.Database.InstanceClass,
 		EngineVersion:       s.cfg.Database.EngineVersion,
+		PreviousVersion:     s.cfg.Database.Previous(),
 		MultiAZ:             s.cfg.Database.MultiAZ,
 		AllocatedStorage:    s.cfg.Database.AllocatedStorage,
 		MaxAllocatedStorage: s.cfg.Database.MaxAllocatedStorage,

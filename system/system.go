@@ -5,6 +5,7 @@ package system
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -64,6 +65,7 @@ type system struct {
 	at       stack.Info
 	zones    []string // names of the availability zones
 	document *apitier.Document
+	lock     *lock
 
 	alerts     *monitoring.Alerts
 	storage    *storage.Storage
@@ -76,20 +78,35 @@ type system struct {
 	monitoring *monitoring.Monitoring
 }
 
+// document is the API's, read once.
+var document = sync.OnceValues(func() (*apitier.Document, error) { return apitier.Read(api.Document) })
+
 // deploy creates the tiers in this order: each gets the outputs of the ones before it.
 func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	at, zones, err := locate(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := warn(ctx, quotaWarnings(ctx, cfg, at)); err != nil {
-		return err
-	}
-	document, err := apitier.Read(api.Document)
+	warnings := quotaWarnings(ctx, cfg, at)
+	upgrade, err := checkUpgrade(ctx, cfg, at)
 	if err != nil {
 		return err
 	}
-	s := &system{cfg: cfg, at: at, zones: zones, document: document}
+	if upgrade != "" {
+		warnings = append(warnings, upgrade)
+	}
+	if err := warn(ctx, warnings); err != nil {
+		return err
+	}
+	document, err := document()
+	if err != nil {
+		return err
+	}
+	lock, err := newLock(ctx)
+	if err != nil {
+		return err
+	}
+	s := &system{cfg: cfg, at: at, zones: zones, document: document, lock: lock}
 	for _, add := range []func(*pulumi.Context) error{
 		s.addAlerts,
 		s.addStorage,

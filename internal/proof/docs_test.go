@@ -25,24 +25,30 @@ var standIns = strings.NewReplacer(
 	"sha256:...", "sha256:"+strings.Repeat("a", 64),
 )
 
-// The program accepts every `pulumi config set` command in the documentation.
+// The program accepts every `pulumi config set` command in the documentation, together with the others in its line.
 func TestDocumentedConfigCommands(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"README.md", "docs/configuration.md", "docs/runbook.md"} {
 		text, err := os.ReadFile(filepath.Join(root, page))
 		require.NoError(t, err)
-		commands := configSet.FindAllStringSubmatch(string(text), -1)
-		require.NotEmpty(t, commands, page)
-		for _, command := range commands {
-			t.Run(filepath.Base(page)+" "+command[1], func(t *testing.T) {
-				key, value := strings.Trim(command[1], "'"), standIns.Replace(strings.Trim(command[2], "'"))
-				o := configured("prod", map[string]string{"aws:allowedAccountIds[0]": "111122223333", key: value})
+		require.Regexp(t, configSet, string(text), page)
+		for line := range strings.Lines(string(text)) {
+			commands := configSet.FindAllStringSubmatch(line, -1)
+			if len(commands) == 0 {
+				continue
+			}
+			settings := map[string]string{"aws:allowedAccountIds[0]": "111122223333"}
+			for _, command := range commands {
+				settings[strings.Trim(command[1], "'")] = standIns.Replace(strings.Trim(command[2], "'"))
+			}
+			t.Run(filepath.Base(page)+" "+commands[0][1], func(t *testing.T) {
+				o := configured("prod", settings)
 				o.Program = func(ctx *pulumi.Context) error {
 					_, err := config.Load(ctx)
 					return err
 				}
 				_, err := plan.Run(t.Context(), o)
-				require.NoError(t, err, command[0])
+				require.NoError(t, err, line)
 			})
 		}
 	}

@@ -137,7 +137,8 @@ func (d draw) database(c configuration, option func() bool) map[string]any {
 	}
 	return map[string]any{
 		"instanceClass": pick(d, "db.t4g.micro", "db.t4g.medium", "db.t3.small", "db.m7g.large", "db.r6i.2xlarge", "db.m6gd.4xlarge"),
-		"engineVersion": pick(d, "14", "15", "16", "17", "18"), "multiAz": c.production || option(), "allocatedStorage": allocated,
+		"engineVersion": pick(d, "15", "16", "17", "18"), "previousVersion": pick(d, "none", "none", "14"),
+		"multiAz": c.production || option(), "allocatedStorage": allocated,
 		"maxAllocatedStorage": limit, "backupRetentionDays": backups, "deletionProtection": c.production || option(),
 		"replicas": d.between(0, 2), "passwordVersion": d.small(1, 1000),
 	}

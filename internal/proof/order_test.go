@@ -142,3 +142,36 @@ func referencesAreDependencies(t *testing.T, o *ordering) {
 	}
 	require.Greater(t, checked, 150)
 }
+
+// Whatever an upgrade is at, each database has parameters of the version that it runs or, the instance itself, is about to run: the
+// replicas' do not move before RDS has upgraded them, and no group goes that something uses.
+func TestReplicasKeepTheirParametersUntilUpgraded(t *testing.T) {
+	t.Parallel()
+	for _, stack := range []string{"dev", "prod"} {
+		for _, step := range []struct{ engine, previous, instance, replicas string }{
+			{"17", "none", "postgres17", "postgres17"},
+			{"18", "17", "postgres18", "postgres17"}, // until the window, and in it
+			{"18", "none", "postgres18", "postgres18"},
+		} {
+			g := plannedWith(t, stack, map[string]string{
+				"database.replicas": "2", "database.engineVersion": step.engine, "database.previousVersion": step.previous,
+			})
+			families := map[any]any{}
+			for _, group := range g.OfType("aws:rds/parameterGroup:ParameterGroup") {
+				families[group.State["name"]] = input(t, group, "family")
+			}
+			for name, want := range map[string]string{
+				"database-instance": step.instance, "database-replica-1": step.replicas, "database-replica-2": step.replicas,
+			} {
+				r, ok := g.Find("aws:rds/instance:Instance", name)
+				require.True(t, ok)
+				require.Equal(t, want, families[input(t, r, "parameterGroupName")], "%s: %s", stack, name)
+			}
+			used := map[any]bool{}
+			for _, r := range g.OfType("aws:rds/instance:Instance") {
+				used[input(t, r, "parameterGroupName")] = true
+			}
+			require.Len(t, used, len(families), "%s: a group that nothing uses", stack)
+		}
+	}
+}

@@ -49,10 +49,30 @@ func updates() map[string]change {
 		}},
 		// Another major version needs another parameter group; the instance is not replaced.
 		"a new major version": {stack: "prod", to: setting("database.engineVersion", "18"), want: []string{
-			"replace ParameterGroup database-parameters: family",
+			"create ParameterGroup database-parameters-18:",
+			"delete ParameterGroup database-parameters-17:",
 			"update EventSubscription database-parameter-events: sourceIds",
 			"update Instance database-instance: engineVersion parameterGroupName",
 		}},
+		// With read replicas it takes two updates. While the first waits for its window, nothing of the replicas changes, and nothing
+		// is deleted that they use.
+		"a new major version, replicas wait": {
+			stack: "prod", from: setting("database.replicas", "2"),
+			to: map[string]string{"database.replicas": "2", "database.engineVersion": "18", "database.previousVersion": "17"}, want: []string{
+				"create ParameterGroup database-parameters-18:",
+				"update EventSubscription database-parameter-events: sourceIds",
+				"update Instance database-instance: engineVersion parameterGroupName",
+			},
+		},
+		"a new major version, replicas follow": {
+			stack: "prod", from: map[string]string{"database.replicas": "2", "database.engineVersion": "18", "database.previousVersion": "17"},
+			to: map[string]string{"database.replicas": "2", "database.engineVersion": "18"}, want: []string{
+				"delete ParameterGroup database-parameters-17:",
+				"update EventSubscription database-parameter-events: sourceIds",
+				"update Instance database-replica-1: parameterGroupName",
+				"update Instance database-replica-2: parameterGroupName",
+			},
+		},
 		"a larger database": {stack: "prod", to: setting("database.instanceClass", "db.m7g.xlarge"), want: []string{
 			"update Dashboard monitoring-dashboard: dashboardBody",
 			"update Instance database-instance: instanceClass",

@@ -25,72 +25,13 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-var errBroken = errors.New("this call was to fail")
-
-// failing is an object store of which one call fails: before it did anything, or after it did everything. The store behind it
-// behaves like a process that died there, or like one that lost the answer.
-type failing struct {
-	backend.ObjectStore
-	calls int
-	at    int // the call that fails, from 1; 0 for none
-	after bool
-}
-
-func (f *failing) call(do func() error) error {
-	f.calls++
-	if f.calls != f.at {
-		return do()
-	}
-	if f.after {
-		_ = do()
-	}
-	return &backend.Error{Code: backend.Unavailable, Detail: "the object store does not answer", Cause: errBroken}
-}
-
-func (f *failing) CreateMultipart(ctx context.Context, key string) (id string, err error) {
-	err = f.call(func() (err error) { id, err = f.ObjectStore.CreateMultipart(ctx, key); return err })
-	return id, err
-}
-
-func (f *failing) ListParts(ctx context.Context, key, id string, after, limit int) (parts []backend.StoredPart, err error) {
-	err = f.call(func() (err error) { parts, err = f.ObjectStore.ListParts(ctx, key, id, after, limit); return err })
-	return parts, err
-}
-
-func (f *failing) CompleteMultipart(ctx context.Context, key, id string, parts []backend.StoredPart) (version string, err error) {
-	err = f.call(func() (err error) { version, err = f.ObjectStore.CompleteMultipart(ctx, key, id, parts); return err })
-	return version, err
-}
-
-func (f *failing) AbortMultipart(ctx context.Context, key, id string) error {
-	return f.call(func() error { return f.ObjectStore.AbortMultipart(ctx, key, id) })
-}
-
-func (f *failing) Head(ctx context.Context, key string) (size int64, version string, err error) {
-	err = f.call(func() (err error) { size, version, err = f.ObjectStore.Head(ctx, key); return err })
-	return size, version, err
-}
-
-func (f *failing) Delete(ctx context.Context, key, version string) error {
-	return f.call(func() error { return f.ObjectStore.Delete(ctx, key, version) })
-}
-
-func (f *failing) ListObjects(ctx context.Context, m backend.Mark, n int) (o []backend.StoredObject, next backend.Mark, err error) {
-	err = f.call(func() (err error) { o, next, err = f.ObjectStore.ListObjects(ctx, m, n); return err })
-	return o, next, err
-}
-
-func (f *failing) ListMultiparts(ctx context.Context, m backend.Mark, n int) (u []backend.StoredMultipart, next backend.Mark, err error) {
-	err = f.call(func() (err error) { u, next, err = f.ObjectStore.ListMultiparts(ctx, m, n); return err })
-	return u, next, err
-}
-
 // bench is a service on a real database and a real bucket.
 type bench struct {
 	t       *testing.T
 	service *backend.Service
 	store   *postgres.Store
-	objects *failing
+	objects backend.ObjectStore
+	fault   *fault
 }
 
 func setup(t *testing.T) *bench {
@@ -106,21 +47,44 @@ func setup(t *testing.T) *bench {
 	})
 	require.NoError(t, err)
 	t.Cleanup(objects.Close)
-	b := &bench{t: t, store: store, objects: &failing{ObjectStore: objects}}
-	b.service = backend.NewService(store, b.objects, backend.ServiceConfig{
+	b := &bench{t: t, store: store, objects: objects, fault: &fault{}}
+	b.start()
+	return b
+}
+
+// start starts a process on the same database and bucket.
+func (b *bench) start() {
+	b.service = backend.NewService(&failingStore{b.store, b.fault}, &failing{b.objects, b.fault}, backend.ServiceConfig{
 		LeaseTTL: time.Minute, MultipartGrace: time.Nanosecond, Logger: slog.New(slog.DiscardHandler),
 	})
-	return b
+}
+
+// survive makes a step of a process. When the process is gone in the middle, another one takes its place, and the client has no answer.
+func (b *bench) survive(step func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(crashed); !ok {
+				panic(r)
+			}
+			b.start()
+			err = errBroken
+		}
+	}()
+	return step()
 }
 
 var content = bytes.Repeat([]byte("0123456789"), 10)
 
-func (b *bench) register() backend.File {
+func (b *bench) register() backend.File { return b.registerOf(content) }
+
+func (b *bench) registerOf(content []byte) backend.File {
 	b.t.Helper()
 	sum := sha256.Sum256(content)
-	f, err := b.store.CreateFile(b.t.Context(), backend.NewFile{
-		Name: uuid.NewString(), Size: int64(len(content)), SHA256: sum, PartSize: 5 << 20, PartDigests: [][32]byte{sum},
-	})
+	n := backend.NewFile{Name: uuid.NewString(), Size: int64(len(content)), SHA256: sum, PartSize: 5 << 20}
+	if n.Size > 0 {
+		n.PartDigests = [][32]byte{sum}
+	}
+	f, err := b.store.CreateFile(b.t.Context(), n)
 	require.NoError(b.t, err)
 	return f
 }
@@ -129,7 +93,7 @@ func (b *bench) register() backend.File {
 func (b *bench) retry(step func() error) {
 	b.t.Helper()
 	for {
-		err := step()
+		err := b.survive(step)
 		if !errors.Is(err, errBroken) {
 			require.NoError(b.t, err)
 			return
@@ -174,11 +138,30 @@ func (b *bench) complete(u backend.Upload) (f backend.File) {
 	return f
 }
 
+// remove deletes a file. One that is gone after the fault was deleted.
+func (b *bench) remove(f backend.File) {
+	b.t.Helper()
+	b.retry(func() error { return b.gone(b.service.DeleteFile(b.t.Context(), f.ID, "")) })
+}
+
+func (b *bench) abort(u backend.Upload) {
+	b.t.Helper()
+	b.retry(func() error { return b.gone(u, b.service.AbortUpload(b.t.Context(), u.FileID, u.ID)) })
+}
+
+func (b *bench) gone(_ any, err error) error {
+	if backend.CodeOf(err) == backend.NotFound && b.fault.calls >= b.fault.at {
+		return nil
+	}
+	return err
+}
+
 // sweep does turns until one finds nothing more to do.
 func (b *bench) sweep() {
 	b.t.Helper()
 	for range 10 {
-		result, err := b.service.SweepBucket(b.t.Context(), time.Nanosecond)
+		var result backend.BucketResult
+		err := b.survive(func() (err error) { result, err = b.service.SweepBucket(b.t.Context(), time.Nanosecond); return err })
 		if errors.Is(err, errBroken) {
 			continue
 		}
@@ -193,57 +176,65 @@ func (b *bench) sweep() {
 // holds asserts that the bucket has the objects of these files and nothing else.
 func (b *bench) holds(files ...backend.File) {
 	b.t.Helper()
-	bucket := b.objects.ObjectStore
-	objects, _, err := bucket.ListObjects(b.t.Context(), backend.Mark{}, 1000)
+	objects, _, err := b.objects.ListObjects(b.t.Context(), backend.Mark{}, 1000)
 	require.NoError(b.t, err)
 	want := []backend.StoredObject{}
 	for _, f := range files {
 		want = append(want, backend.StoredObject{Key: f.Key, Version: f.Version})
 	}
 	require.ElementsMatch(b.t, want, objects)
-	uploads, _, err := bucket.ListMultiparts(b.t.Context(), backend.Mark{}, 1000)
+	uploads, _, err := b.objects.ListMultiparts(b.t.Context(), backend.Mark{}, 1000)
 	require.NoError(b.t, err)
 	require.Empty(b.t, uploads)
 }
 
-// One call of the object store fails, each in turn, before and after it took effect, while a file is uploaded twice and another one
-// is deleted. The client repeats what failed; then the bucket holds the file and nothing else.
+// One call of the object store or of the database fails, or is the last one of its process; each in turn, before and after it took
+// effect, while a file is uploaded twice, others are uploaded, aborted and deleted, and the bucket is swept. The client repeats what
+// got no answer. Then nothing is lost and nothing is left over: the bucket holds the objects of the files and nothing else.
 func TestTheBucketIsTheCatalogueWhereverACallFails(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	steps := 0
-	for _, after := range []bool{false, true} {
-		for at := 1; ; at++ {
-			b.objects.calls, b.objects.at, b.objects.after = 0, at, after
-			kept, gone := b.register(), b.register()
-			first, second, other := b.upload(kept), b.upload(kept), b.upload(gone)
-			b.put(first)
-			b.put(second)
-			b.put(other)
-			ready := b.complete(second)
-			require.Equal(t, backend.FileReady, ready.State)
-			require.Equal(t, ready, b.complete(first), "the file is ready: the slower upload is content")
-			b.complete(other)
-			aborted := b.upload(b.register())
-			require.NoError(t, b.service.AbortUpload(t.Context(), aborted.FileID, aborted.ID))
-			_, err := b.service.DeleteFile(t.Context(), gone.ID, "")
-			require.NoError(t, err)
-			b.sweep()
-			last := b.objects.calls < at
-			b.objects.at = 0
-			b.sweep() // what failed in the last sweep
-			b.holds(ready)
-			_, err = b.service.DeleteFile(t.Context(), kept.ID, "")
-			require.NoError(t, err)
-			b.holds()
-			if last {
-				break
+	for _, f := range []fault{{}, {after: true}, {crash: true}, {crash: true, after: true}} {
+		t.Run(fmt.Sprintf("crash %v after %v", f.crash, f.after), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			for f.at = 1; ; f.at++ {
+				*b.fault = f
+				if b.uploadsAndDeletes(); b.fault.calls < f.at {
+					break
+				}
 			}
-			steps++
-		}
+			require.Greater(t, f.at, 30)
+			t.Logf("%d faults", f.at-1)
+		})
 	}
-	require.Greater(t, steps, 20)
-	t.Logf("%d faults", steps)
+}
+
+func (b *bench) uploadsAndDeletes() {
+	b.t.Helper()
+	kept, gone, empty := b.register(), b.register(), b.registerOf(nil)
+	first, second, other := b.upload(kept), b.upload(kept), b.upload(gone)
+	b.put(first)
+	b.put(second)
+	b.put(other)
+	ready := b.complete(second)
+	require.Equal(b.t, backend.FileReady, ready.State)
+	require.Equal(b.t, ready, b.complete(first), "the file is ready: the slower upload is content")
+	b.complete(other)
+	nothing := b.complete(b.upload(empty))
+	aborted := b.upload(b.register())
+	b.abort(aborted)
+	b.remove(gone)
+	b.remove(backend.File{ID: aborted.FileID})
+	b.sweep()
+	calls := b.fault.calls
+	b.fault.at = 0
+	b.sweep() // what failed in the last sweep
+	b.holds(ready, nothing)
+	b.remove(kept)
+	b.remove(empty)
+	b.sweep()
+	b.holds()
+	b.fault.calls = calls
 }
 
 // The bucket's rule aborts multipart uploads that take long. The upload goes on all the same, with its parts to be sent again.

@@ -83,6 +83,7 @@ func (d *deployment) replace(place int) {
 	old := d.backends[place]
 	d.start(place, binary(d.t, "backend"))
 	d.balancer.Set(d.addrs[:]...)
+	time.Sleep(time.Second) // requests that were just sent to the old one arrive; a deregistration on AWS takes longer
 	old.signal(syscall.SIGTERM)
 	require.Zero(d.t, old.ended())
 	require.Empty(d.t, old.said("requests were cut"))

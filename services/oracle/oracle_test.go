@@ -48,8 +48,10 @@ func TestNothingIsLostAndNothingIsDoneTwice(t *testing.T) {
 	g.Go(func() error { return s.troubleBackends(ctx, s.rng(100), end) })
 	g.Go(func() error { return s.troubleDatabase(ctx, s.rng(101), end) })
 	g.Go(func() error { return s.order(ctx, s.rng(102), end) })
+	g.Go(func() error { return s.troubleUploads(ctx, s.rng(103), end) })
 	require.NoError(t, g.Wait())
 	s.drain()
 	s.stopAgents()
 	s.judge()
+	s.judgeBucket()
 }

@@ -47,10 +47,12 @@ type system struct {
 	agentKey   gateway.Identity
 	client     *http.Client
 
-	files []file
-	jobs  []job // of the goroutine that orders, until it has ended
+	files   []file
+	later   []file // that were uploaded in the middle of the trouble; of the goroutine that uploads, until it has ended
+	deleted []file
+	jobs    []job // of the goroutine that orders, until it has ended
 
-	counts struct{ kills, pauses, cuts, terms, backends, databases atomic.Int64 }
+	counts struct{ kills, pauses, cuts, terms, backends, databases, clients atomic.Int64 }
 }
 
 // backendSlot is a backend's place behind the balancer: its addresses outlive its process.

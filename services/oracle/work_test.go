@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,15 +43,9 @@ func (s *system) upload() {
 	require.NoError(s.t, os.Mkdir(source, 0o700))
 	var paths []string
 	for i, size := range sizes {
-		f := file{name: fmt.Sprintf("file-%02d", i), size: size}
-		var key [32]byte
-		binary.LittleEndian.PutUint64(key[:], s.seed)
-		key[31] = byte(i)
-		data, err := io.ReadAll(io.LimitReader(rand.NewChaCha8(key), size))
+		f, path, err := s.write(fmt.Sprintf("file-%02d", i), size, 0)
 		require.NoError(s.t, err)
-		f.sha256 = sha256.Sum256(data)
-		paths = append(paths, filepath.Join(source, f.name))
-		require.NoError(s.t, os.WriteFile(paths[i], data, 0o600))
+		paths = append(paths, path)
 		s.files = append(s.files, f)
 	}
 	var user api.CreatedToken
@@ -67,10 +60,7 @@ func (s *system) upload() {
 		&user,
 	)
 	s.userToken = user.Token
-	client, err := s.launch("upload", "agent", append([]string{"upload", "--json"}, paths...), map[string]string{
-		"AGENT_API_URL": s.publicURL, "AGENT_AUTH": "token", "AGENT_TOKEN": user.Token, "AGENT_INSECURE_SOURCES": "true",
-		"AGENT_SOURCE_HOSTS": "127.0.0.1",
-	})
+	client, err := s.launch("upload", "agent", append([]string{"upload", "--json"}, paths...), s.clientEnv())
 	require.NoError(s.t, err)
 	<-client.Done()
 	var page api.FilePage

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"scalable-backend/internal/plan"
 )
@@ -93,10 +94,14 @@ func bucketClosed(w *World, r plan.Resource) string {
 	return ""
 }
 
+// balancersOfChina are Elastic Load Balancing itself: in China its accounts write the access logs, elsewhere the service does.
+var balancersOfChina = []string{"arn:aws-cn:iam::638102146993:root", "arn:aws-cn:iam::037604701340:root"}
+
 // insiders tells whether a principal is only services, or roles in a policy that refers to roles of the stack.
 func insiders(p principal, roles bool) bool {
-	for kind := range p {
-		if kind != "Service" && (kind != "AWS" || p.everyone() || !roles) {
+	for kind, names := range p {
+		service := kind == "Service" || kind == "AWS" && len(names) == 1 && slices.Contains(balancersOfChina, names[0])
+		if !service && (kind != "AWS" || p.everyone() || !roles) {
 			return false
 		}
 	}

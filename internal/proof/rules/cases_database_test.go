@@ -29,11 +29,11 @@ func databaseCases() map[string][]example {
 			breaks(db, set(logGroup, "database-logs-postgresql", "/aws/rds/other", "name")),
 		},
 		"database-tls": {
-			breaks(db, set(rdsParameterGroup, "database-parameters", "0", "parameters", 0, "value")),
+			breaks(db, set(rdsParameterGroup, "database-parameters-17", "0", "parameters", 0, "value")),
 			breaks(db, drop(rdsInstance, db, "parameterGroupName")),
 		},
 		"database-statements": {
-			breaks(db, set(rdsParameterGroup, "database-parameters", []any{map[string]any{"name": "log_statement", "value": "all"}}, "parameters")),
+			breaks(db, set(rdsParameterGroup, "database-parameters-17", []any{map[string]any{"name": "log_statement", "value": "all"}}, "parameters")),
 		},
 		"database-enhanced-monitoring": {
 			breaks(db, rds(0, "monitoringInterval")),

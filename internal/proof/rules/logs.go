@@ -60,13 +60,16 @@ func logRules() []Rule {
 func repairs(r plan.Resource) bool {
 	actions := list(r, "alarmActions")
 	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a any) bool {
-		return !strings.HasPrefix(fmt.Sprint(a), "arn:aws:automate:")
+		return !strings.Contains(fmt.Sprint(a), ":automate:")
 	})
 }
 
-// publishers returns the services that publish to the topic: always alarms and budgets, others if they are in the graph.
+// publishers returns the services that publish to the topic: always alarms, others if they are in the graph.
 func (w *World) publishers() []string {
-	services := []string{"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+	services := []string{"cloudwatch.amazonaws.com"}
+	if len(w.Type(budget)) > 0 {
+		services = append(services, "budgets.amazonaws.com")
+	}
 	if len(w.Type(rdsEvents)) > 0 {
 		services = append(services, "events.rds.amazonaws.com")
 	}

@@ -56,6 +56,9 @@ func StartProcess(cmd *exec.Cmd) (*Process, error) {
 // Signal sends a signal to the child.
 func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
 
+// ExitCode is how the program ended, once it has; -1 when a signal ended it.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
 // Done is closed when the child has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
