@@ -90,7 +90,7 @@ func TestRetention(t *testing.T) {
 	require.Error(t, err, "nothing else removes an event")
 }
 
-// Retention goes on while jobs are submitted, leased and done. It fails nobody, and the slowest round of work stays far below the
+// Retention goes on while jobs are submitted, leased and done. No call fails, and the slowest round of work stays far below the
 // limit of a request.
 func TestRetentionBesideWork(t *testing.T) {
 	t.Parallel()
