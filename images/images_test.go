@@ -182,7 +182,7 @@ func TestCheckURI(t *testing.T) {
 	china := strings.NewReplacer("eu-central-1", "cn-north-1", "amazonaws.com", "amazonaws.com.cn").Replace(own)
 	require.NoError(t, CheckURI(china, "cn-north-1", accounts, repository))
 	require.ErrorContains(t, CheckURI(strings.Replace(own, "eu-central-1", "cn-north-1", 1), "cn-north-1", accounts, repository),
-		"those of region cn-north-1 are in amazonaws.com.cn")
+		"a registry in amazonaws.com; those of region cn-north-1 are in amazonaws.com.cn")
 	require.ErrorContains(t, CheckURI(strings.Replace(own, ".com/", ".com.cn/", 1), "eu-central-1", accounts, repository), "amazonaws.com")
 	require.ErrorContains(t, CheckURI("nginx", "cn-north-1", accounts, repository), "<account>.dkr.ecr.cn-north-1.amazonaws.com.cn/scalable")
 }

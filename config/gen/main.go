@@ -46,5 +46,5 @@ func run(out string) error {
 		lines = append(lines, family+" "+strings.Join(all, " ")+"\n")
 	}
 	slices.Sort(lines)
-	return os.WriteFile(out, []byte(strings.Join(lines, "")), 0o644) //nolint:gosec // source that everyone may read
+	return os.WriteFile(out, []byte(strings.Join(lines, "")), 0o644)
 }

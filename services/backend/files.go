@@ -109,7 +109,7 @@ type FileStore interface {
 	// the same upload returns won as true.
 	CompleteUpload(ctx context.Context, uploadID uuid.UUID, version string) (f File, won bool, err error)
 	// RestartUpload gives an upload another multipart upload of the object store, in the place of before, and returns the upload as it
-	// is then: with another one if somebody was faster.
+	// is then: with another one if another call was faster.
 	RestartUpload(ctx context.Context, uploadID uuid.UUID, before, s3UploadID string) (Upload, error)
 	// DeleteUpload forgets an upload. Conflict for the one that made its file ready.
 	DeleteUpload(ctx context.Context, uploadID uuid.UUID) error

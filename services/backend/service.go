@@ -13,7 +13,7 @@ import (
 
 // ServiceConfig is what the service needs to know besides its two stores.
 type ServiceConfig struct {
-	// LeaseTTL is how long the store's leases live without a heartbeat; the service only tells agents of it.
+	// LeaseTTL is how long the store's leases live without a heartbeat. The service only passes it on to agents.
 	LeaseTTL time.Duration
 	// Wake returns a channel that is closed when there may be new work. Nil means that waiters only look every second.
 	Wake func() <-chan struct{}
@@ -140,7 +140,7 @@ func (s *Service) cleanUp(ctx context.Context, what string, id uuid.UUID, do fun
 
 const cleanUpTimeout = 10 * time.Second
 
-// isNotFound tells "the object store does not know it" from all other errors.
+// isNotFound reports whether the object store does not have what was asked for.
 func isNotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Code == NotFound

@@ -163,7 +163,7 @@ const completeTimeout = 28 * time.Second
 
 // CompleteUpload checks every part, assembles the object and makes the file ready. It may be repeated at any point. When
 // another upload of the file was faster, the file is ready all the same, and this upload's object goes away. It goes on when its
-// caller is gone: the object store assembles the object anyway, and somebody has to note it.
+// caller is gone: the object store assembles the object anyway, and the catalogue must say so.
 func (s *Service) CompleteUpload(ctx context.Context, fileID, uploadID uuid.UUID) (File, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completeTimeout)
 	defer cancel()

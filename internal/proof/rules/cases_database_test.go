@@ -33,7 +33,8 @@ func databaseCases() map[string][]example {
 			breaks(db, drop(rdsInstance, db, "parameterGroupName")),
 		},
 		"database-statements": {
-			breaks(db, set(rdsParameterGroup, "database-parameters-17", []any{map[string]any{"name": "log_statement", "value": "all"}}, "parameters")),
+			breaks(db, set(rdsParameterGroup, "database-parameters-17",
+				[]any{map[string]any{"name": "log_statement", "value": "all"}}, "parameters")),
 		},
 		"database-enhanced-monitoring": {
 			breaks(db, rds(0, "monitoringInterval")),

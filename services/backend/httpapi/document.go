@@ -59,7 +59,7 @@ func newOperation(spec *openapi3.T, path string, item *openapi3.PathItem, method
 		if !ok && key == "x-anonymous" {
 			continue
 		}
-		// Nobody gets in by an extension that was forgotten or misspelt.
+		// An operation whose extension was forgotten or misspelt lets no caller in.
 		if !ok {
 			return nil, fmt.Errorf("%s is missing", key)
 		}

@@ -262,7 +262,7 @@ func TestClientGoneGetsNoLease(t *testing.T) {
 	require.Equal(t, backend.JobQueued, job.State)
 	require.Zero(t, job.Failures)
 
-	// Gone while waiting: the wait ends, and what comes later is not leased to nobody.
+	// The client leaves while waiting: the wait ends, and a job that comes later is not leased for it.
 	claimed, err := b.service.Claim(t.Context(), claim, 0)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)

@@ -182,7 +182,7 @@ func TestAccessMatrix(t *testing.T) {
 	require.Equal(t, 14*len(admitted), cells)
 }
 
-// A lease is of use to the caller who holds it and to nobody else, whatever door and scopes others have.
+// Only the caller who holds a lease can use it, whatever door and scopes other callers have.
 func TestAnotherCallersLease(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

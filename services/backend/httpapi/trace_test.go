@@ -122,7 +122,7 @@ func TestStoreCallsAreSpans(t *testing.T) {
 	require.Equal(t, 1, names["PUT /v1/files/{file_id}/uploads/{upload_id}/completion"])
 }
 
-// Whoever is not known to be let in by IAM cannot have anything recorded.
+// Only callers that IAM has let in decide what is recorded.
 func TestPublicDoorBeginsItsOwnTrace(t *testing.T) {
 	t.Parallel()
 	b, spans := tracedSetup(t, 0)

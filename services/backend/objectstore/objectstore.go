@@ -71,7 +71,7 @@ func New(c Config) (*Store, error) {
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableHeaderHoisting, o.DisableURIPathEscaping = true, true })
 	return &Store{
 		bucket: c.Bucket, ttl: c.URLTTL, credentials: c.Credentials, client: s3.New(options, traced(c.Bucket)), transport: transport,
-		// Presigning asks nobody, so it has no spans.
+		// Presigning makes no network call, so it has no spans.
 		presign: s3.NewPresignClient(s3.New(options), s3.WithPresignExpires(c.URLTTL), func(o *s3.PresignOptions) { o.Presigner = signer }),
 	}, nil
 }

@@ -97,7 +97,7 @@ func (s *Store) OrphanMultiparts(ctx context.Context, uploads []backend.StoredMu
 // ForgetUploads implements backend.BucketStore.
 func (s *Store) ForgetUploads(ctx context.Context, age time.Duration) (count int, err error) {
 	err = s.atomically(ctx, func(tx *Store) error {
-		// Under the locks of the files, as whoever completes an upload holds them.
+		// Under the locks of the files, which a completion of an upload holds as well.
 		tag, err := tx.tx.Exec(ctx, `
 			WITH old AS MATERIALIZED (
 				SELECT u.id FROM uploads u JOIN files f ON f.id = u.file_id

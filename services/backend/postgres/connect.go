@@ -66,7 +66,7 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 		return nil
 	}
 	if o.Tracer != nil {
-		// The statements are texts of ours; their parameters stay out, as otelpgx has it unless told otherwise.
+		// The statements are constants of this package. Their parameters are not recorded: that is otelpgx's default.
 		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(o.Tracer), otelpgx.WithMeterProvider(noop.NewMeterProvider()))
 	}
 	config.MaxConns = int32(o.MaxConns)

@@ -46,7 +46,7 @@ func TestAClaimHasRoomForItsDigests(t *testing.T) {
 	for i, l := range first {
 		require.Equal(t, submitted[i].Job.ID, l.Job.ID, "the best ones: a small job does not overtake a large one")
 	}
-	// What was not granted is left as it was: nobody has tried it.
+	// A job that was not granted is unchanged: it was not tried.
 	for _, s := range submitted[len(first):] {
 		j := b.job(s.Job.ID)
 		require.Equal(t, []any{backend.JobQueued, 0, 0}, []any{j.State, j.Grants, j.Failures})

@@ -34,7 +34,7 @@ const (
 // is checked twice: when the jobs are looked for, and again under their locks.
 //
 // A job goes on to succeeded, to cancelled when that was asked for, to dead when its failures reach max_attempts, else back to
-// the queue: at once after an end that is nobody's fault, after a failure within a random part (full jitter) of a time that
+// the queue: at once after an end that is no failure, after a failure within a random part (full jitter) of a time that
 // doubles with each.
 func ending(condition, waiting string) string {
 	return `
@@ -83,7 +83,7 @@ var (
 	endFinished = ending(`l.lease_id = @lease`, ``)
 	// A lease that was redelivered belongs to a newer answer, and one that was renewed has reached its agent.
 	endAbandoned = ending(`l.lease_id = ANY(@ids) AND l.renewed_at IS NULL AND l.delivered_at = l.granted_at`, ``)
-	// What somebody else works on may wait for the next heartbeat, or the next sweep: these two wait for nobody.
+	// Rows that another transaction has locked may wait for the next heartbeat, or the next sweep: these two wait for no lock.
 	endUnlisted = ending(`l.agent = @agent AND l.caller = @caller AND l.lease_id <> ALL(@ids::uuid[])
 		AND l.delivered_at < now() - interval '10 seconds'`, `SKIP LOCKED`)
 	endExpired = ending(`l.leased_until < now()`, `SKIP LOCKED LIMIT @limit`)
@@ -156,7 +156,7 @@ func scanHeld(row pgx.Row, h *heldLease) error {
 	return row.Scan(append(jobFields(&h.job), &h.ended, &h.hash, &h.size, &h.sha256)...)
 }
 
-// FinishLease implements backend.JobStore. An outcome is told from another by everything in it but its duration.
+// FinishLease implements backend.JobStore. Two outcomes are the same if they differ in their duration only.
 func (s *Store) FinishLease(ctx context.Context, id uuid.UUID, caller string, o backend.Outcome) (job backend.Job, err error) {
 	switch o.Status {
 	case backend.Succeeded, backend.Failed, backend.Released:

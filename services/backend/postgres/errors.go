@@ -78,7 +78,7 @@ func notNow(code string) bool {
 	return class == "08" || class == "53" || class == "57" || class == "58" // connection, resources, shutdown, system
 }
 
-// lost reports whether err tells of a connection that is gone or never came to be.
+// lost reports whether err means that a connection broke or could not be made.
 func lost(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return connecting || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) ||

@@ -50,7 +50,7 @@ type Options struct {
 	// OnWake is called, and must not block, after this process committed work that can be leased at once. Wake tells the same.
 	OnWake func()
 	// Tracer makes spans of statements, of connecting and of waiting for a connection, below the span of whoever asks; what
-	// nobody's span is around, as sweeping and listening, has none. Nil makes none at all.
+	// runs outside of a request, as sweeping and listening do, makes no span. Nil makes none at all.
 	Tracer trace.TracerProvider
 	// Logger hears of what no caller does: reconnects of Listen. Default slog.Default().
 	Logger *slog.Logger

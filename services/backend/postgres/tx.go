@@ -99,7 +99,7 @@ func (s *Store) retry(ctx context.Context, limit time.Duration, f func(ctx conte
 
 // lateness explains an error of a call whose time is up, or whose caller is gone. When the time is up and no other call was
 // answered for a while, the connections are not trusted any more: each may lead to a server that is gone, and whoever took one would
-// wait in vain. All are closed as they come back. A database that is only slow answers somebody, and keeps its connections.
+// wait in vain. All are closed as they come back. A database that is only slow still answers some calls, and keeps its connections.
 func (s *Store) lateness(caller, limited context.Context, err error) error {
 	if caller.Err() != nil || limited.Err() == nil {
 		return mapError(err)

@@ -91,7 +91,7 @@ func TestDatabaseSecret(t *testing.T) {
 	require.ErrorContains(t, err, "throttled")
 }
 
-// A database that moved refuses nobody: only the age of the secret has it read again.
+// A database at a new address refuses no password, so only the secret's age makes this read it again.
 func TestOldSecretIsReadAgain(t *testing.T) {
 	t.Parallel()
 	var reads int

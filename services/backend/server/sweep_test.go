@@ -73,7 +73,7 @@ func TestQueueMetrics(t *testing.T) {
 	require.Equal(t, 2, s.emitQueue(ended, time.Now(), 2), "what is not written is left for the next time")
 	require.Empty(t, out.String())
 
-	// The database tells of each death once: what a process that ends has heard of, it writes.
+	// The database reports each dead job once, so a process that ends writes the deaths that it was told.
 	s.emitDead(time.Now(), 0)
 	require.Empty(t, out.String())
 	s.emitDead(time.Now(), 2)
