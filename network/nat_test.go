@@ -96,12 +96,13 @@ func TestTheNATInstanceStopsWhenItsScriptFails(t *testing.T) {
 		"dd": "", "chmod": "", "mkswap": "", "swapon": "", "sleep": "", "dnf": "exit 1",
 		"cloud-init": `echo "cloud-init $*"`, "systemctl": `echo "systemctl $*"`,
 	} {
-		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/bash\n"+body+"\n"), 0o700)) //nolint:gosec // it is run
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/bash\n"+body+"\n"), 0o700))
 	}
 	run := exec.Command("bash", "-c", text)
 	run.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
 	output, err := run.CombinedOutput()
 	require.Error(t, err)
-	assert.Regexp(t, `(?s)nftables could not be installed\nnat: line \d+ failed, stopping the instance\ncloud-init clean\nsystemctl poweroff\n$`,
+	assert.Regexp(t,
+		`(?s)nftables could not be installed\nnat: line \d+ failed, stopping the instance\ncloud-init clean\nsystemctl poweroff\n$`,
 		string(output))
 }

@@ -120,7 +120,8 @@ func TestProdRefusesToBeDestroyed(t *testing.T) {
 	require.NoError(t, err)
 	_, steps, found := strings.Cut(string(text), "\n### Destroy\n")
 	require.True(t, found)
-	for _, step := range []string{"--skip-preview", "--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all", "pulumi destroy",
+	for _, step := range []string{"--skip-preview", "--no-deletion-protection", "deletion_protection.enabled", "pulumi state unprotect --all",
+		"pulumi destroy",
 		"-final", "RDSOSMetrics", "/aws/apigateway/welcome"} {
 		require.Contains(t, steps, step)
 	}

@@ -43,7 +43,8 @@ func TestDocumentsSayWhatTheNewPasswordsPreviewLists(t *testing.T) {
 	t.Parallel()
 	g := planned(t, "prod")
 	template, group := only(t, g, "aws:ec2/launchTemplate:LaunchTemplate"), only(t, g, "aws:autoscaling/group:Group")
-	require.Contains(t, template.PropertyDependencies["userData"], "aws:secretsmanager/secretVersion:SecretVersion::database-credentials-version")
+	require.Contains(t, template.PropertyDependencies["userData"],
+		"aws:secretsmanager/secretVersion:SecretVersion::database-credentials-version")
 	require.Contains(t, group.PropertyDependencies["launchTemplate"], template.Key())
 	text := section(t, "docs/runbook.md", "### Rotate the database password", "###")
 	for _, listed := range []string{"a policy", "the launch template", "the Auto Scaling group", "leaves all three alone"} {
