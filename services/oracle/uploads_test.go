@@ -123,7 +123,9 @@ func (s *system) judgeBucket() {
 	}
 
 	// What is younger than an hour is left alone by the backends; here nothing is under way any more.
-	service := backend.NewService(store, objects, backend.ServiceConfig{MultipartGrace: time.Nanosecond, Logger: slog.New(slog.DiscardHandler)})
+	service := backend.NewService(store, objects, backend.ServiceConfig{
+		MultipartGrace: time.Nanosecond, Logger: slog.New(slog.DiscardHandler),
+	})
 	require.Eventually(s.t, func() bool {
 		result, err := service.SweepBucket(ctx, time.Nanosecond)
 		return err == nil && result == (backend.BucketResult{})

@@ -69,7 +69,7 @@ func newBars(out io.Writer, size func() (columns, rows int), interrupted <-chan 
 		for {
 			select {
 			case <-ticker.C:
-				b.redraw(nil)
+				_ = b.redraw(nil) // a terminal that is gone shows no bars
 				continue
 			case <-interrupted:
 			case <-b.stop:

@@ -143,7 +143,7 @@ func fetchOne(
 		return err
 	}
 	took := time.Since(begun)
-	how := fmt.Sprintf("%s at %s", size(f.Size), rate(r.Fetched, took))
+	how := size(f.Size) + rate(r.Fetched, took)
 	if r.Reused {
 		how = "already there"
 	} else if r.Resumed > 0 {

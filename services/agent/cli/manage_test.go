@@ -237,7 +237,9 @@ func TestCompletion(t *testing.T) {
 	require.Contains(t, complete("list", ""), "jobs")
 	require.Contains(t, complete("show", ""), j.Id+"\tdest, queued")
 	require.Contains(t, complete("show", ""), "dir/f\t"+f.Id)
-	for _, flag := range [][]string{{"list", "jobs", "--name"}, {"retry", "--all", "--file"}, {"cancel", "--all", "--file"}, {"verify", "--file"}} {
+	for _, flag := range [][]string{
+		{"list", "jobs", "--name"}, {"retry", "--all", "--file"}, {"cancel", "--all", "--file"}, {"verify", "--file"},
+	} {
 		require.Contains(t, complete(append(flag, "")...), "dir/f\t"+f.Id, "%v", flag)
 	}
 	var token api.CreatedToken

@@ -172,11 +172,12 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", v, units[i])
 }
 
+// rate is " at " and the speed, or nothing where nothing was moved.
 func rate(n int64, d time.Duration) string {
-	if d <= 0 {
+	if n == 0 || d <= 0 {
 		return ""
 	}
-	return size(int64(float64(n)/d.Seconds())) + "/s"
+	return " at " + size(int64(float64(n)/d.Seconds())) + "/s"
 }
 
 // plural is for sentences about counts.

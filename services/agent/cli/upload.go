@@ -110,7 +110,7 @@ func uploadOne(ctx context.Context, u *upload.Uploader, s source, p *printer, se
 		return err
 	}
 	took := time.Since(begun)
-	how := fmt.Sprintf("uploaded, %s at %s", size(r.File.Size), rate(r.Sent, took))
+	how := "uploaded, " + size(r.File.Size) + rate(r.Sent, took)
 	if r.Existing {
 		how = "already there"
 	} else if r.Resumed > 0 {

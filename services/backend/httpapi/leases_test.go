@@ -126,7 +126,8 @@ func TestAttemptsAndAgents(t *testing.T) {
 	problem := api.JobProblem{Title: "It failed", Detail: &detail}
 	b.call(200, "PUT", "/v1/leases/"+list.Leases[0].LeaseId+"/outcome", api.Outcome{Status: api.OutcomeStatusFailed, Problem: &problem}, nil)
 	l := b.lease(second, 20)[0]
-	b.call(200, "POST", "/v1/agents/"+second+"/heartbeats", api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: l.LeaseId, BytesDone: 1}}}, nil)
+	beat := api.Heartbeat{Leases: []api.LeaseProgress{{LeaseId: l.LeaseId, BytesDone: 1}}}
+	b.call(200, "POST", "/v1/agents/"+second+"/heartbeats", beat, nil)
 
 	b.call(200, "GET", "/v1/jobs/"+job.Id+"/attempts", nil, &attempts)
 	require.Len(t, attempts.Attempts, 2)
