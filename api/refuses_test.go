@@ -82,8 +82,8 @@ func TestReferencesAreFollowedTenTimes(t *testing.T) {
 }
 
 func TestEveryMethodIsAnOperation(t *testing.T) {
-	all := pathItem{Get: &sourceOperation{}, Put: &sourceOperation{}, Post: &sourceOperation{}, Delete: &sourceOperation{}, Patch: &sourceOperation{},
-		Head: &sourceOperation{}}.operations()
+	o := &sourceOperation{}
+	all := pathItem{Get: o, Put: o, Post: o, Delete: o, Patch: o, Head: o}.operations()
 	assert.Equal(t, []string{"delete", "get", "head", "patch", "post", "put"}, slices.Sorted(maps.Keys(all)))
 }
 

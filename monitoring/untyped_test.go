@@ -17,7 +17,7 @@ func TestUntypedResourcesHaveTheProvidersVersion(t *testing.T) {
 	var mu sync.Mutex
 	versions := map[string]string{}
 	infratest.Run(t, func(ctx *pulumi.Context) error {
-		transform := pulumi.Transformations([]pulumi.ResourceTransformation{func(r *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
+		note := func(r *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 			mu.Lock()
 			defer mu.Unlock()
 			if _, untyped := r.Props.(pulumi.Map); untyped {
@@ -26,8 +26,8 @@ func TestUntypedResourcesHaveTheProvidersVersion(t *testing.T) {
 				versions[r.Type] = options.Version
 			}
 			return nil
-		}})
-		_, err := New(ctx, "monitoring", args, transform)
+		}
+		_, err := New(ctx, "monitoring", args, pulumi.Transformations([]pulumi.ResourceTransformation{note}))
 		return err
 	})
 	require.Contains(t, versions, webACLToken)
