@@ -8,7 +8,7 @@ import (
 )
 
 // retentionBatch is how many jobs, or files, one transaction of retention removes. Its locks are on rows that nobody changes any
-// more, and it lasts some ten milliseconds, so nobody waits for it.
+// more, and it lasts some hundred milliseconds, so no request waits for it.
 const retentionBatch = 1000
 
 // removeJobs removes ended jobs with their leases and events. Jobs that another transaction holds are left for the next time.

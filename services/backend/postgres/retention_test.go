@@ -15,7 +15,7 @@ import (
 )
 
 // The figures of docs/backend.md:
-// go test ./backend/postgres -run TestRetentionBesideWork -v -timeout 2h -args -retain.jobs=2000000 -retain.for=3m -retain.pause=100ms
+// go test ./backend/postgres -run TestRetentionBesideWork -v -timeout 2h -args -retain.jobs=2000000 -retain.for=4m -retain.pause=100ms
 var (
 	retainJobs  = flag.Int("retain.jobs", 3000, "ended jobs of TestRetentionBesideWork, each with a lease and three events")
 	retainFor   = flag.Duration("retain.for", 4*time.Second, "how long it removes them, at most")
