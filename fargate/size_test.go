@@ -31,7 +31,7 @@ func TestValidateSize(t *testing.T) {
 	for pair, want := range map[[2]int]string{
 		{256, 4096}:    "memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096",
 		{1024, 1024}:   "memory: with cpu 1024 want 2048 to 8192 MiB in steps of 1024, got 1024",
-		{1024, 2049}:   "memory: with cpu 1024",
+		{512, 2049}:    "memory: with cpu 512 want 1024 to 4096 MiB in steps of 1024, got 2049",
 		{8192, 18432}:  "in steps of 4096",
 		{16384, 36864}: "in steps of 8192",
 		{128, 512}:     "cpu: want one of 256, 512, 1024, 2048, 4096, 8192, 16384, got 128",

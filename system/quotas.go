@@ -23,10 +23,7 @@ type quota struct {
 }
 
 func quotas(cfg config.Config) []quota {
-	addresses := 1 // of the NAT instance
-	if gateways := network.NAT(cfg.Network.NAT).Gateways(cfg.Network.AZCount); gateways > 0 {
-		addresses = gateways
-	}
+	addresses := network.NAT(cfg.Network.NAT).Addresses(cfg.Network.AZCount)
 	return []quota{
 		{"elastic IP addresses", "EC2-VPC Elastic IPs", "ec2", "L-0263D0A3", 5, addresses, countAddresses},
 		{"VPCs", "VPCs per Region", "vpc", "L-F678F1CE", 5, 1, countVPCs},

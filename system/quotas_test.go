@@ -76,6 +76,7 @@ func TestQuotasOfTheRegion(t *testing.T) {
 		"a full region":               {account{addresses: 5, vpcs: 5, quota: 5}, "instance", []string{full.Replace(addresses), vpcs}},
 		"the stack itself":            {account{addresses: 3, ownAddresses: 3, vpcs: 5, ownVPCs: 1, quota: 5}, "one-per-az", nil},
 		"quotas that nobody may read": {account{addresses: 3, vpcs: 1, denied: "servicequotas/"}, "one-per-az", []string{addresses}},
+		"the same for VPCs":           {account{vpcs: 5, denied: "servicequotas/"}, "instance", []string{vpcs}},
 		"nobody may look":             {account{addresses: 9, vpcs: 9, denied: "ec2/"}, "one-per-az", nil},
 	} {
 		require.Equal(t, c.want, warned(t, c.account, c.nat, 3), name)

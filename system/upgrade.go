@@ -28,14 +28,15 @@ func checkUpgrade(ctx *pulumi.Context, cfg config.Config, at stack.Info) (warnin
 				"docs/runbook.md#upgrade-postgresql", db.EngineVersion, v, v)
 		}
 	}
-	if db.Previous() != "" && len(running) == 1 && running[0] == db.EngineVersion {
+	other := func(v string) bool { return v != db.EngineVersion }
+	if db.Previous() != "" && len(running) > 0 && !slices.ContainsFunc(running, other) {
 		return fmt.Sprintf("every database of the stack runs %s: set database.previousVersion to none, so that the read replicas get its "+
 			"parameters (docs/runbook.md#upgrade-postgresql)", db.EngineVersion), nil
 	}
 	return "", nil
 }
 
-// majorVersions are those that the stack's databases run, sorted; none in a new stack.
+// majorVersions are those that the stack's databases run; none in a new stack.
 func majorVersions(ctx *pulumi.Context, at stack.Info) []string {
 	found, err := rds.GetInstances(ctx, &rds.GetInstancesArgs{Tags: map[string]string{stack.DeploymentTag: at.Deployment()}})
 	if err != nil {
@@ -50,6 +51,5 @@ func majorVersions(ctx *pulumi.Context, at stack.Info) []string {
 		major, _, _ := strings.Cut(instance.EngineVersion, ".")
 		versions = append(versions, major)
 	}
-	slices.Sort(versions)
-	return slices.Compact(versions)
+	return versions
 }

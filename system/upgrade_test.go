@@ -48,6 +48,8 @@ func TestUpgradesWithReplicas(t *testing.T) {
 		wantErr, wantAdvice string
 	}{
 		"a new stack":                  {nil, 2, "17", "none", "", ""},
+		"a new stack in between":       {nil, 2, "18", "17", "", ""},
+		"two versions behind, alone":   {databases{"16.9"}, 0, "18", "17", "", ""},
 		"no upgrade":                   {databases{"17.6", "17.6", "17.6"}, 2, "17", "none", "", ""},
 		"both in one update":           {databases{"17.6", "17.6"}, 1, "18", "none", refused, ""},
 		"the first update":             {databases{"17.6", "17.6"}, 1, "18", "17", "", ""},
