@@ -149,3 +149,11 @@ func texts(value any, visit func(string)) {
 		}
 	}
 }
+
+// A budget of one dollar publishes to the topic like any other.
+func TestSmallestBudgetMayPublish(t *testing.T) {
+	t.Parallel()
+	g := plannedWith(t, "dev", setting("monitoring.monthlyBudgetUsd", "1"))
+	text, _ := only(t, g, "aws:sns/topicPolicy:TopicPolicy").Revealed("policy")
+	require.Contains(t, text, "budgets.amazonaws.com")
+}
