@@ -151,3 +151,10 @@ func TestFiveMistakesAreFiveProblems(t *testing.T) {
 	}
 	require.ErrorContains(t, err, "5 problems")
 }
+
+// What the configuration warns of is in the log of a preview and of an update.
+func TestWarningsAreLogged(t *testing.T) {
+	t.Parallel()
+	g := plannedWith(t, "dev", setting("compute.instanceType", "m12g.large"))
+	require.Contains(t, strings.Join(g.Warnings, "\n"), "compute.instanceType is m12g.large, which this program does not know")
+}
