@@ -78,6 +78,15 @@ type system struct {
 	monitoring *monitoring.Monitoring
 }
 
+// lookAround compares the configuration with what is in the account already, as far as the caller may look.
+func lookAround(ctx *pulumi.Context, cfg config.Config, at stack.Info) (warnings []string, err error) {
+	upgrade, err := checkUpgrade(ctx, cfg, at)
+	if upgrade != "" {
+		warnings = append(warnings, upgrade)
+	}
+	return append(warnings, quotaWarnings(ctx, cfg, at)...), err
+}
+
 // document is the API's, read once.
 var document = sync.OnceValues(func() (*apitier.Document, error) { return apitier.Read(api.Document) })
 
@@ -87,13 +96,9 @@ func deploy(ctx *pulumi.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	warnings := quotaWarnings(ctx, cfg, at)
-	upgrade, err := checkUpgrade(ctx, cfg, at)
+	warnings, err := lookAround(ctx, cfg, at)
 	if err != nil {
 		return err
-	}
-	if upgrade != "" {
-		warnings = append(warnings, upgrade)
 	}
 	if err := warn(ctx, warnings); err != nil {
 		return err
