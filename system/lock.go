@@ -15,7 +15,9 @@ const LockToken = "scalable-backend:system:Lock"
 //
 // Pulumi refuses each protected resource, goes on with the others, and leaves alone only what a refused one depends on
 // (deploymentExecutor.performPostSteps and StepExecutor.executeChain of the engine). With the preview skipped, protection of the
-// data alone would have all the rest deleted. No update replaces the lock: it has no inputs.
+// data alone would have all the rest deleted. No update replaces the lock: it has no inputs. Nor is it in the way of one that replaces
+// what it depends on: with a resource that is deleted first go only those whose inputs depend on it, and never a component
+// (stepGenerator.calculateDependentReplacements).
 type lock struct {
 	pulumi.ResourceState
 

@@ -31,15 +31,16 @@ func quotas(cfg config.Config) []quota {
 }
 
 // quotaWarnings says where the stack does not fit beside what the region holds already: creation would end halfway, at the NAT or at
-// the VPC. Whoever may not look gets none: that is no part of deploying.
+// the VPC. Whoever may not look gets none: that is no part of deploying. What fits AWS's usual quota is not asked about further: an
+// account's own is never less, and each question makes a preview longer, or is a denial in somebody's trail.
 func quotaWarnings(ctx *pulumi.Context, cfg config.Config, at stack.Info) (warnings []string) {
 	for _, q := range quotas(cfg) {
 		all, err := q.count(ctx, nil)
-		if err != nil {
+		if err != nil || all+q.need <= q.usual {
 			continue
 		}
-		own, err := q.count(ctx, map[string]string{stack.DeploymentTag: at.Deployment()})
-		if err != nil {
+		own, err := q.count(ctx, at.Own())
+		if err != nil || all-own+q.need <= q.usual {
 			continue
 		}
 		limit := q.usual

@@ -3,6 +3,7 @@ package system
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -19,15 +20,22 @@ type account struct {
 	addresses, ownAddresses, vpcs, ownVPCs int
 	quota                                  float64
 	denied                                 string // a part of the names of functions that fail; "" for none
+	asked                                  *int   // counts the calls; nil for not
 }
 
 func (a account) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	if a.asked != nil {
+		*a.asked++
+	}
 	if a.denied != "" && strings.Contains(args.Token, a.denied) {
 		return nil, errors.New("AccessDenied")
 	}
 	ids := func(all, own int) resource.PropertyValue {
-		if args.Args["tags"].IsObject() {
+		if tags := args.Args["tags"]; tags.IsObject() {
 			all = own
+			if !reflect.DeepEqual(tags.Mappable(), map[string]any{"project": "p", "stack": "prod"}) {
+				all = 0 // nothing else has the stack's tags
+			}
 		}
 		list := []resource.PropertyValue{}
 		for i := range all {
@@ -80,5 +88,14 @@ func TestQuotasOfTheRegion(t *testing.T) {
 		"nobody may look":             {account{addresses: 9, vpcs: 9, denied: "ec2/"}, "one-per-az", nil},
 	} {
 		require.Equal(t, c.want, warned(t, c.account, c.nat, 3), name)
+	}
+}
+
+// An account with room is asked for two numbers, and no more than that.
+func TestQuotasAreAskedForWhenTheyMatter(t *testing.T) {
+	for vpcs, want := range map[int]int{4: 2, 5: 4} { // of the full region also what of it is the stack's own, and the quota
+		var asked int
+		warned(t, account{addresses: 2, vpcs: vpcs, quota: 20, asked: &asked}, "one-per-az", 3)
+		require.Equal(t, want, asked, "%d VPCs", vpcs)
 	}
 }

@@ -38,7 +38,7 @@ func checkUpgrade(ctx *pulumi.Context, cfg config.Config, at stack.Info) (warnin
 
 // majorVersions are those that the stack's databases run; none in a new stack.
 func majorVersions(ctx *pulumi.Context, at stack.Info) []string {
-	found, err := rds.GetInstances(ctx, &rds.GetInstancesArgs{Tags: map[string]string{stack.DeploymentTag: at.Deployment()}})
+	found, err := rds.GetInstances(ctx, &rds.GetInstancesArgs{Tags: at.Own()})
 	if err != nil {
 		return nil
 	}

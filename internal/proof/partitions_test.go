@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
+	"scalable-backend/internal/proof/rules"
 )
 
 // partitioned lists regions outside the standard partition, with the names that differ there.
@@ -47,7 +48,7 @@ var (
 	anyHost = regexp.MustCompile(`[a-z0-9*.-]*amazonaws\.com(\.cn)?`)
 )
 
-// In another partition every ARN, endpoint, principal and host belongs to that partition.
+// In another partition every ARN, endpoint, principal and host belongs to that partition, and the rules hold.
 func TestPartitions(t *testing.T) {
 	t.Parallel()
 	for region, want := range partitioned {
@@ -62,6 +63,9 @@ func TestPartitions(t *testing.T) {
 				settings["compute.certificateArn"] = strings.NewReplacer(":aws:", ":"+want.partition+":", "us-east-1", region).Replace(certificateARN)
 				g := plannedWith(t, stack, settings)
 				endpointNames(t, g, region, want.chineseEndpoints)
+				for _, result := range rules.Evaluate(g, stack == rules.Prod) {
+					require.Empty(t, unwaived(ledger(t), result, rules.Generated))
+				}
 				trusted, accounts := allPrincipals(t, g)
 				require.ElementsMatch(t, append(slices.DeleteFunc(slices.Clone(principals), func(name string) bool {
 					return name == "budgets.amazonaws.com" && want.budgets == 0 || name == "monitoring.rds.amazonaws.com" && stack == "dev"

@@ -66,6 +66,12 @@ func (i Info) Tags(tier, name string) pulumi.StringMap {
 	return pulumi.ToStringMap(tags)
 }
 
+// Own are the tags by which AWS finds what belongs to the stack. Not the deployment's, which says the same in one: resources that
+// 0.1.0 made have it only after the first update.
+func (i Info) Own() map[string]string {
+	return map[string]string{ProjectTag: i.Project, StackTag: i.Stack}
+}
+
 // ARN returns an ARN in the stack's partition, region and account, e.g. ARN("logs", "log-group:/x").
 func (i Info) ARN(service, resource string) string {
 	return "arn:" + i.Partition + ":" + service + ":" + i.Region + ":" + i.AccountID + ":" + resource
