@@ -92,10 +92,12 @@ $(BIN)/golangci-lint: tools/lint/go.sum
 	$(GO) build -C tools/lint -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
+# GOBIN says where Go's own `go install` puts programs, so it moves this one too. Manual pages stay below PREFIX.
 PREFIX ?= /usr/local
-install: build ## Install the client `agent` and its manual pages below PREFIX (/usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(BIN)/agent $(DESTDIR)$(PREFIX)/bin/agent
+BINDIR  = $(or $(GOBIN),$(PREFIX)/bin)
+install: build ## Install the client `agent` and its manual pages below PREFIX (/usr/local); with GOBIN, the client there
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BIN)/agent $(DESTDIR)$(BINDIR)/agent
 	$(BIN)/agent man $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean: ## Remove what was built here

@@ -218,3 +218,25 @@ func TestPlaceholders(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, own.Placeholders())
 }
+
+// The runbook's address ends before the fragment, which every alarm adds.
+func TestRunbookURL(t *testing.T) {
+	longest := "https://wiki.example.com/" + strings.Repeat("a", maxRunbookURL-len("https://wiki.example.com/"))
+	for _, good := range []string{
+		"https://wiki.example.com", "https://wiki.example.com/", "https://git.example.com:8443/a%20b/blob/main/docs/runbook.md",
+		"https://wiki.example.com/x/~team/(run)-book_1.html", "https://xn--bcher-kva.example/runbook", "https://10.0.0.1/runbook", longest,
+	} {
+		require.NoError(t, validRunbookURL(good), good)
+	}
+	for _, bad := range []string{
+		"", "wiki.example.com", "docs/runbook.md", "//wiki.example.com/x", "http://wiki.example.com", "HTTPS://wiki.example.com", "https://",
+		"https:///runbook", "https://wiki..example.com", "https://.example.com", "https://wiki.example.com.", "https://user@wiki.example.com/",
+		"https://u:p@wiki.example.com/", "https://wiki.example.com/#", "https://wiki.example.com/x#y", "https://wiki.example.com/?",
+		"https://wiki.example.com/?id=7", "https://wiki.example.com?x", "https://wiki.example.com/a b", "https://wiki.example.com/%zz",
+		"https://wiki.example.com/bücher", "https://bücher.example", "https://wiki.example.com/\n", "https://wiki.example.com/x\n",
+		" https://wiki.example.com", "https://wiki.example.com:/x", "https://wiki.example.com:0/x", "https://wiki.example.com:65536/x",
+		`https://wiki.example.com/"x`, "https://wiki.example.com/<x>", "https://[::1]/x", `https://wiki.example.com\x`, longest + "a",
+	} {
+		require.Error(t, validRunbookURL(bad), bad)
+	}
+}

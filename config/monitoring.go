@@ -1,8 +1,11 @@
 package config
 
+import "fmt"
+
 // Monitoring is the object under "monitoring".
 type Monitoring struct {
 	AlertEmails                          []string
+	RunbookURL                           string
 	MonthlyBudgetUSD, LogRetentionDays   int
 	WAF, GuardDuty, AWSConfig, Inspector bool
 }
@@ -11,6 +14,11 @@ func (m *Monitoring) settings() []*setting {
 	return []*setting{
 		list("monitoring.alertEmails", &m.AlertEmails, "a list of e-mail addresses", "ops@example.com", validEmail).
 			means("Who gets the alarms. AWS sends each address a mail to confirm. At least one in production."),
+		optional("monitoring.runbookUrl", &m.RunbookURL,
+			fmt.Sprintf("an https URL without query and fragment, at most %d characters", maxRunbookURL),
+			"https://wiki.example.com/runbook", validRunbookURL).
+			means("Where your copy of `docs/runbook.md` is published. The description of every alarm ends with a link to its entry there: this " +
+				"address, `#` and the entry's name. Empty names the file."),
 		integer("monitoring.monthlyBudgetUsd", &m.MonthlyBudgetUSD, 150, 1, 1_000_000).
 			means("An AWS budget for what carries the stack's tag, with alerts to the addresses; also the limit for the plan's cost " +
 				"estimate."),

@@ -98,6 +98,9 @@ func TestRejectsValues(t *testing.T) {
 		{name: "credits", values: raw("compute", `{"cpuCredits": "infinite"}`), want: map[string]string{"compute.cpuCredits": "infinite"}},
 		{name: "credits of another type", values: raw("compute", `{"cpuCredits": "standard", "instanceType": "m7g.large"}`),
 			want: map[string]string{"compute.cpuCredits": "only burstable types have CPU credits, and compute.instanceType is m7g.large"}},
+		{name: "runbook without TLS", values: raw("monitoring", `{"runbookUrl": "http://wiki.example.com/runbook"}`), want: map[string]string{
+			"monitoring.runbookUrl": `want an https URL without query and fragment, at most 256 characters, or "" pulumi config set --path ` +
+				`monitoring.runbookUrl https://wiki.example.com/runbook`}},
 		{name: "certificate", values: raw("compute", `{"certificateArn": "arn:aws:iam::111122223333:server-certificate/x"}`),
 			want: map[string]string{"compute.certificateArn": "want the ARN of an ACM certificate"}},
 		{name: "source", values: raw("compute", `{"allowedCidrs": ["::/0", "10.0.0.1/8"]}`),

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/mail"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"scalable-backend/compute"
@@ -34,7 +36,9 @@ var (
 		`^arn:(aws[a-z-]*):acm:([a-z0-9-]+):([0-9]{12}):certificate/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	policyARN = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 	// What every service takes in the name and the value of a tag.
-	tagText     = regexp.MustCompile(`^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]*[A-Za-z0-9_.:/=+@-])?$`)
+	tagText = regexp.MustCompile(`^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]*[A-Za-z0-9_.:/=+@-])?$`)
+	// A path of what RFC 3986 lets stand there; a name in another script is written as xn--.
+	runbookURL  = regexp.MustCompile(`^https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]+)?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$`)
 	emailDomain = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}$`)
 )
 
@@ -134,6 +138,22 @@ func validTag(name, value string) error {
 		// IAM takes no two tags that differ in capitals only.
 		if strings.EqualFold(name, own) {
 			return fmt.Errorf("every resource has a tag %s already", own)
+		}
+	}
+	return nil
+}
+
+// maxRunbookURL leaves room for the rest of an event rule's description, which EventBridge ends at 512 characters.
+const maxRunbookURL = 256
+
+func validRunbookURL(s string) error {
+	address, err := url.Parse(s)
+	switch {
+	case err != nil || !runbookURL.MatchString(s) || len(s) > maxRunbookURL:
+		return errNotAllowed
+	case address.Port() != "":
+		if port, err := strconv.ParseUint(address.Port(), 10, 16); err != nil || port == 0 {
+			return errors.New("its port has to be from 1 to 65535")
 		}
 	}
 	return nil

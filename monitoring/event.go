@@ -6,8 +6,6 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"scalable-backend/internal/component"
 )
 
 // eventPattern selects events of AWS's services on the account's default bus.
@@ -26,7 +24,7 @@ func (p eventPattern) text() (string, error) {
 // newEventRule creates a rule for the events that a pattern selects, and points to the runbook.
 func (b *builder) newEventRule(suffix, description string, pattern pulumi.StringInput) (*cloudwatch.EventRule, error) {
 	rule, err := cloudwatch.NewEventRule(b.Ctx, b.Name(suffix), &cloudwatch.EventRuleArgs{
-		Description:  pulumi.String(component.WithRunbook(description, suffix)),
+		Description:  pulumi.String(b.WithRunbook(description, suffix)),
 		EventPattern: pattern,
 		Tags:         b.Tags(suffix),
 	}, b.Options()...)

@@ -228,6 +228,14 @@ func TestRunbookHasEveryAnchor(t *testing.T) {
 	for _, anchor := range named {
 		assert.True(t, headings[anchor], "docs/runbook.md has no heading %q", anchor)
 	}
+	// The index at the top links to every entry that an alarm can name.
+	index, entries, _ := strings.Cut(string(text), "\n## ")
+	entries, _, _ = strings.Cut(entries, "\n## The owner's steps")
+	indexed := regexp.MustCompile(`(?m)^### (.*)$`).FindAllStringSubmatch(entries, -1)
+	require.Greater(t, len(indexed), 20)
+	for _, heading := range indexed {
+		assert.Contains(t, index, "](#"+heading[1]+")", "the index of docs/runbook.md leaves out %s", heading[1])
+	}
 	for _, match := range regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(string(text), -1) {
 		assert.True(t, headings[match[1]], "docs/runbook.md links to #%s, which it does not have", match[1])
 	}

@@ -7,7 +7,18 @@ fail() {
 	exit 1
 }
 
-command -v go >/dev/null || fail 'Go is missing: install Go 1.26.6 or later (https://go.dev/doc/install)'
+# An older Go fetches the one that go.mod names, unless GOTOOLCHAIN or the network keeps it from that.
+wanted=$(sed -n 's/^go //p' "$(dirname "$0")/../go.mod")
+install="install Go $wanted or later (https://go.dev/doc/install)"
+command -v go >/dev/null || fail "Go is missing: $install"
+found=$(go env GOVERSION 2>&1) || fail "Go cannot tell its version: $install
+  $found"
+case $found in
+go[0-9]*)
+	oldest=$(printf '%s\n' "$wanted" "${found#go}" | sort -V | head -n 1)
+	[ "$oldest" = "$wanted" ] || fail "this is Go ${found#go}, which is too old: $install"
+	;;
+esac
 command -v cc >/dev/null || command -v gcc >/dev/null || fail 'a C compiler is missing (the race detector needs it): install gcc or clang'
 
 postgres_found() {

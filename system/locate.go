@@ -22,6 +22,7 @@ func locate(ctx *pulumi.Context, cfg config.Config) (stack.Info, []string, error
 
 		ExtraTags:              cfg.Governance.Tags,
 		PermissionsBoundaryARN: cfg.Governance.PermissionsBoundaryARN,
+		RunbookURL:             cfg.Monitoring.RunbookURL,
 	}
 	caller, err := aws.GetCallerIdentity(ctx, &aws.GetCallerIdentityArgs{})
 	if err != nil {

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,12 +9,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Runbook is the document that alarms point to; the name of an entry follows.
-const Runbook = "docs/runbook.md#"
+// Runbook is the document that alarms point to, unless the stack says where it is published.
+const Runbook = "docs/runbook.md"
 
-// WithRunbook returns a description that ends with a reference to an entry of the runbook.
-func WithRunbook(description, entry string) string {
-	return description + " Runbook: " + Runbook + entry
+// WithRunbook returns a description that ends with a reference to an entry of the runbook: a link, where the stack has its address.
+func (b *Builder) WithRunbook(description, entry string) string {
+	return description + " Runbook: " + cmp.Or(b.Stack.RunbookURL, Runbook) + "#" + entry
 }
 
 // Comparison is how a metric is compared with a threshold.
@@ -76,7 +77,7 @@ func (b *Builder) NewAlarm(suffix string, a Alarm) (*cloudwatch.MetricAlarm, err
 		entry = suffix
 	}
 	args := &cloudwatch.MetricAlarmArgs{
-		AlarmDescription:   pulumi.String(WithRunbook(a.Description, entry)),
+		AlarmDescription:   pulumi.String(b.WithRunbook(a.Description, entry)),
 		ComparisonOperator: pulumi.String(a.Comparison),
 		Threshold:          pulumi.Float64(a.Threshold),
 		EvaluationPeriods:  pulumi.Int(a.Periods),

@@ -71,6 +71,14 @@ func TestLogGroup(t *testing.T) {
 	require.Equal(t, "/name", g.Find(t, logsType, "thing-named").String(t, "name"))
 }
 
+// With the runbook's address the reference is a link.
+func TestRunbookLink(t *testing.T) {
+	b := &component.Builder{}
+	require.Equal(t, "It is broken. Runbook: docs/runbook.md#disk", b.WithRunbook("It is broken.", "disk"))
+	b.Stack.RunbookURL = "https://wiki.example.com/runbook"
+	require.Equal(t, "It is broken. Runbook: https://wiki.example.com/runbook#disk", b.WithRunbook("It is broken.", "disk"))
+}
+
 func TestAlarm(t *testing.T) {
 	g := record(t, false, func(b *component.Builder) error {
 		metric := component.Metric{Namespace: "N", Name: "M", Dimensions: []component.Dimension{{Name: "d", Value: pulumi.String("v")}}}

@@ -25,6 +25,35 @@ var standIns = strings.NewReplacer(
 	"sha256:...", "sha256:"+strings.Repeat("a", 64),
 )
 
+// Every alarm and every event rule of a stack with monitoring.runbookUrl links to a heading of the runbook that exists, and no
+// description is too long with the longest address.
+func TestAlarmsLinkToTheRunbook(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs/runbook.md"))
+	require.NoError(t, err)
+	const at = "Runbook: https://wiki.example.com/runbook#"
+	fields := map[string]struct {
+		name    string
+		longest int
+	}{"aws:cloudwatch/metricAlarm:MetricAlarm": {"alarmDescription", 1024}, "aws:cloudwatch/eventRule:EventRule": {"description", 512}}
+	seen := map[string]int{}
+	for _, r := range planned(t, "other").Resources {
+		field, ok := fields[r.Type]
+		if !ok {
+			continue
+		}
+		seen[r.Type]++
+		value, _ := r.Revealed(field.name)
+		description, _ := value.(string)
+		before, entry, ok := strings.Cut(description, at)
+		require.True(t, ok, "%s: %q names no entry at the address", r.Name, description)
+		require.Regexp(t, `(?m)^### `+regexp.QuoteMeta(entry)+`$`, string(text), r.Name)
+		require.LessOrEqual(t, len(before)+len("Runbook: #")+256+len(entry), field.longest, r.Name)
+	}
+	require.Greater(t, seen["aws:cloudwatch/metricAlarm:MetricAlarm"], 20)
+	require.Positive(t, seen["aws:cloudwatch/eventRule:EventRule"])
+}
+
 // The program accepts every `pulumi config set` command in the documentation, together with the others in its line.
 func TestDocumentedConfigCommands(t *testing.T) {
 	t.Parallel()

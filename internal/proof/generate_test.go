@@ -201,6 +201,7 @@ func (d draw) monitoring(c configuration, option func() bool) map[string]any {
 		emails = append(emails, "duty@example.org")
 	}
 	return map[string]any{
+		"runbookUrl":  pick(d, "", "https://wiki.example.com/runbook", "https://git.example.org:8443/a%20b/blob/main/docs/runbook.md"),
 		"alertEmails": emails, "monthlyBudgetUsd": d.between(1, 1_000_000),
 		"logRetentionDays": pick(d, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
 		"waf":              option(), "guardDuty": option(), "awsConfig": option(), "inspector": option(),

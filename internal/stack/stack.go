@@ -24,6 +24,8 @@ type Info struct {
 	ExtraTags map[string]string
 	// PermissionsBoundaryARN is the policy that bounds every role; empty for none. Package role sets it.
 	PermissionsBoundaryARN string
+	// RunbookURL is where docs/runbook.md is published: an https URL without query and fragment; empty for nowhere. Alarms link to it.
+	RunbookURL string
 }
 
 var production = regexp.MustCompile(`(?i)(^|[-_.])prod(uction)?($|[-_.])`)

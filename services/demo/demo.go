@@ -87,11 +87,17 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	if d.settings.Keep {
-		d.show.say("still running: %s/  (sign in with the token %s)", d.publicURL, d.adminToken)
-		d.show.say("press Ctrl-C to stop and clean up")
+		d.show.say("still running: %s/ (Ctrl-C stops and cleans up)", d.publicURL)
+		d.show.say("the page takes this token; for the client, paste into another shell:")
+		d.show.print(d.exports())
 		<-ctx.Done()
 	}
 	return nil
+}
+
+// exports are the lines that make a shell's agent a client of this demo, which serves plain HTTP on loopback.
+func (d *demo) exports() string {
+	return "export AGENT_API_URL=" + d.publicURL + "\nexport AGENT_TOKEN=" + d.adminToken + "\nexport AGENT_INSECURE_SOURCES=true"
 }
 
 // checkSpace refuses to begin what the disk cannot hold: the files, their objects and the agents' copies.

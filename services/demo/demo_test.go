@@ -1,12 +1,17 @@
 package demo
 
 import (
+	"crypto/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"scalable-backend/services/agent/config"
 )
 
 func TestSizesAddUpAndHoldTheEdgeCases(t *testing.T) {
@@ -40,6 +45,28 @@ func TestParseSettings(t *testing.T) {
 	}
 	_, err = ParseSettings(map[string]string{"DEMO_BYTES": "16MiB"})
 	require.ErrorContains(t, err, "DEMO_BYTES")
+}
+
+// The exports work when they are pasted as they are printed, and a command of a shell with nothing else takes them.
+func TestExports(t *testing.T) {
+	d := &demo{publicURL: "http://127.0.0.1:40123", adminToken: "demo-" + rand.Text()}
+	var out strings.Builder
+	newDisplay(&out).print(d.exports())
+	shell := exec.Command("sh", "-eu", "-c", out.String()+"env")
+	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+	printed, err := shell.Output()
+	require.NoError(t, err)
+	env := map[string]string{}
+	for line := range strings.Lines(string(printed)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && strings.HasPrefix(name, "AGENT_") {
+			env[name] = value
+		}
+	}
+	require.Equal(t, map[string]string{
+		"AGENT_API_URL": d.publicURL, "AGENT_TOKEN": d.adminToken, "AGENT_INSECURE_SOURCES": "true",
+	}, env)
+	_, err = config.ParseClient(env)
+	require.NoError(t, err)
 }
 
 // Each way in which an output can be wrong is found.

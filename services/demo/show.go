@@ -26,6 +26,15 @@ func newDisplay(out io.Writer) *display {
 	return d
 }
 
+// print prints lines as they are, so that they can be pasted.
+func (d *display) print(lines string) {
+	if d.bars != nil {
+		_, _ = fmt.Fprintln(d.bars, lines)
+		return
+	}
+	fmt.Fprintln(d.out, lines)
+}
+
 // say prints a line, above the bars if there are any.
 func (d *display) say(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)

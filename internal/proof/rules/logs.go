@@ -2,11 +2,15 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"scalable-backend/internal/plan"
 )
+
+// runbookEntry ends a description: where the runbook is, as a file or as an address, and its entry.
+var runbookEntry = regexp.MustCompile(`Runbook: (docs/runbook\.md|https://[^ ?#]+)#[a-z0-9-]+$`)
 
 func logRules() []Rule {
 	groups, alarms := of(logGroup), of(metricAlarm)
@@ -33,7 +37,7 @@ func logRules() []Rule {
 				return ""
 			})},
 		{"alarm-runbook", nil, "Every alarm names its entry in the runbook", Everywhere, alarms, that(func(_ *World, r plan.Resource) string {
-			if !strings.Contains(text(r, "alarmDescription"), "Runbook: docs/runbook.md#") {
+			if !runbookEntry.MatchString(text(r, "alarmDescription")) {
 				return "its description names no runbook entry"
 			}
 			return ""
