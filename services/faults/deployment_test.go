@@ -143,6 +143,8 @@ func TestDeploymentOfBothServices(t *testing.T) {
 	require.NoError(t, load.Wait())
 	require.NotEmpty(t, submitted)
 	d.allSucceeded(len(jobs) + len(submitted))
+	d.mu.Lock() // agents still poll
+	defer d.mu.Unlock()
 	require.Empty(t, d.failed, "of %d requests", d.served)
 	t.Logf("%d requests, %d jobs", d.served, len(jobs)+len(submitted))
 }
