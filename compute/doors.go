@@ -81,7 +81,11 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 		Type: pulumi.String("forward"), TargetGroupArn: d.targets.Arn,
 	}}
 	onHTTP, scheme := forward, "http"
-	if b.args.CertificateARN != "" {
+	if b.args.https() {
+		certificate, err := b.certificate()
+		if err != nil {
+			return err
+		}
 		scheme = "https"
 		onHTTP = lb.ListenerDefaultActionArray{lb.ListenerDefaultActionArgs{
 			Type: pulumi.String("redirect"),
@@ -94,7 +98,7 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 			Port:            pulumi.Int(443),
 			Protocol:        pulumi.String("HTTPS"),
 			SslPolicy:       pulumi.String(tlsPolicy),
-			CertificateArn:  pulumi.String(b.args.CertificateARN),
+			CertificateArn:  certificate,
 			DefaultActions:  forward,
 			Tags:            b.Tags("https"),
 		}, b.Options()...)
@@ -117,7 +121,11 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 	if d.forward == nil {
 		d.forward = http
 	}
-	d.url = pulumi.Sprintf("%s://%s", scheme, component.After(d.balancer.DnsName, d.forward.Arn))
+	name, err := b.publicName(d.balancer)
+	if err != nil {
+		return err
+	}
+	d.url = pulumi.Sprintf("%s://%s", scheme, component.After(name, d.forward.Arn))
 	return nil
 }
 

@@ -39,7 +39,7 @@ func TestPublicDoor(t *testing.T) {
 	require.Equal(t, map[string]any{"type": "redirect", "redirect": map[string]any{
 		"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301",
 	}}, value(t, redirect, "defaultActions", 0))
-	require.True(t, strings.HasPrefix(g.Outputs(t, componentKey)["LoadBalancerURL"].(string), "https://"))
+	require.Equal(t, "https://"+domain, g.Outputs(t, componentKey)["LoadBalancerURL"])
 }
 
 func TestPublicDoorWithoutCertificate(t *testing.T) {

@@ -9,6 +9,7 @@ type Compute struct {
 	MinSize, DesiredCapacity, MaxSize int
 	Spot                              bool
 	CPUTarget, RequestsPerTarget      int
+	DomainName, HostedZoneID          string
 	CertificateARN                    string
 	AllowedCIDRs                      []string
 	AMIID                             string
@@ -36,10 +37,16 @@ func (c *Compute) settings() []*setting {
 		integer("compute.requestsPerTarget", &c.RequestsPerTarget, 1000, 1, 1_000_000).
 			means("Requests per instance and minute that scaling keeps. What all instances take by it should not be less than what " +
 				"`api.throttleRate` lets through."),
+		optional("compute.domainName", &c.DomainName, "a domain name in lower case", exampleDomain, compute.ValidateDomainName).
+			means("The name under which users reach the load balancer, and which `loadBalancerUrl` says. See [below](#a-name-of-your-own). " +
+				"Required in production, and with a certificate."),
+		optional("compute.hostedZoneId", &c.HostedZoneID, "the ID of a public Route 53 hosted zone in the stack's account",
+			"Z0123456789ABCDEFGHIJ", matches(hostedZone)).
+			means("The hosted zone of `domainName`: the stack makes the record in it and, without `certificateArn`, a certificate."),
 		optional("compute.certificateArn", &c.CertificateARN, "the ARN of an ACM certificate in the stack's region",
 			"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000", matches(certificate)).
-			means("The load balancer's ACM certificate, of the stack's own region and account. With one it serves HTTPS and " +
-				"redirects HTTP; without one, HTTP only. Required in production."),
+			means("The load balancer's ACM certificate, of the stack's own region and account, which covers `domainName`. With one, or " +
+				"with `hostedZoneId`, it serves HTTPS and redirects HTTP; otherwise HTTP only. Production needs one of the two."),
 		list("compute.allowedCidrs", &c.AllowedCIDRs, "a list of IPv4 ranges", "203.0.113.0/24", validSource).
 			means("Who may reach the load balancer. Empty means nobody. Ranges must not overlap. A range broader than /8 is the " +
 				"internet, and wants a certificate: over plain HTTP, tokens would travel in the clear."),

@@ -9,8 +9,11 @@ import (
 // documentationAccount is the account number that AWS uses in examples. Nobody owns it.
 const documentationAccount = "123456789012"
 
-// documentationAddress matches addresses in the domains that RFC 2606 sets aside for examples.
-var documentationAddress = regexp.MustCompile(`(?i)[@.](example\.(com|net|org)|[a-z0-9-]+\.(example|invalid|test))$`)
+// exampleDomain is a name that nobody has.
+const exampleDomain = "backend.example.com"
+
+// documentationAddress matches addresses and names in the domains that RFC 2606 sets aside for examples.
+var documentationAddress = regexp.MustCompile(`(?i)(^|[@.])(example\.(com|net|org)|[a-z0-9-]+\.(example|invalid|test))$`)
 
 // Placeholders lists the documentation values that the owner of the stack still has to replace, each with the command. They
 // let a plan run, but not an update.
@@ -26,6 +29,9 @@ func (c Config) Placeholders() []string {
 			still(key, id, "the account that the stack may change",
 				r.run("set --path --type string "+quote(key)+" "+quote("<account number>")))
 		}
+	}
+	if name := c.Compute.DomainName; documentationAddress.MatchString(name) {
+		still("compute.domainName", name, "the name that your certificate covers", r.set("compute.domainName", "<name>"))
 	}
 	if arn := c.Compute.CertificateARN; strings.Contains(arn, ":"+documentationAccount+":") {
 		still("compute.certificateArn", arn, "your certificate's ARN", r.set("compute.certificateArn", "<ARN>"))

@@ -12,7 +12,7 @@ import (
 func TestAnyInput(t *testing.T) {
 	settings := schema(&Config{})
 	texts := []string{"", "true", "20", "[secret]", "10.0.0.0/16", "0.0.0.0/0", "a@b.io", "single", "ecr.api", "t4g.small", "db.t4g.micro",
-		"ami-01234567"}
+		"ami-01234567", "files.corp.io", "Z0123456789ABCDEFGHIJ"}
 	scalar := rapid.OneOf(
 		rapid.Map(rapid.IntRange(-2, 20000), func(n int) any { return n }),
 		rapid.Map(rapid.SampledFrom([]int{1, 2, 3, 5, 14, 256, 512, 1024, 2048, 4096, 8192}), func(n int) any { return n }),
@@ -74,7 +74,11 @@ func requirePromises(t *rapid.T, c Config) {
 	if !c.HTTPS() {
 		require.NotContains(t, c.Compute.AllowedCIDRs, "0.0.0.0/0")
 	}
+	if c.HTTPS() {
+		require.NotEmpty(t, c.Compute.DomainName, "no certificate covers AWS's name")
+	}
 	if c.Production {
 		require.True(t, c.Database.DeletionProtection && c.Database.MultiAZ && c.HTTPS() && len(c.AllowedAccountIDs) > 0)
+		require.NotEmpty(t, c.Compute.DomainName)
 	}
 }

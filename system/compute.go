@@ -27,6 +27,8 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		Spot:                               s.cfg.Compute.Spot,
 		CPUTarget:                          s.cfg.Compute.CPUTarget,
 		RequestsPerTarget:                  s.cfg.Compute.RequestsPerTarget,
+		DomainName:                         s.cfg.Compute.DomainName,
+		HostedZoneID:                       s.cfg.Compute.HostedZoneID,
 		CertificateARN:                     s.cfg.Compute.CertificateARN,
 		AMIID:                              s.cfg.Compute.AMIID,
 		Release:                            s.cfg.Compute.Release,

@@ -5,6 +5,10 @@ import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 // export names the stack's outputs.
 func (s *system) export(ctx *pulumi.Context) {
 	ctx.Export("loadBalancerUrl", s.compute.LoadBalancerURL)
+	if name := s.cfg.Compute.DomainName; name != "" && s.cfg.Compute.HostedZoneID == "" {
+		// What the owner has to make where the name is kept.
+		ctx.Export("domainRecord", pulumi.Sprintf("%s. CNAME %s.", name, s.compute.LoadBalancerDNSName))
+	}
 	ctx.Export("apiUrl", s.api.URL)
 	ctx.Export("bucketName", s.storage.BucketName)
 	ctx.Export("databaseEndpoint", s.database.Endpoint)

@@ -150,8 +150,16 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		low = max(low, 2)
 	}
 	desired := low + d.small(0, 100)
+	domain, zone := "", ""
+	if certificate != "" || option() {
+		domain = pick(d, "files.example.org", "example.net", "a.b-c.xn--bcher-kva.example")
+	}
+	if domain != "" && option() {
+		zone = fmt.Sprintf("Z%019X", d.Uint64())
+		certificate = pick(d, certificate, "")
+	}
 	sources := some(d, "203.0.113.0/24", "198.51.100.7/32", "8.0.0.0/8")
-	if certificate != "" && d.yes() {
+	if certificate+zone != "" && d.yes() {
 		sources = []string{"0.0.0.0/0"}
 	}
 	ami := ""
@@ -171,7 +179,7 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		"instanceType": instanceType, "release": release, "cpuCredits": credits,
 		"minSize": low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
 		"cpuTarget": d.between(10, 90), "requestsPerTarget": d.between(1, 1_000_000), "certificateArn": certificate,
-		"allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),
+		"domainName": domain, "hostedZoneId": zone, "allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),
 	}
 }
 

@@ -27,7 +27,7 @@ func keysStack() map[string]map[string]any {
 		"database": {"allocatedStorage": 100, "maxAllocatedStorage": 1000, "replicas": 1},
 		"compute": {
 			"minSize": 2, "desiredCapacity": 4, "maxSize": 8, "allowedCidrs": []string{"0.0.0.0/0"}, "spot": true,
-			"certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-0000-0000-0000-000000000000",
+			"domainName": "files.example.org", "hostedZoneId": "Z00000000000000000000",
 		},
 		"fargate":    {"memory": 1024, "minTasks": 2, "desiredTasks": 4, "maxTasks": 8, "persistentStorage": true},
 		"images":     {},

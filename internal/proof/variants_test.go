@@ -105,6 +105,7 @@ func (c configuration) options(t *testing.T) network.Options {
 			}
 			Compute struct {
 				CertificateARN string   `yaml:"certificateArn"`
+				HostedZoneID   string   `yaml:"hostedZoneId"`
 				AllowedCIDRs   []string `yaml:"allowedCidrs"`
 			}
 			Fargate struct {
@@ -114,7 +115,8 @@ func (c configuration) options(t *testing.T) network.Options {
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(c.text), &file))
 	o := network.Options{
-		AllowedCIDRs: slices.Clone(file.Config.Compute.AllowedCIDRs), HTTPS: file.Config.Compute.CertificateARN != "",
+		AllowedCIDRs:      slices.Clone(file.Config.Compute.AllowedCIDRs),
+		HTTPS:             file.Config.Compute.CertificateARN+file.Config.Compute.HostedZoneID != "",
 		PersistentStorage: file.Config.Fargate.PersistentStorage, Endpoints: len(file.Config.Network.InterfaceEndpoints) > 0,
 	}
 	if file.Config.Network.NAT == "instance" {
