@@ -65,6 +65,8 @@ type Args struct {
 	// Notifications tells AlarmTopicARN of every instance that the group launches or terminates.
 	Notifications bool
 
+	// Program is what the container runs, and how.
+	Program Program
 	// StageName is the stage of the REST API, with which a path may begin that comes through the gateway door.
 	StageName string
 	// MetricsNamespace is the CloudWatch namespace of the metrics of backend and host.
@@ -110,6 +112,7 @@ func (a *Args) validate() error {
 	check.That(a.HostedZoneID == "" || a.DomainName != "", "DomainName", "the name to make in the hosted zone", a.DomainName)
 	check.That(a.CertificateARN != "" || a.HostedZoneID == "" || len(a.DomainName) <= MaxCertificateName, "DomainName",
 		fmt.Sprintf("at most %d characters for a certificate", MaxCertificateName), a.DomainName)
+	a.Program.validate(check)
 	check.Named("StageName", a.StageName)
 	check.Named("MetricsNamespace", a.MetricsNamespace)
 	check.Named("AccessLogPrefix", a.AccessLogPrefix)

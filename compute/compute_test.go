@@ -62,6 +62,7 @@ func dev() *compute.Args {
 		Spot:                               true,
 		CPUTarget:                          60,
 		RequestsPerTarget:                  1000,
+		Program:                            compute.DefaultProgram(),
 		StageName:                          "live",
 		MetricsNamespace:                   "ScalableBackend",
 		LogRetentionDays:                   14,
@@ -172,7 +173,7 @@ func TestUserDataHoldsNoSecret(t *testing.T) {
 	require.Equal(t, compute.Environment(compute.Settings{
 		Stack: infratest.StackID, Stage: "live", Region: infratest.Region, Bucket: "data-bucket",
 		DatabaseSecretARN: databaseSecret, AdminTokenSecretARN: outputs["AdminTokenSecretARN"].(string),
-		MetricsNamespace: "ScalableBackend",
+		MetricsNamespace: "ScalableBackend", Program: compute.DefaultProgram(),
 	}), environment)
 	require.Contains(t, string(script), image)
 	require.Contains(t, string(script), "awslogs-group="+outputs["LogGroupName"].(string))

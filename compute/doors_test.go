@@ -84,3 +84,17 @@ func requireHealthCheck(t *testing.T, targets infratest.Resource) {
 		"interval": 10.0, "timeout": 5.0, "healthyThreshold": 2.0, "unhealthyThreshold": 3.0,
 	}, value(t, targets, "healthCheck"))
 }
+
+// Ports, health path and stop time of another program reach both doors.
+func TestDoorsOfAnotherProgram(t *testing.T) {
+	args := prod()
+	args.Program.Port, args.Program.GatewayPort, args.Program.HealthPath, args.Program.StopSeconds = 9000, 9001, "/health", 120
+	g := run(t, args)
+	for name, port := range map[string]float64{"compute-public": 9000, "compute-gateway": 9001} {
+		targets := g.Find(t, targetGroup, name)
+		require.Equal(t, port, targets.Number(t, "port"))
+		require.Equal(t, "/health", targets.String(t, "healthCheck", "path"))
+		require.EqualValues(t, 90, targets.Number(t, "deregistrationDelay"))
+	}
+	require.EqualValues(t, 9001, g.Find(t, listener, "compute-gateway").Number(t, "port"))
+}

@@ -25,6 +25,7 @@ func check(c *Config, r *report) {
 		[3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
 	checkTaskSize(f, r)
+	checkPrograms(c, r)
 	checkCapacity(c, r)
 
 	if co.AMIID != "" && co.Release != "" && r.clean("compute.amiId", "compute.release") {

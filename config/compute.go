@@ -1,6 +1,9 @@
 package config
 
-import "scalable-backend/compute"
+import (
+	"scalable-backend/compute"
+	"scalable-backend/internal/container"
+)
 
 // Compute is the object under "compute".
 type Compute struct {
@@ -16,10 +19,11 @@ type Compute struct {
 	Release                           string
 	CPUCredits                        string
 	IgnoreRollbackAlarms              bool
+	Program                           compute.Program
 }
 
 func (c *Compute) settings() []*setting {
-	return []*setting{
+	return append([]*setting{
 		text("compute.instanceType", &c.InstanceType, "t4g.small", "m7i.large", "an EC2 instance type that can run the backend",
 			validInstanceType).
 			means("The backend's instances. Images are built for its architecture, for the agents too. Refused are the first Graviton " +
@@ -61,5 +65,50 @@ func (c *Compute) settings() []*setting {
 				"unlimited bills what it uses. Empty is standard outside production, and in production what AWS does with the type."),
 		boolean("compute.ignoreRollbackAlarms", &c.IgnoreRollbackAlarms, false).
 			means("Lets an update start while an alarm is on that would stop it: the way to get a fix through."),
+	}, c.programSettings()...)
+}
+
+// exampleSecret is a key of a secret.
+const exampleSecret = "arn:aws:secretsmanager:us-east-1:" + documentationAccount + ":secret:payments-AbCdEf:apiKey"
+
+const (
+	takesVariables = "a map of variables, names to values of one line"
+	takesSecrets   = "a map of variables, names to `<secret's ARN>:<JSON key>`"
+	takesUser      = "`uid:gid` in numbers, not 0"
+	takesPaths     = "a list of absolute paths of letters, digits, `-` and `_`"
+)
+
+// programSettings are about the program in the container: the backend of this repository, or another one.
+func (c *Compute) programSettings() []*setting {
+	p := &c.Program
+	own := compute.DefaultProgram()
+	return []*setting{
+		variables("compute.environment", &p.Environment, takesVariables, "LOG_FORMAT", "json", validVariable(compute.ValidateVariable)).
+			means("More variables of the backend's container, besides those that the infrastructure sets: " +
+				"[Programs of your own](#programs-of-your-own). At most 40."),
+		variables("compute.secrets", &p.Secrets, takesSecrets, "PAYMENTS_KEY", exampleSecret, validSecret(compute.ValidateSecretName)).
+			means("Variables whose values are in AWS Secrets Manager, read each time the container starts. The instances' role may read " +
+				"exactly these secrets."),
+		words("compute.command", &p.Command, nil, "/app").
+			means("The program and its arguments, in place of the image's own."),
+		integer("compute.port", &p.Port, own.Port, compute.MinPort, compute.MaxPort).
+			means("Where the backend serves users, through the public load balancer."),
+		integer("compute.gatewayPort", &p.GatewayPort, own.GatewayPort, compute.MinPort, compute.MaxPort).
+			means("Where it serves API Gateway, whose caller's identity it may trust there and nowhere else: another port than `port`."),
+		text("compute.healthPath", &p.HealthPath, own.HealthPath, "/health", "a path of letters, digits and `._~/-`",
+			compute.ValidateHealthPath).
+			means("Answers a GET with 200 on both ports while the process serves. It must not depend on the database, or a failover would " +
+				"replace every instance."),
+		text("compute.user", &p.User, own.User, "1000:1000", takesUser, validUser).
+			means("The user of the backend's process."),
+		paths("compute.writablePaths", &p.WritablePaths, own.WritablePaths, "/var/cache/app", container.ValidatePath).
+			means("Directories in memory that the backend may write to, empty at each start. All else is read-only."),
+		integer("compute.writableMiB", &p.WritableMiB, own.WritableMiB, 1, 65_536).
+			means("The size of each of them."),
+		optionalInteger("compute.memory", &p.MemoryMiB, compute.MinMemoryMiB, 1_048_576).
+			means("MiB of memory of the container, at most; 0 for no limit but the instance's."),
+		integer("compute.stopSeconds", &p.StopSeconds, own.StopSeconds, compute.MinStopSeconds, compute.MaxStopSeconds).
+			means("Seconds from SIGTERM to SIGKILL. The load balancers send requests for some seconds after SIGTERM: serve on. What is left " +
+				"of them is `BACKEND_DRAIN_TIMEOUT`, 15 seconds less. The backend of this repository needs 90."),
 	}
 }

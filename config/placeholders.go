@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +40,17 @@ func (c Config) Placeholders() []string {
 	}
 	if arn := c.Governance.PermissionsBoundaryARN; strings.Contains(arn, ":"+documentationAccount+":") {
 		still("stack.permissionsBoundaryArn", arn, "your policy's ARN", r.set("stack.permissionsBoundaryArn", "<ARN>"))
+	}
+	for _, service := range []struct {
+		tier    string
+		secrets map[string]string
+	}{{"compute", c.Compute.Program.Secrets}, {"fargate", c.Fargate.Program.Secrets}} {
+		for _, name := range slices.Sorted(maps.Keys(service.secrets)) {
+			if secret := service.secrets[name]; strings.Contains(secret, ":"+documentationAccount+":") {
+				key := fmt.Sprintf("%s.secrets[%q]", service.tier, name)
+				still(key, secret, "your secret's ARN and a key", r.set(key, "<ARN>:<key>"))
+			}
+		}
 	}
 	for i, address := range c.Monitoring.AlertEmails {
 		if documentationAddress.MatchString(address) {

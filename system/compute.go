@@ -36,6 +36,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		DeletionProtection:                 s.cfg.Database.DeletionProtection,
 		DetailedMonitoring:                 s.cfg.Production,
 		Notifications:                      s.cfg.Production,
+		Program:                            s.cfg.Compute.Program,
 		StageName:                          backendconfig.DefaultStage,
 		MetricsNamespace:                   s.at.Deployment(),
 		LogRetentionDays:                   s.cfg.Monitoring.LogRetentionDays,

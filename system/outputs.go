@@ -14,8 +14,6 @@ func (s *system) export(ctx *pulumi.Context) {
 	ctx.Export("databaseEndpoint", s.database.Endpoint)
 	ctx.Export("databaseSecretArn", s.database.SecretARN)
 	ctx.Export("adminTokenSecretArn", s.compute.AdminTokenSecretARN)
-	ctx.Export("clusterName", s.fargate.ClusterName)
-	ctx.Export("serviceName", s.fargate.ServiceName)
 	ctx.Export("autoScalingGroupName", s.compute.AutoScalingGroupName)
 	ctx.Export("machineImage", s.compute.MachineImage)
 	ctx.Export("backendRepositoryUrl", s.images.BackendRepositoryURL)
@@ -26,14 +24,18 @@ func (s *system) export(ctx *pulumi.Context) {
 	}
 	groups := pulumi.StringMap{
 		"backend": s.compute.LogGroupName,
-		"agents":  s.fargate.LogGroupName,
 		"api":     s.api.LogGroupName,
 	}
 	if s.cfg.Network.FlowLogs {
 		groups["flowLogs"] = s.network.FlowLogGroupName
 	}
+	if s.cfg.Fargate.Enabled {
+		ctx.Export("clusterName", s.fargate.ClusterName)
+		ctx.Export("serviceName", s.fargate.ServiceName)
+		groups["agents"] = s.fargate.LogGroupName
+	}
 	ctx.Export("logGroups", groups)
-	if s.cfg.Fargate.PersistentStorage {
+	if s.cfg.Fargate.Enabled && s.cfg.Fargate.PersistentStorage {
 		ctx.Export("fileSystemId", s.fargate.FileSystemID)
 		ctx.Export("accessPointId", s.fargate.AccessPointID)
 	}

@@ -41,7 +41,7 @@ func TestHostedZone(t *testing.T) {
 		"the zone's own name":      {hostedZone{name: "corp.io"}, "Z1", "corp.io", ""},
 		"a name below":             {hostedZone{name: "corp.io"}, "Z1", "a.files.corp.io", ""},
 		"as Route 53 writes it":    {hostedZone{name: "corp.io."}, "Z1", "files.corp.io", ""},
-		"another zone":             {hostedZone{name: "corp.com"}, "Z1", "files.corp.io", "zone corp.com, and compute.domainName is files.corp.io"},
+		"another zone":             {hostedZone{name: "corp.com"}, "Z1", "files.corp.io", "corp.com, and compute.domainName is files.corp.io"},
 		"a zone with the ending":   {hostedZone{name: "corp.io"}, "Z1", "mycorp.io", "want a name in the zone"},
 		"a zone below the name":    {hostedZone{name: "eu.corp.io"}, "Z1", "corp.io", "want a name in the zone"},
 		"a private zone":           {hostedZone{name: "corp.io", private: true}, "Z1", "files.corp.io", "Z1, a private zone: want a public one"},

@@ -124,6 +124,12 @@ func TestNewerMachineImagesAreIgnored(t *testing.T) {
 	})), "replace Instance network-nat: ami")
 }
 
+// Secrets that an owner has made.
+const (
+	ownSecret   = "arn:aws:secretsmanager:us-east-1:123456789012:secret:payments-AbCdEf"
+	otherSecret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mail-GhIjKl"
+)
+
 // optionSettings are settings that change which resources the program registers.
 var optionSettings = map[string]struct {
 	stack     string
@@ -141,10 +147,24 @@ var optionSettings = map[string]struct {
 	"a machine image":                {"prod", map[string]string{"compute.amiId": "ami-0123456789abcdef0"}},
 	"a release":                      {"prod", map[string]string{"compute.release": "2023.9.20251117"}},
 	"unlimited credits":              {"dev", map[string]string{"compute.cpuCredits": "unlimited"}},
-	"given images":                   {"prod", map[string]string{"images.backend": digest("backend", "a"), "images.agent": digest("agent", "a")}},
-	"persistent storage":             {"prod", map[string]string{"fargate.persistentStorage": "true"}},
-	"replicas":                       {"prod", map[string]string{"database.replicas": "2"}},
-	"another API owner":              {"prod", map[string]string{"api.manageAccountLogging": "false"}},
+	"given images": {"prod", map[string]string{
+		"images.backend": digest("backend", "a"), "images.agent": digest("agent", "a"),
+	}},
+	"persistent storage": {"prod", map[string]string{"fargate.persistentStorage": "true"}},
+	"replicas":           {"prod", map[string]string{"database.replicas": "2"}},
+	"another backend": {"prod", map[string]string{
+		"compute.port": "9000", "compute.gatewayPort": "9001", "compute.healthPath": "/v1/health", "compute.user": "1000:1000",
+		"compute.command[0]": "/usr/bin/python3", "compute.command[1]": "/app/server.py", "compute.environment.LOG_FORMAT": "json",
+		"compute.secrets.PAYMENTS_KEY": ownSecret + ":key", "compute.stopSeconds": "120", "compute.memory": "512",
+		"compute.writablePaths[0]": "/var/cache/app", "monitoring.serviceMetrics": "false",
+	}},
+	"another agent": {"prod", map[string]string{
+		"fargate.command[0]": "/app", "fargate.healthCommand[0]": "/healthy", "fargate.environment.LOG_FORMAT": "json",
+		"fargate.secrets.PAYMENTS_KEY": ownSecret + ":key", "fargate.user": "1000:1000", "fargate.writablePaths[0]": "/var/cache/app",
+	}},
+	"no agents":         {"prod", map[string]string{"fargate.enabled": "false"}},
+	"agents from zero":  {"dev", map[string]string{"fargate.minTasks": "0", "fargate.desiredTasks": "0"}},
+	"another API owner": {"prod", map[string]string{"api.manageAccountLogging": "false"}},
 	"boundary and tags": {"prod", map[string]string{
 		"stack.permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary", "stack.tags.team": "payments",
 	}},
