@@ -57,7 +57,7 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
-	cd services && $(GO) test ./faults -run TestTable -update
+	cd services && $(GO) test ./faults -run TestTable -update && $(GO) test ./internal/environ -run TestVariables -update
 	@git diff --stat -- testdata docs internal/proof/testdata
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
