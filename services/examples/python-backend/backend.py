@@ -80,7 +80,8 @@ class Door(http.server.BaseHTTPRequestHandler):
                 return 200, {"status": "ok"}
             if len(callers) != 1:
                 return 401, f"want the header {CALLER} exactly once"
-            path = path.removeprefix("/" + self.server.env.get("BACKEND_STAGE", "live"))
+            stage = "/" + self.server.env.get("BACKEND_STAGE", "live")
+            path = path.removeprefix(stage) if path.startswith(stage + "/") else path
             caller = callers[0]
         else:
             if callers:
