@@ -31,7 +31,8 @@ Each program reads its settings from its environment and reports all that is wro
 unit: 500ms, 60s, 24h. A variable that has a default may be left out, and is refused when it is set to nothing. The backend refuses
 each other variable that begins with ` + "`BACKEND_`" + `, the agent those that look like a misspelt one of its own.
 
-AWS's SDK reads variables of its own beside them, credentials above all, and the agent ` + "`HTTPS_PROXY` and `NO_PROXY`" + `.
+AWS's SDK reads variables of its own beside them, credentials above all, and the agent ` + "`HTTPS_PROXY` and `NO_PROXY`" + `. What the
+infrastructure sets is in [bring-your-own.md](bring-your-own.md).
 
 This page is written by ` + "`make golden`" + ` from the comments and tags in ` +
 		"`services/backend/config/config.go` and `services/agent/config/config.go`" + `.
