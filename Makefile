@@ -12,7 +12,7 @@ help: ## List the targets
 setup: ## Check the prerequisites; install the PostgreSQL server if it is missing
 	@./scripts/setup.sh
 
-demo: setup build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1, DEMO_BACKEND)
+demo: setup build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1)
 	@exec $(BIN)/demo
 
 test: test-infra test-services ## Run all tests of both modules
@@ -55,9 +55,10 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
+	cd services && $(GO) test ./internal/environ -run TestVariables -update
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
-	cd services && $(GO) test ./faults -run TestTable -update && $(GO) test ./internal/environ -run TestVariables -update
+	cd services && $(GO) test ./faults -run TestTable -update
 	@git diff --stat -- testdata docs internal/proof/testdata
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)

@@ -1,10 +1,10 @@
 package demo
 
 import (
-	"flag"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,14 +14,12 @@ import (
 )
 
 // deaf makes this program a backend that does not end on SIGTERM.
-var deaf = flag.Bool("deaf", false, "be a backend that does not end on SIGTERM")
+const deaf = "deaf-backend"
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if *deaf {
+func init() {
+	if slices.Contains(os.Args[1:], deaf) {
 		serveDeaf()
 	}
-	os.Exit(m.Run())
 }
 
 func serveDeaf() {
@@ -40,12 +38,12 @@ func serveDeaf() {
 	select {}
 }
 
-// run is the demo with a foreign backend.
+// run is the demo with a foreign backend. It returns what was printed in one line: the demo breaks lines where a terminal would.
 func run(t *testing.T, command string) (printed string, err error) {
 	t.Helper()
 	var out strings.Builder
 	err = Run(t.Context(), t.TempDir(), []string{"DEMO_BACKEND=" + command}, &out)
-	return out.String(), err
+	return strings.Join(strings.Fields(out.String()), " "), err
 }
 
 // A backend in Python is served through balancer and gateway; it is no queue, so no files flow.
@@ -68,7 +66,7 @@ func TestABackendThatDoesNotKeepTheContract(t *testing.T) {
 	require.ErrorContains(t, err, "BACKEND_GATEWAY_ADDR=127.0.0.1:")
 	require.ErrorContains(t, err, "its log ends:\nI have no door")
 
-	printed, err := run(t, os.Args[0]+" -deaf")
+	printed, err := run(t, os.Args[0]+" "+deaf)
 	require.ErrorContains(t, err, "backend-2: want exit code 0 within 7s of SIGTERM, got -1 after 7.")
 	require.Contains(t, printed, "through the gateway, with a signature: GET /v1/whoami 401")
 }
