@@ -21,7 +21,7 @@ test: test-infra test-services ## Run all tests of both modules
 test-infra: | $(BIN) ## Run the tests of the Pulumi program
 	$(GO) test -timeout 20m ./...
 
-test-services: setup $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
+test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
 # The plan says how the images are built and run. Images that an owner has set would be deployed as they are: here they are built.
@@ -55,6 +55,7 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
+	cd services && $(GO) test ./internal/environ -run TestVariables -update
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
@@ -62,6 +63,11 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
+
+# Tests run the example of a backend in another language; nothing else needs Python.
+.PHONY: setup-python
+setup-python:
+	@./scripts/setup-python.sh
 
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)
