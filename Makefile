@@ -4,15 +4,20 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images check fmt lint tidy generate plan golden mutate preview up build install clean
+.PHONY: help setup demo test test-infra test-services test-images check cross fmt lint tidy generate plan golden mutate preview up build install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Check the prerequisites; install the PostgreSQL server if it is missing
+	@./scripts/setup.sh test
+
+# The demo needs no C compiler.
+.PHONY: setup-demo
+setup-demo:
 	@./scripts/setup.sh
 
-demo: setup build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1)
+demo: setup-demo build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1)
 	@exec $(BIN)/demo
 
 test: test-infra test-services ## Run all tests of both modules
@@ -31,7 +36,12 @@ test-images: setup $(BIN)/versitygw ## Build both images, look at every file in 
 	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= -json > .cache/images/plan.json
 	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json $(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
 
-check: fmt lint tidy test ## Everything that a change must pass: format, lint, tidy modules, tests
+check: fmt lint tidy cross test ## Everything that a change must pass: format, lint, tidy modules, tests
+
+# What other machines run: macOS all of it, Windows the client.
+cross: ## Compile the services for macOS and the client for Windows
+	cd services && CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
+	cd services && CGO_ENABLED=0 GOOS=windows $(GO) build -o /dev/null ./cmd/agent
 
 fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
 	@files=$$(gofmt -l *.go */) && [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
@@ -59,7 +69,7 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
-	@git diff --stat -- testdata docs internal/proof/testdata
+	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
@@ -83,15 +93,15 @@ $(BIN):
 	@mkdir -p $@
 
 build: | $(BIN) ## Build backend, agent and demo for this machine
-	cd services && $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
+	cd services && CGO_ENABLED=0 $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
 
 # The servers that tests and demo run besides PostgreSQL. Tests that are run by hand build them in the same place.
 $(BIN)/versitygw: tools/go.sum
-	$(GO) build -C tools -o ../$@ github.com/versity/versitygw/cmd/versitygw
+	CGO_ENABLED=0 $(GO) build -C tools -o ../$@ github.com/versity/versitygw/cmd/versitygw
 	@touch $@
 
 $(BIN)/toxiproxy: tools/go.sum
-	$(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
+	CGO_ENABLED=0 $(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
 	@touch $@
 
 $(BIN)/golangci-lint: tools/lint/go.sum

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan/shape"
 )
 
@@ -70,3 +71,9 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	graph.Warnings = append(settings.warnings, graph.Warnings...)
 	return graph, nil
 }
+
+// The graph and its resources, as internal/graph declares them.
+type (
+	Graph    = graph.Graph
+	Resource = graph.Resource
+)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -61,11 +60,20 @@ func Run(ctx context.Context, bin string, environ []string, out io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "scalable-backend-demo-")
+	show := newDisplay(out)
+	left, err := removeLeft(os.TempDir())
+	for _, dir := range left {
+		show.say("removed %s, which a demo has left that was killed", dir)
+	}
 	if err != nil {
 		return err
 	}
-	d := &demo{settings: settings, bin: bin, dir: dir, show: newDisplay(out)}
+	dir, lock, err := claimDir(os.TempDir())
+	if err != nil {
+		return err
+	}
+	defer lock.Close() //nolint:errcheck // nothing was written to it
+	d := &demo{settings: settings, bin: bin, dir: dir, show: show}
 	defer func() { err = errors.Join(err, d.cleanUp()) }()
 	if err := d.run(ctx); err != nil {
 		d.show.wait()
@@ -208,7 +216,7 @@ func (d *demo) serveGateway(backends []string) (url string, err error) {
 
 // serve opens a loopback port for a handler until the demo ends.
 func (d *demo) serve(h http.Handler) (url string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := servers.Listen("127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

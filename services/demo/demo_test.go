@@ -74,6 +74,25 @@ func TestExports(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// The summary fits a terminal of 80 columns and loses no word, however large its numbers are.
+func TestSummaryFitsATerminal(t *testing.T) {
+	const long = "pause: agent-16 by SIGSTOP for 1234.5 s (a lease lasts 6s) with 1000 leases; 1000 jobs taken over, the last one done " +
+		"12345.6 s after"
+	text := summary([][2]string{
+		{"download", "12345 MB/s in 12345.6 s, all of the following included"},
+		{"survived", long + "\nawake, it found 1000 leases lost and published nothing under them"}, {"digests verified", "1 of 1"},
+	})
+	for line := range strings.Lines(text) {
+		require.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 80, line)
+		require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"), "nothing at the end of a line")
+	}
+	require.Contains(t, strings.Join(strings.Fields(text), " "), long)
+	require.Contains(t, text, "\n  survived           pause: agent-16 by SIGSTOP for 1234.5 s (a lease lasts 6s)\n"+
+		"                       with 1000 leases;")
+	require.Contains(t, text, "\n                     awake, it found")
+	require.Contains(t, text, "\n  digests verified   1 of 1\n")
+}
+
 // Each way in which an output can be wrong is found.
 func TestVerifyOutput(t *testing.T) {
 	source, out := t.TempDir(), t.TempDir()
