@@ -47,9 +47,10 @@ fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
 	@files=$$(gofmt -l *.go */) && [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
 
 # The modules below tools/ hold no Go files. go vet is part of golangci-lint (govet), so there is no target for it.
-lint: $(BIN)/golangci-lint ## Lint all Go files, go vet included (.golangci.yml)
+lint: $(BIN)/golangci-lint $(BIN)/actionlint ## Lint all Go files (.golangci.yml, go vet included) and the workflows
 	$(BIN)/golangci-lint run ./...
 	cd services && ../$(BIN)/golangci-lint run --build-tags images ./...
+	$(BIN)/actionlint
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
@@ -57,6 +58,7 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 	cd tools && $(GO) mod tidy -diff
 	cd tools/buildkit && $(GO) mod tidy -diff
 	cd tools/lint && $(GO) mod tidy -diff
+	cd tools/workflows && $(GO) mod tidy -diff
 
 generate: ## Generate the Go types of services/api/openapi.yaml again
 	cd services && $(GO) generate ./api
@@ -106,6 +108,10 @@ $(BIN)/toxiproxy: tools/go.sum
 
 $(BIN)/golangci-lint: tools/lint/go.sum
 	$(GO) build -C tools/lint -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(BIN)/actionlint: tools/workflows/go.sum
+	$(GO) build -C tools/workflows -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
 
 # GOBIN says where Go's own `go install` puts programs, so it moves this one too. Manual pages stay below PREFIX.
