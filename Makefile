@@ -26,7 +26,7 @@ test: test-infra test-services ## Run all tests of both modules
 test-infra: | $(BIN) ## Run the tests of the Pulumi program
 	$(GO) test -timeout 20m ./...
 
-test-services: setup $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
+test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
 # The plan says how the images are built and run. Images that an owner has set would be deployed as they are: here they are built.
@@ -47,9 +47,10 @@ fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
 	@files=$$(gofmt -l *.go */) && [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
 
 # The modules below tools/ hold no Go files. go vet is part of golangci-lint (govet), so there is no target for it.
-lint: $(BIN)/golangci-lint ## Lint all Go files, go vet included (.golangci.yml)
+lint: $(BIN)/golangci-lint $(BIN)/actionlint ## Lint all Go files (.golangci.yml, go vet included) and the workflows
 	$(BIN)/golangci-lint run ./...
 	cd services && ../$(BIN)/golangci-lint run --build-tags images ./...
+	$(BIN)/actionlint
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
@@ -57,6 +58,7 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 	cd tools && $(GO) mod tidy -diff
 	cd tools/buildkit && $(GO) mod tidy -diff
 	cd tools/lint && $(GO) mod tidy -diff
+	cd tools/workflows && $(GO) mod tidy -diff
 
 generate: ## Generate the Go types of services/api/openapi.yaml again
 	cd services && $(GO) generate ./api
@@ -65,6 +67,7 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
+	cd services && $(GO) test ./internal/environ -run TestVariables -update
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
@@ -72,6 +75,11 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
+
+# Tests run the example of a backend in another language; nothing else needs Python.
+.PHONY: setup-python
+setup-python:
+	@./scripts/setup-python.sh
 
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)
@@ -100,6 +108,10 @@ $(BIN)/toxiproxy: tools/go.sum
 
 $(BIN)/golangci-lint: tools/lint/go.sum
 	$(GO) build -C tools/lint -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(BIN)/actionlint: tools/workflows/go.sum
+	$(GO) build -C tools/workflows -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
 
 # GOBIN says where Go's own `go install` puts programs, so it moves this one too. Manual pages stay below PREFIX.

@@ -61,9 +61,9 @@ func load(dir string, o Options) (*settings, error) {
 	if err := override(project, stack.Config, o.ConfigOverrides); err != nil {
 		return nil, err
 	}
-	unseen.missing(project, stack.Config)
+	noteMissing(unseen, project, stack.Config)
 	if err := mergeDefaults(o.Stack, project, stack.Config); err != nil {
-		return nil, unseen.failed(err)
+		return nil, explained(err, unseen)
 	}
 	s := &settings{project: string(project.Name), main: project.Main, values: map[string]string{}, unseen: unseen}
 	if text := strings.TrimSpace(warnings.String()); text != "" {

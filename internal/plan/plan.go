@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan/shape"
 )
 
@@ -65,10 +66,16 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	}
 	defer stop()
 	if err := execute(ctx, o, settings, runInfo(dir, address, o, settings), m); err != nil {
-		return nil, settings.unseen.failed(err)
+		return nil, explained(err, settings.unseen)
 	}
 	graph := m.graph()
 	graph.Unseen = settings.unseen
 	graph.Warnings = append(settings.warnings, graph.Warnings...)
 	return graph, nil
 }
+
+// The graph and its resources, as internal/graph declares them.
+type (
+	Graph    = graph.Graph
+	Resource = graph.Resource
+)

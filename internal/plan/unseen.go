@@ -15,26 +15,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"scalable-backend/internal/graph"
 )
 
-// Unseen is what a plan does not know of a stack that takes values from environments of Pulumi ESC (`environment:` in its file):
-// they cannot be opened without a login.
-type Unseen struct {
-	File         string   // the stack's file
-	Local        string   // the file beside it that may give the values to the plan, and to nothing else
-	Environments []string // by name; the file's own definition is "yaml"
-	Keys         []string // those of the project, and aws:region, that have no value here
-}
-
-func (u *Unseen) String() string {
-	none := ""
-	if len(u.Keys) > 0 {
-		none = " No value here have " + strings.Join(u.Keys, ", ") + "; of the other keys, what stands here is seen."
-	}
-	return fmt.Sprintf("%s: environment %s cannot be opened without a login to Pulumi Cloud, so what it sets under pulumiConfig is not in "+
-		"this plan.%s Give such values with -set key=value, or under \"config\" in %s, which the plan alone reads",
-		u.File, strings.Join(u.Environments, ", "), none, u.Local)
-}
+// Unseen is what a plan does not know of a stack with environments.
+type Unseen = graph.Unseen
 
 // UnseenError is a failure of a plan that values may have caused which it cannot see.
 type UnseenError struct {
@@ -45,8 +31,8 @@ type UnseenError struct {
 func (e *UnseenError) Error() string { return e.Err.Error() + "\n" + e.Unseen.String() }
 func (e *UnseenError) Unwrap() error { return e.Err }
 
-// failed adds to a plan's error what the plan does not know.
-func (u *Unseen) failed(err error) error {
+// explained adds to a plan's error what the plan does not know.
+func explained(err error, u *Unseen) error {
 	if u == nil || err == nil {
 		return err
 	}
@@ -83,8 +69,8 @@ func seeEnvironments(project *workspace.Project, stack *workspace.ProjectStack, 
 	return u, nil
 }
 
-// missing notes which keys have no value, before they get their defaults.
-func (u *Unseen) missing(project *workspace.Project, values config.Map) {
+// noteMissing notes which keys have no value, before they get their defaults.
+func noteMissing(u *Unseen, project *workspace.Project, values config.Map) {
 	if u == nil {
 		return
 	}

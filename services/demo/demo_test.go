@@ -38,9 +38,14 @@ func TestParseSettings(t *testing.T) {
 	s, err = ParseSettings(map[string]string{"DEMO_FILES": "10", "DEMO_BYTES": "64MiB", "DEMO_AGENTS": "2", "DEMO_KEEP": "1"})
 	require.NoError(t, err)
 	require.Equal(t, Settings{Files: 10, Bytes: 64 << 20, Agents: 2, Keep: true}, s)
+	s, err = ParseSettings(map[string]string{"DEMO_BACKEND": " sh  own.sh "})
+	require.NoError(t, err)
+	require.Equal(t, []string{"sh", "own.sh"}, s.Backend)
 
-	_, err = ParseSettings(map[string]string{"DEMO_FILES": "4", "DEMO_BYTES": "lots", "DEMO_AGENTS": "0", "DEMO_KEEP": "yes"})
-	for _, key := range []string{"DEMO_FILES", "DEMO_BYTES", "DEMO_AGENTS", "DEMO_KEEP"} {
+	_, err = ParseSettings(map[string]string{
+		"DEMO_FILES": "4", "DEMO_BYTES": "lots", "DEMO_AGENTS": "0", "DEMO_KEEP": "yes", "DEMO_BACKEND": "no-such-program-1 own.sh",
+	})
+	for _, key := range []string{"DEMO_FILES", "DEMO_BYTES", "DEMO_AGENTS", "DEMO_KEEP", "DEMO_BACKEND"} {
 		require.ErrorContains(t, err, key)
 	}
 	_, err = ParseSettings(map[string]string{"DEMO_BYTES": "16MiB"})
