@@ -19,6 +19,7 @@ type Graph struct {
 	Lookups   map[string]any `json:"lookups"`   // provider functions that it calls to the list of different arguments
 
 	Warnings        []string       `json:"-"`
+	Unseen          *Unseen        `json:"-"` // nil for a stack without environments
 	RevealedOutputs map[string]any `json:"-"` // Outputs with the values of secrets; nil in a graph from a file
 }
 

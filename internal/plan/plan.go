@@ -43,7 +43,8 @@ type Options struct {
 	Stderr io.Writer
 }
 
-// Run runs the program and returns its graph. If the program fails, the error contains the program's message.
+// Run runs the program and returns its graph. If the program fails, the error contains the program's message; for a stack that takes
+// values from environments it is an *UnseenError.
 func Run(ctx context.Context, o Options) (*Graph, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -65,9 +66,10 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	}
 	defer stop()
 	if err := execute(ctx, o, settings, runInfo(dir, address, o, settings), m); err != nil {
-		return nil, err
+		return nil, explained(err, settings.unseen)
 	}
 	graph := m.graph()
+	graph.Unseen = settings.unseen
 	graph.Warnings = append(settings.warnings, graph.Warnings...)
 	return graph, nil
 }

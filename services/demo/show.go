@@ -68,6 +68,9 @@ func summary(rows [][2]string) string {
 // wrap breaks a text at spaces into lines of at most so many columns, which begin with next from the second on. next is a line's end
 // and two spaces more than what stands in front of the first.
 func wrap(text string, most int, next string) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
 	var out strings.Builder
 	used := 0
 	for i, word := range strings.Fields(text) {
@@ -138,7 +141,7 @@ func (s *step) line() {
 	if s.total > 0 {
 		percent = 100 * float64(s.done) / float64(s.total)
 	}
-	s.d.say("%-9s %3.0f %%  %s of %s  %s", s.title, percent, formatBytes(s.done), formatBytes(s.total), s.detail)
+	s.d.say("%-9s %3.0f %%  %s  %s", s.title, percent, formatBytes(s.done), s.detail)
 }
 
 // finish ends the step; a step that was not completed is left as it stands.
