@@ -84,7 +84,7 @@ func ValidateHealthPath(path string) error {
 
 // ValidateVariable reports a name that Environment sets itself, or that no variable can have.
 func ValidateVariable(name string) error {
-	if _, set := Environment(Settings{})[name]; set {
+	if _, set := Environment(Settings{KeepObjects: true})[name]; set {
 		return fmt.Errorf("the infrastructure sets %s itself", name)
 	}
 	return container.ValidateName(name)

@@ -95,6 +95,7 @@ func (b *builder) userData(adminToken pulumi.StringOutput, logs *cloudwatch.LogG
 					AdminTokenSecretARN: values[3].(string),
 					MetricsNamespace:    args.MetricsNamespace,
 					Program:             args.Program,
+					KeepObjects:         args.KeepObjects,
 				},
 				Image:    values[0].(string),
 				LogGroup: values[4].(string),

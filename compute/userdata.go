@@ -31,11 +31,12 @@ type Settings struct {
 	AdminTokenSecretARN string
 	MetricsNamespace    string // in CloudWatch
 	Program             Program
+	KeepObjects         bool // the bucket is never compared with the catalogue
 }
 
 // Environment is what the infrastructure sets of the backend container's environment. It names secrets and never holds one.
 func Environment(s Settings) map[string]string {
-	return map[string]string{
+	environment := map[string]string{
 		"AWS_REGION":                     s.Region,
 		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", s.Program.Port),
 		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", s.Program.GatewayPort),
@@ -47,6 +48,10 @@ func Environment(s Settings) map[string]string {
 		"BACKEND_METRICS_NAMESPACE":      s.MetricsNamespace,
 		"BACKEND_DRAIN_TIMEOUT":          (time.Duration(s.Program.drainSeconds()) * time.Second).String(),
 	}
+	if s.KeepObjects {
+		environment["BACKEND_BUCKET_SWEEP_INTERVAL"] = "0"
+	}
+	return environment
 }
 
 // Boot is what an instance's user data is rendered from.

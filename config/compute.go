@@ -20,6 +20,7 @@ type Compute struct {
 	CPUCredits                        string
 	IgnoreRollbackAlarms              bool
 	Program                           compute.Program
+	KeepObjects                       bool
 }
 
 func (c *Compute) settings() []*setting {
@@ -65,6 +66,9 @@ func (c *Compute) settings() []*setting {
 				"unlimited bills what it uses. Empty is standard outside production, and in production what AWS does with the type."),
 		boolean("compute.ignoreRollbackAlarms", &c.IgnoreRollbackAlarms, false).
 			means("Lets an update start while an alarm is on that would stop it: the way to get a fix through."),
+		boolean("compute.keepObjects", &c.KeepObjects, false).
+			means("Keeps objects in the bucket that the catalogue does not name, in place of deleting them: `true` while an older state of " +
+				"the database is restored, see the runbook."),
 	}, c.programSettings()...)
 }
 

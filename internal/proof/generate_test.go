@@ -186,6 +186,7 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		"minSize": low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
 		"cpuTarget": d.between(10, 90), "requestsPerTarget": d.between(1, 1_000_000), "certificateArn": certificate,
 		"domainName": domain, "hostedZoneId": zone, "allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),
+		"keepObjects": option(),
 	}
 }
 

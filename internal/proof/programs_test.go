@@ -65,7 +65,7 @@ func TestNoAgents(t *testing.T) {
 		for name := range g.Outputs {
 			delete(missing, name)
 		}
-		require.ElementsMatch(t, []string{"clusterName", "serviceName"}, slices.Collect(maps.Keys(missing)))
+		require.ElementsMatch(t, []string{"agentImage", "clusterName", "serviceName"}, slices.Collect(maps.Keys(missing)))
 		groups, _ := g.RevealedOutput("logGroups")
 		require.NotContains(t, groups, "agents")
 		require.Equal(t, gatewayDocument(t, with), gatewayDocument(t, g))
