@@ -31,7 +31,7 @@ func TestKilledDemo(t *testing.T) {
 	parent := t.TempDir()
 	mine, lock, err := claimDir(parent)
 	require.NoError(t, err)
-	defer lock.Close() //nolint:errcheck // nothing was written to it
+	defer lock.Close()
 	other := filepath.Join(parent, dirPrefix+"file")
 	require.NoError(t, os.WriteFile(other, nil, 0o600))
 	require.NoError(t, os.Symlink(mine, filepath.Join(parent, dirPrefix+"link")))

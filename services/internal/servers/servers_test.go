@@ -19,7 +19,7 @@ func TestPostgresInADeepDirectory(t *testing.T) {
 	require.NoError(t, p.CreateDatabase(t.Context(), "backend"))
 	conn, err := pgx.Connect(t.Context(), p.URL("backend"))
 	require.NoError(t, err)
-	defer conn.Close(t.Context()) //nolint:errcheck // the server is removed
+	defer conn.Close(t.Context())
 	var directories string
 	require.NoError(t, conn.QueryRow(t.Context(), "SHOW unix_socket_directories").Scan(&directories))
 	require.Empty(t, directories)
