@@ -74,7 +74,7 @@ func removeDir(dir string) (ours bool, err error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // it is in use, or has gone
 	}
-	defer lock.Close()
+	defer lock.Close() //nolint:errcheck // nothing was written to it
 	for range 20 {
 		if err = os.RemoveAll(dir); err == nil {
 			return true, nil
