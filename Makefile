@@ -17,7 +17,7 @@ setup: ## Check the prerequisites; install the PostgreSQL server if it is missin
 setup-demo:
 	@./scripts/setup.sh
 
-demo: setup-demo build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1)
+demo: setup-demo build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1, DEMO_BACKEND)
 	@exec $(BIN)/demo
 
 test: test-infra test-services ## Run all tests of both modules

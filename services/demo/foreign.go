@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,7 +67,7 @@ func (d *demo) startForeign(ctx context.Context, name string) (s *service, publi
 func onOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := servers.Listen("127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -132,8 +132,11 @@ func backendSpec(t *testing.T, plan plannedBackend, args []string, environment m
 	require.NoError(t, err)
 	_, err = fmt.Sscanf(one(t, plan.flags, "--ulimit"), "nofile=%d", &s.nofile)
 	require.NoError(t, err)
-	path, options, _ := strings.Cut(one(t, plan.flags, "--tmpfs"), ":")
-	s.mounts = append(s.mounts, mount(path, "tmpfs", "tmpfs", append(strings.Split(options, ","), "mode=1777")...))
+	require.NotEmpty(t, plan.flags["--tmpfs"])
+	for _, tmpfs := range plan.flags["--tmpfs"] {
+		path, options, _ := strings.Cut(tmpfs, ":")
+		s.mounts = append(s.mounts, mount(path, "tmpfs", "tmpfs", append(strings.Split(options, ","), "mode=1777")...))
+	}
 	return s
 }
 

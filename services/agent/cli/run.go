@@ -71,7 +71,8 @@ func newRunner(
 		UserAgent: userAgent(), Log: log,
 	})
 	r, err := runner.New(runner.Options{
-		API: api, Engine: engine, Dir: c.OutputDir, Handler: handler, Log: log, Name: name, Version: build.Version(), HealthFile: c.HealthFile, Tracer: tracer,
+		API: api, Engine: engine, Dir: c.OutputDir, Handler: handler, Log: log, Tracer: tracer,
+		Name: name, Version: build.Version(), HealthFile: c.HealthFile,
 		MaxLeases: c.MaxLeases, StopTimeout: c.StopTimeout, Retain: c.Retain,
 	})
 	return r, func() { engine.Close(); api.Close() }, err

@@ -109,7 +109,7 @@ class Door(http.server.BaseHTTPRequestHandler):
         return 200, {"status": "ok"}
 
     def do_GET(self):
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+        if set(self.headers.get_all("Content-Length", [])) - {"0"} or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # nobody reads the body, which must not pass for the next request
         try:
             status, body = self.route()
@@ -136,7 +136,7 @@ class Door(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def send_error(self, code, message=None, explain=None):
-        self.close_connection = True
+        self.close_connection, self.request_version = True, "HTTP/1.1"  # a line that was no request has none
         self.answer(code, message or "refused")
 
     def version_string(self):
