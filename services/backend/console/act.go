@@ -117,10 +117,15 @@ func (c *Console) act(q *request) (*page, error) {
 	return result(d, refused), nil
 }
 
-// actAll does the same to all jobs that match a filter, the newest first: an older job of a destination waits for the newer one.
+// actAll does the same to all jobs that match the filter of the page that the form leads back to, the newest first: an older job of a
+// destination waits for the newer one.
 func (c *Console) actAll(q *request, a *action, back string) (*page, error) {
 	form := q.PostForm
-	filter, err := jobFilterOf(form.Get)
+	list, err := url.Parse(back)
+	if err != nil || list.Path != "/jobs" {
+		return nil, backend.Errorf(backend.Invalid, "back: want the list of jobs whose filter is meant")
+	}
+	filter, err := jobFilterOf(list.Query().Get)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +142,7 @@ func (c *Console) actAll(q *request, a *action, back string) (*page, error) {
 			return nil, backend.Errorf(backend.Conflict, "jobs that are %s cannot be %s", state, a.did)
 		}
 	}
-	search, _, err := c.search(q, filter)
+	search, err := filter.search()
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +152,6 @@ func (c *Console) actAll(q *request, a *action, back string) (*page, error) {
 		return nil, err
 	}
 	d := actData{Verb: a.verb, Back: back, Lost: "What their agents have downloaded so far is not published."}
-	for name, values := range filter.query() {
-		if values[0] != "" {
-			d.Fields = append(d.Fields, field{name, values[0]})
-		}
-	}
 	d.Fields = append(d.Fields, field{"do", a.name + "-all"})
 	if form.Get("confirmed") == "" {
 		return c.confirmAll(q, a, d, filter, search, found)

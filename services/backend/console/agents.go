@@ -31,7 +31,7 @@ type agentsData struct {
 }
 
 func (c *Console) agents(q *request) (*page, error) {
-	text, err := searchText("text", q.URL.Query().Get("text"))
+	text, err := searchText("text", q.URL.Query().Get("text"), maxText)
 	if err != nil {
 		return nil, err
 	}

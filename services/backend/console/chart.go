@@ -48,11 +48,11 @@ func minute(at, now time.Time) int {
 	return chartPoints - 1 - int(now.Sub(at)/(backend.SamplesKept/chartPoints))
 }
 
-// level is the largest value of each minute.
+// level is the last value of each minute.
 func level(samples []backend.Sample, now time.Time, of func(backend.Sample) int64) (points [chartPoints]point) {
 	for _, s := range samples {
 		if i := minute(s.At, now); i >= 0 && i < chartPoints {
-			points[i] = point{max(points[i].value, float64(of(s))), true}
+			points[i] = point{float64(of(s)), true}
 		}
 	}
 	return points

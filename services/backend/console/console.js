@@ -79,8 +79,8 @@
   document.addEventListener('click', async e => {
     const copy = e.target.closest('[data-copy]');
     if (copy) {
-      try { await navigator.clipboard.writeText(copy.dataset.copy); copy.textContent = '✓'; } catch { copy.textContent = '✗'; }
-      setTimeout(() => { copy.textContent = '⧉'; }, 1500);
+      try { await navigator.clipboard.writeText(copy.dataset.copy); copy.textContent = 'copied'; } catch { copy.textContent = 'refused'; }
+      setTimeout(() => { copy.textContent = 'copy'; }, 1500);
     }
     const link = e.target.closest('#pause');
     if (link && every) { // without leaving the page: what is selected stays selected

@@ -28,10 +28,10 @@ func (c *Console) files(q *request) (*page, error) {
 	query := q.URL.Query()
 	d := filesData{State: query.Get("state"), States: []backend.FileState{backend.FilePending, backend.FileReady}}
 	var err error
-	if d.Name, err = searchText("name", query.Get("name")); err != nil {
+	if d.Name, err = searchText("name", query.Get("name"), maxName); err != nil {
 		return nil, err
 	}
-	if d.Text, err = searchText("text", query.Get("text")); err != nil {
+	if d.Text, err = searchText("text", query.Get("text"), maxText); err != nil {
 		return nil, err
 	}
 	if id, err := uuid.Parse(d.Text); err == nil { // a whole id is meant

@@ -15,22 +15,22 @@ import (
 const (
 	// pageSize is how many rows a list has, so that a page stays below 50 KB.
 	pageSize = 25
-	// maxText is the longest text that is searched for, in bytes: that of a name.
-	maxText = 1024
+	// maxText is the longest text that is searched for, in bytes; a name may have maxName.
+	maxText = 100
+	maxName = 1024
 )
 
 // jobsData is what the list of jobs shows.
 type jobsData struct {
-	Filter  jobFilter
-	States  []backend.JobState
-	Found   backend.Found[backend.FoundJob]
-	After   bool   // this is not the first page
-	First   string // address of the newest page
-	Next    string // of the page behind this one, "" without one
-	Act     bool
-	Retry   bool // the filter lets jobs through that can be retried
-	Cancel  bool // or cancelled
-	Several bool // the file's name has other versions
+	Filter jobFilter
+	States []backend.JobState
+	Found  backend.Found[backend.FoundJob]
+	After  bool         // this is not the first page
+	First  string       // address of the newest page
+	Next   string       // of the page behind this one, "" without one
+	Retry  bool         // the filter lets jobs through that can be retried
+	Cancel bool         // or cancelled
+	File   backend.File // whose jobs these are; zero for a list of others
 }
 
 // jobFilter is a search for jobs as the form has it.
@@ -48,9 +48,12 @@ var jobStates = []backend.JobState{
 }
 
 func jobFilterOf(get func(string) string) (f jobFilter, err error) {
-	texts := []*string{&f.State, &f.File, &f.Dest, &f.Agent, &f.Text}
-	for i, name := range []string{"state", "file", "dest", "agent", "text"} {
-		if *texts[i], err = searchText(name, get(name)); err != nil {
+	for _, t := range []struct {
+		name string
+		into *string
+		most int
+	}{{"state", &f.State, maxText}, {"file", &f.File, maxName}, {"dest", &f.Dest, maxName}, {"agent", &f.Agent, maxText}, {"text", &f.Text, maxText}} {
+		if *t.into, err = searchText(t.name, get(t.name), t.most); err != nil {
 			return f, err
 		}
 	}
@@ -58,33 +61,43 @@ func jobFilterOf(get func(string) string) (f jobFilter, err error) {
 }
 
 // searchText is a text to search for, without the white space that comes with copying.
-func searchText(name, text string) (string, error) {
+func searchText(name, text string, most int) (string, error) {
 	text = strings.TrimSpace(text)
-	if len(text) > maxText || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return "", backend.Errorf(backend.Invalid, "%s: want at most %d bytes of text", name, maxText)
+	if len(text) > most || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return "", backend.Errorf(backend.Invalid, "%s: want at most %d bytes of text", name, most)
 	}
 	return text, nil
 }
 
-// search makes a domain search of a filter. A file's name stands for its newest version.
-func (c *Console) search(q *request, f jobFilter) (s backend.JobSearch, several bool, err error) {
+// search makes a domain search of a filter whose file is an id.
+func (f jobFilter) search() (s backend.JobSearch, err error) {
 	s = backend.JobSearch{State: backend.JobState(f.State), Dest: f.Dest, Agent: f.Agent, Text: f.Text}
-	if f.File == "" {
-		return s, false, nil
-	}
-	id, err := uuid.Parse(f.File)
-	if err != nil {
-		files, err := c.Service.ListFiles(q.Context(), backend.FileFilter{Name: f.File}, backend.Page{Size: 2})
+	if f.File != "" {
+		id, err := uuid.Parse(f.File)
 		if err != nil {
-			return s, false, err
+			return s, backend.Errorf(backend.NotFound, "no file has this name")
 		}
-		if len(files) > 0 {
-			id = files[0].ID
-		}
-		several = len(files) > 1
+		s.FileID = &id
 	}
-	s.FileID = &id
-	return s, several, nil
+	return s, nil
+}
+
+// shortcut is where a search leads that names one thing: a whole job's id to the job, a file's name to the jobs of its newest version.
+func (c *Console) shortcut(q *request, f jobFilter) (redirect string, err error) {
+	if id, err := uuid.Parse(f.Text); err == nil {
+		if _, err := c.Service.GetJob(q.Context(), id); err == nil {
+			return "/jobs/" + id.String(), nil
+		}
+	}
+	if _, err := uuid.Parse(f.File); err == nil || f.File == "" || !q.caller.Has(backend.FilesRead) {
+		return "", nil
+	}
+	files, err := c.Service.ListFiles(q.Context(), backend.FileFilter{Name: f.File}, backend.Page{Size: 1})
+	if err != nil || len(files) == 0 {
+		return "", err
+	}
+	f.File = files[0].ID.String()
+	return address("/jobs", f.query()), nil
 }
 
 func (c *Console) jobs(q *request) (*page, error) {
@@ -93,16 +106,14 @@ func (c *Console) jobs(q *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id, err := uuid.Parse(filter.Text); err == nil { // a whole id is meant
-		if _, err := c.Service.GetJob(q.Context(), id); err == nil {
-			return &page{redirect: "/jobs/" + id.String()}, nil
-		}
+	if redirect, err := c.shortcut(q, filter); err != nil || redirect != "" {
+		return &page{redirect: redirect}, err
 	}
 	after, err := cursorOf(query.Get("after"))
 	if err != nil {
 		return nil, err
 	}
-	search, several, err := c.search(q, filter)
+	search, err := filter.search()
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +123,14 @@ func (c *Console) jobs(q *request) (*page, error) {
 	}
 	state := search.State
 	d := jobsData{
-		Filter: filter, States: jobStates, Found: found, After: after != backend.Cursor{}, Act: q.caller.Has(backend.Jobs), Several: several,
+		Filter: filter, States: jobStates, Found: found, After: after != backend.Cursor{},
 		Retry:  state == "" || state == backend.JobDead || state == backend.JobCancelled,
 		Cancel: state == "" || state == backend.JobQueued || state == backend.JobLeased,
+	}
+	if search.FileID != nil && q.caller.Has(backend.FilesRead) {
+		if d.File, err = c.Service.GetFile(q.Context(), *search.FileID); err != nil && backend.CodeOf(err) != backend.NotFound {
+			return nil, err
+		}
 	}
 	d.First, d.Next = pages("/jobs", filter.query(), query.Get("renew"), found.More, found.Next)
 	return &page{template: "jobs", title: "Jobs", data: d, renew: renewal}, nil

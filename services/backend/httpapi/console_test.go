@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/services/api"
-	"scalable-backend/services/backend"
 )
 
 func signIn(b *bundle, want int, token string, header http.Header) reply {
@@ -180,5 +179,3 @@ func TestConsoleIsAtOneDoor(t *testing.T) {
 	got = b.do(401, request{method: "GET", path: "/v1/jobs", token: "-", header: http.Header{"Accept": {"text/html"}}})
 	require.Equal(t, "application/problem+json", got.header.Get("Content-Type"), "the API's answers do not depend on who asks")
 }
-
-var _ = backend.Jobs

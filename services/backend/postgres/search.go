@@ -55,8 +55,8 @@ type scanned struct {
 	last  backend.Cursor
 }
 
-// run reads the ids of one page. The rows stand in a table under its alias: "jobs j" is two of the three words.
-func (s *search) run(ctx context.Context, q querier, table, alias string, p backend.Page) (r scanned, err error) {
+// sql is the statement that finds the ids of one page. The rows stand in a table under its alias: "jobs j" is two of the three words.
+func (s *search) sql(table, alias string, p backend.Page) string {
 	hit, size := "true", p.Size+1
 	p.Size = size
 	if len(s.hits) > 0 {
@@ -64,11 +64,17 @@ func (s *search) run(ctx context.Context, q querier, table, alias string, p back
 	}
 	scan := s.page(`SELECT `+alias+`.id, `+alias+`.created_at, `+hit+` AS hit FROM `+table+` `+alias, alias, p)
 	s.args = append(s.args, size)
-	err = q.QueryRow(ctx, `
-		WITH scanned AS MATERIALIZED (`+scan+`),
+	return `
+		WITH scanned AS MATERIALIZED (` + scan + `),
 		last AS (SELECT created_at, id FROM scanned ORDER BY created_at, id LIMIT 1)
-		SELECT ARRAY(SELECT id FROM scanned WHERE hit ORDER BY created_at DESC, id DESC LIMIT $`+strconv.Itoa(len(s.args))+`),
-			(SELECT count(*) FROM scanned), (SELECT created_at FROM last), (SELECT id FROM last)`, s.args...).
+		SELECT ARRAY(SELECT id FROM scanned WHERE hit ORDER BY created_at DESC, id DESC LIMIT $` + strconv.Itoa(len(s.args)) + `),
+			(SELECT count(*) FROM scanned), (SELECT created_at FROM last), (SELECT id FROM last)`
+}
+
+// run reads the ids of one page.
+func (s *search) run(ctx context.Context, q querier, table, alias string, p backend.Page) (r scanned, err error) {
+	sql := s.sql(table, alias, p)
+	err = q.QueryRow(ctx, sql, s.args...).
 		Scan(&r.ids, &r.count, (*zeronull.Timestamptz)(&r.last.CreatedAt), (*zeronull.UUID)(&r.last.ID))
 	return r, err
 }

@@ -83,7 +83,8 @@ func jobSearch(q backend.JobSearch, agents []uuid.UUID) (*search, error) {
 		s.and("j.id IN (SELECT job_id FROM leases WHERE ended_at IS NULL AND agent = ANY(?))", agents)
 	default:
 		s.limit = leaseScanLimit
-		s.hit("EXISTS (SELECT FROM leases l WHERE l.job_id = j.id AND l.agent = ANY(?))", agents)
+		// Not EXISTS, for which the planner may read all leases into memory first.
+		s.hit("coalesce((SELECT bool_or(l.agent = ANY(?)) FROM leases l WHERE l.job_id = j.id), false)", agents)
 	}
 	return s, nil
 }
