@@ -4,15 +4,20 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images test-browser check fmt lint tidy generate plan golden mutate preview up build install clean
+.PHONY: help setup demo test test-infra test-services test-images test-browser check cross fmt lint tidy generate plan golden mutate preview up build install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Check the prerequisites; install the PostgreSQL server if it is missing
+	@./scripts/setup.sh test
+
+# The demo needs no C compiler.
+.PHONY: setup-demo
+setup-demo:
 	@./scripts/setup.sh
 
-demo: setup build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1)
+demo: setup-demo build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1, DEMO_BACKEND)
 	@exec $(BIN)/demo
 
 test: test-infra test-services ## Run all tests of both modules
@@ -21,7 +26,7 @@ test: test-infra test-services ## Run all tests of both modules
 test-infra: | $(BIN) ## Run the tests of the Pulumi program
 	$(GO) test -timeout 20m ./...
 
-test-services: setup $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
+test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
 test-browser: setup ## Try the console in Chromium, headless (Debian and Ubuntu: installs it if it is missing; BROWSER=... takes another)
@@ -35,15 +40,21 @@ test-images: setup $(BIN)/versitygw ## Build both images, look at every file in 
 	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= -json > .cache/images/plan.json
 	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json $(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
 
-check: fmt lint tidy test test-browser ## Everything that a change must pass: format, lint, tidy modules, tests, the console in a browser
+check: fmt lint tidy cross test test-browser ## Everything that a change must pass: format, lint, tidy modules, tests, the console in a browser
+
+# What other machines run: macOS all of it, Windows the client.
+cross: ## Compile the services for macOS and the client for Windows
+	cd services && CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
+	cd services && CGO_ENABLED=0 GOOS=windows $(GO) build -o /dev/null ./cmd/agent
 
 fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
 	@files=$$(gofmt -l *.go */) && [ -z "$$files" ] || { echo "not formatted:"; echo "$$files"; exit 1; }
 
 # The modules below tools/ hold no Go files. go vet is part of golangci-lint (govet), so there is no target for it.
-lint: $(BIN)/golangci-lint ## Lint all Go files, go vet included (.golangci.yml)
+lint: $(BIN)/golangci-lint $(BIN)/actionlint ## Lint all Go files (.golangci.yml, go vet included) and the workflows
 	$(BIN)/golangci-lint run ./...
 	cd services && ../$(BIN)/golangci-lint run --build-tags images,browser ./...
+	$(BIN)/actionlint
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
@@ -51,6 +62,7 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 	cd tools && $(GO) mod tidy -diff
 	cd tools/buildkit && $(GO) mod tidy -diff
 	cd tools/lint && $(GO) mod tidy -diff
+	cd tools/workflows && $(GO) mod tidy -diff
 
 generate: ## Generate the Go types of services/api/openapi.yaml again
 	cd services && $(GO) generate ./api
@@ -59,13 +71,19 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
-	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
+	cd services && $(GO) test ./internal/environ -run TestVariables -update
+	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
-	@git diff --stat -- testdata docs internal/proof/testdata
+	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
+
+# Tests run the example of a backend in another language; nothing else needs Python.
+.PHONY: setup-python
+setup-python:
+	@./scripts/setup-python.sh
 
 preview: pulumi-cli ## pulumi preview (STACK=dev)
 	pulumi preview --stack $(STACK)
@@ -81,19 +99,23 @@ $(BIN):
 	@mkdir -p $@
 
 build: | $(BIN) ## Build backend, agent and demo for this machine
-	cd services && $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
+	cd services && CGO_ENABLED=0 $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
 
 # The servers that tests and demo run besides PostgreSQL. Tests that are run by hand build them in the same place.
 $(BIN)/versitygw: tools/go.sum
-	$(GO) build -C tools -o ../$@ github.com/versity/versitygw/cmd/versitygw
+	CGO_ENABLED=0 $(GO) build -C tools -o ../$@ github.com/versity/versitygw/cmd/versitygw
 	@touch $@
 
 $(BIN)/toxiproxy: tools/go.sum
-	$(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
+	CGO_ENABLED=0 $(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
 	@touch $@
 
 $(BIN)/golangci-lint: tools/lint/go.sum
 	$(GO) build -C tools/lint -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(BIN)/actionlint: tools/workflows/go.sum
+	$(GO) build -C tools/workflows -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
 
 # GOBIN says where Go's own `go install` puts programs, so it moves this one too. Manual pages stay below PREFIX.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scalable-backend/internal/plan/shape"
+	"scalable-backend/internal/graph"
 	contract "scalable-backend/services/api"
 )
 
@@ -44,7 +44,7 @@ func project(t *testing.T, d *Document) map[string]any {
 
 func at(t *testing.T, document map[string]any, path ...any) any {
 	t.Helper()
-	value, ok := shape.Lookup(document, path...)
+	value, ok := graph.Lookup(document, path...)
 	require.True(t, ok, "nothing at %v", path)
 	return value
 }
@@ -94,7 +94,7 @@ func TestProjectOperation(t *testing.T) {
 	assert.Equal(t, map[string]any{"request": map[string]any{"validateRequestBody": true, "validateRequestParameters": true}},
 		at(t, p, "x-amazon-apigateway-request-validators"))
 	assert.Equal(t, []any{"application/gzip", "application/octet-stream"}, at(t, p, "x-amazon-apigateway-binary-media-types"))
-	_, declared := shape.Lookup(p, "paths", "/v1/things", "post", "parameters")
+	_, declared := graph.Lookup(p, "paths", "/v1/things", "post", "parameters")
 	assert.False(t, declared, "the gateway passes headers without a declaration")
 }
 
@@ -136,7 +136,7 @@ func TestGatewayResponses(t *testing.T) {
 	}
 	assert.Equal(t, "429", at(t, responses, "THROTTLED", "statusCode"))
 	assert.Equal(t, "'1'", at(t, responses, "THROTTLED", "responseParameters", "gatewayresponse.header.Retry-After"))
-	_, fixed := shape.Lookup(responses, "DEFAULT_5XX", "statusCode")
+	_, fixed := graph.Lookup(responses, "DEFAULT_5XX", "statusCode")
 	assert.False(t, fixed, "default responses are for errors with different statuses")
 }
 

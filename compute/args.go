@@ -51,6 +51,8 @@ type Args struct {
 	Release string
 	// IgnoreRollbackAlarms lets an instance refresh go on while an alarm is on, so that a fix can be deployed.
 	IgnoreRollbackAlarms bool
+	// KeepObjects stops the backends from deleting objects that the catalogue does not name.
+	KeepObjects bool
 	// DeletionProtection makes AWS refuse to delete the load balancers.
 	DeletionProtection bool
 	// DetailedMonitoring gives the instances' metrics every minute in place of every five.

@@ -3,6 +3,8 @@ package compute
 import (
 	"fmt"
 
+	"scalable-backend/internal/machine"
+
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -21,7 +23,7 @@ func (b *builder) newMachineImage(architecture string) (*machineImage, error) {
 		id := pulumi.String(b.args.AMIID)
 		return &machineImage{id, id.ToStringOutput()}, nil
 	}
-	found, err := b.LookupImage(architecture, b.args.Release)
+	found, err := machine.Image(b.Builder, architecture, b.args.Release)
 	if err != nil {
 		return nil, err
 	}

@@ -36,11 +36,12 @@ type Settings struct {
 	DatabaseSecretARN   string
 	AdminTokenSecretARN string
 	MetricsNamespace    string // in CloudWatch
+	KeepObjects         bool   // the bucket is never compared with the catalogue
 }
 
 // Environment is the backend container's whole environment. It names secrets and never holds one.
 func Environment(s Settings) map[string]string {
-	return map[string]string{
+	environment := map[string]string{
 		"AWS_REGION":                     s.Region,
 		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", backend.PublicPort),
 		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", backend.GatewayPort),
@@ -52,6 +53,10 @@ func Environment(s Settings) map[string]string {
 		"BACKEND_METRICS_NAMESPACE":      s.MetricsNamespace,
 		"BACKEND_DRAIN_TIMEOUT":          drainTimeout.String(),
 	}
+	if s.KeepObjects {
+		environment["BACKEND_BUCKET_SWEEP_INTERVAL"] = "0"
+	}
+	return environment
 }
 
 // Boot is what an instance's user data is rendered from.

@@ -63,6 +63,19 @@ func TestUserData(t *testing.T) {
 	require.LessOrEqual(t, len(script), 8*1024, "half of EC2's limit")
 }
 
+// Objects are kept by never comparing the bucket with the catalogue; otherwise the backend's own interval holds.
+func TestUserDataKeepsObjects(t *testing.T) {
+	for keep, want := range map[bool]string{true: "0", false: ""} {
+		boot := testBoot()
+		boot.KeepObjects = keep
+		script, err := UserData(boot)
+		require.NoError(t, err)
+		environment, err := ReadEnvironment(script)
+		require.NoError(t, err)
+		require.Equal(t, want, environment["BACKEND_BUCKET_SWEEP_INTERVAL"])
+	}
+}
+
 func TestUserDataIsShell(t *testing.T) {
 	script, err := UserData(testBoot())
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ type Compute struct {
 	Release                           string
 	CPUCredits                        string
 	IgnoreRollbackAlarms              bool
+	KeepObjects                       bool
 }
 
 func (c *Compute) settings() []*setting {
@@ -54,5 +55,8 @@ func (c *Compute) settings() []*setting {
 				"unlimited bills what it uses. Empty is standard outside production, and in production what AWS does with the type."),
 		boolean("compute.ignoreRollbackAlarms", &c.IgnoreRollbackAlarms, false).
 			means("Lets an update start while an alarm is on that would stop it: the way to get a fix through."),
+		boolean("compute.keepObjects", &c.KeepObjects, false).
+			means("Keeps objects in the bucket that the catalogue does not name, in place of deleting them: `true` while an older state of " +
+				"the database is restored, see the runbook."),
 	}
 }

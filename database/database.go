@@ -78,6 +78,7 @@ type Database struct {
 	SecretARN          pulumi.StringOutput // known when the secret has its value
 	InstanceID         pulumi.StringOutput // the identifier, which is the dimension of its metrics
 	ParameterGroupName pulumi.StringOutput
+	SubnetGroupName    pulumi.StringOutput
 	ReplicaIDs         pulumi.StringArrayOutput // Args.Replicas of them
 	ReplicaEndpoints   pulumi.StringArrayOutput // host:port
 	LogGroupNames      pulumi.StringArrayOutput
@@ -147,7 +148,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	d.Address = instance.Address
 	d.SecretARN = secretARN
 	d.InstanceID = instance.Identifier
-	d.ParameterGroupName = groups.parameters.Name
+	d.ParameterGroupName, d.SubnetGroupName = groups.parameters.Name, groups.subnets.Name
 	d.ReplicaIDs, d.ReplicaEndpoints = replicaIDs.ToStringArrayOutput(), replicaEndpoints.ToStringArrayOutput()
 	var names pulumi.StringArray
 	for _, g := range logs {
@@ -160,6 +161,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		"secretArn":          d.SecretARN,
 		"instanceId":         d.InstanceID,
 		"parameterGroupName": d.ParameterGroupName,
+		"subnetGroupName":    d.SubnetGroupName,
 		"replicaIds":         d.ReplicaIDs,
 		"replicaEndpoints":   d.ReplicaEndpoints,
 		"logGroupNames":      d.LogGroupNames,

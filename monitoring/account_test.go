@@ -3,6 +3,7 @@ package monitoring
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,7 +105,16 @@ func TestGuardDuty(t *testing.T) {
 	assert.True(t, g.Only(t, detectorToken).Bool(t, "enable"))
 	assert.JSONEq(t, `{"source":["aws.guardduty"],"detail-type":["GuardDuty Finding"],"detail":{"severity":[{"numeric":[">=",4]}]}}`,
 		g.Find(t, ruleType, "monitoring-findings").String(t, "eventPattern"))
-	assert.Equal(t, topicARN, g.Only(t, targetType).String(t, "arn"))
+	target := g.Only(t, targetType)
+	assert.Equal(t, topicARN, target.String(t, "arn"))
+	// The mail is a sentence with the runbook's entry; every name in it is taken from the event.
+	mail := target.String(t, "inputTransformer", "inputTemplate")
+	var text string
+	require.NoError(t, json.Unmarshal([]byte(mail), &text), "EventBridge takes a text in quotes, on one line")
+	assert.True(t, strings.HasSuffix(text, " Runbook: docs/runbook.md#findings"), text)
+	for _, name := range regexp.MustCompile(`<([a-z]+)>`).FindAllStringSubmatch(text, -1) {
+		assert.Regexp(t, `^\$\.`, target.String(t, "inputTransformer", "inputPaths", name[1]))
+	}
 	for _, f := range g.OfType(featureToken) {
 		assert.Equal(t, "ENABLED", f.String(t, "status"))
 		assert.NotEmpty(t, f.String(t, "detectorId"))

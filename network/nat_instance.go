@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/component"
+	"scalable-backend/internal/machine"
 )
 
 // natInstanceType is the smallest burstable one: files go through the S3 endpoint, not through the NAT instance.
@@ -47,7 +48,7 @@ func (b *builder) newNATInstance(subnetID pulumi.StringOutput) (*nat, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := b.LookupImage("arm64", b.args.Release)
+	image, err := machine.Image(b.Builder, "arm64", b.args.Release)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks what a build needs and installs the PostgreSQL server if it is missing. Says what to do where it cannot. With the argument
-# browser it does so for the browser of the console's tests, and for nothing else.
+# Checks what a build needs and installs the PostgreSQL server if it is missing. Says what to do where it cannot.
+# With the argument "test" it checks what tests need besides, with "browser" the browser of the console's tests and nothing else.
 set -eu
 
 fail() {
@@ -9,19 +9,23 @@ fail() {
 }
 
 browser_found() {
-	for name in ${BROWSER:-chromium chromium-browser google-chrome google-chrome-stable}; do
+	[ -z "${BROWSER:-}" ] || { command -v "$BROWSER" >/dev/null; return; }
+	for name in chromium chromium-browser google-chrome google-chrome-stable '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do
 		command -v "$name" >/dev/null && return 0
 	done
 	return 1
 }
 
-# As root or by sudo, from Debian's packages.
-install_package() {
+# Packages are installed as root, or by sudo.
+privileged() {
 	sudo=
-	if [ "$(id -u)" -ne 0 ]; then
-		command -v sudo >/dev/null || fail "$2 is missing: run as root: apt-get install $1"
-		sudo=sudo
-	fi
+	[ "$(id -u)" -ne 0 ] || return 0
+	command -v sudo >/dev/null || fail "$2 is missing: run as root: apt-get install $1"
+	sudo=sudo
+}
+
+install_package() {
+	privileged "$1" "$2"
 	echo "setup: installing $2 from Debian's packages"
 	export DEBIAN_FRONTEND=noninteractive
 	$sudo apt-get update -qq
@@ -52,7 +56,7 @@ go[0-9]*)
 	[ "$oldest" = "$wanted" ] || fail "this is Go ${found#go}, which is too old: $install"
 	;;
 esac
-command -v cc >/dev/null || command -v gcc >/dev/null || fail 'a C compiler is missing (the race detector needs it): install gcc or clang'
+[ "${1-}" != test ] || command -v cc >/dev/null || command -v gcc >/dev/null || fail 'a C compiler is missing (the race detector needs it): install gcc or clang'
 
 postgres_found() {
 	command -v initdb >/dev/null && command -v postgres >/dev/null && return 0
@@ -69,9 +73,9 @@ command -v apt-get >/dev/null || fail 'the PostgreSQL server is missing: install
 
 # Only the programs are wanted: no cluster of the system's own, no service on port 5432.
 if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-	if [ "$(id -u)" -eq 0 ]; then as=; else as=sudo; fi
-	$as mkdir -p /etc/postgresql-common
-	echo 'create_main_cluster = false' | $as tee /etc/postgresql-common/createcluster.conf >/dev/null
+	privileged postgresql 'the PostgreSQL server'
+	$sudo mkdir -p /etc/postgresql-common
+	echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 install_package postgresql 'the PostgreSQL server'
 postgres_found || fail 'the package postgresql was installed, but initdb and postgres are not where they are expected'

@@ -31,6 +31,7 @@ func (s *system) addCompute(ctx *pulumi.Context) (err error) {
 		AMIID:                              s.cfg.Compute.AMIID,
 		Release:                            s.cfg.Compute.Release,
 		IgnoreRollbackAlarms:               s.cfg.Compute.IgnoreRollbackAlarms,
+		KeepObjects:                        s.cfg.Compute.KeepObjects,
 		DeletionProtection:                 s.cfg.Database.DeletionProtection,
 		DetailedMonitoring:                 s.cfg.Production,
 		Notifications:                      s.cfg.Production,

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 )
 
@@ -103,18 +104,18 @@ func output(ctx context.Context, o plan.Options, diff string, asJSON, readable b
 
 func read(path string, stdin io.Reader) (*plan.Graph, error) {
 	if path == "-" {
-		return plan.ReadGraph(stdin)
+		return graph.ReadGraph(stdin)
 	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // it was only read
-	graph, err := plan.ReadGraph(file)
+	g, err := graph.ReadGraph(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return graph, nil
+	return g, nil
 }
 
 // settings are the values of -set, by key.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"scalable-backend/internal/graph"
 
-	"scalable-backend/internal/plan"
+	"github.com/stretchr/testify/require"
 )
 
 const program = "../../internal/plan/testdata/program"
@@ -128,9 +128,9 @@ func TestPlanPrintsWhatAnUpdateChanges(t *testing.T) {
 
 	status, stdout, _ = invoke(t, append(changed, "-json")...)
 	require.Zero(t, status)
-	var diff plan.Diff
+	var diff graph.Diff
 	require.NoError(t, json.Unmarshal([]byte(stdout), &diff))
-	require.Equal(t, []string{"aws:s3/bucketV2:BucketV2::data-bucket"}, diff.Keys(plan.Update))
+	require.Equal(t, []string{"aws:s3/bucketV2:BucketV2::data-bucket"}, diff.Keys(graph.Update))
 }
 
 func TestPlanReadsTheOtherGraphFromStandardInput(t *testing.T) {

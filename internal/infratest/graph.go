@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"scalable-backend/internal/graph"
 
-	"scalable-backend/internal/plan/shape"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 // Resource is one registration. Inputs are plain JSON values (numbers are float64) with {"secret": true} instead of a secret;
@@ -30,10 +30,10 @@ type Resource struct {
 func (r Resource) Key() string { return r.Type + "::" + r.Name }
 
 // Get returns the input at a path of keys (string) and indexes (int).
-func (r Resource) Get(path ...any) (any, bool) { return shape.Lookup(r.Inputs, path...) }
+func (r Resource) Get(path ...any) (any, bool) { return graph.Lookup(r.Inputs, path...) }
 
 // Revealed is Get with the values of secrets instead of their markers.
-func (r Resource) Revealed(path ...any) (any, bool) { return shape.Lookup(r.revealed, path...) }
+func (r Resource) Revealed(path ...any) (any, bool) { return graph.Lookup(r.revealed, path...) }
 
 // IsSecret tells whether the input at the path is a secret.
 func (r Resource) IsSecret(path ...any) bool {

@@ -21,7 +21,7 @@ func FromPlan(g *plan.Graph) *Graph {
 			Type: r.Type, Name: r.Name, Parent: r.Parent, Custom: r.Custom, Remote: r.Remote,
 			Protect: r.Protect, RetainOnDelete: r.RetainOnDelete, DeleteBeforeReplace: r.DeleteBeforeReplace,
 			IgnoreChanges: r.IgnoreChanges, ReplaceOnChanges: r.ReplaceOnChanges, DependsOn: r.DependsOn,
-			Inputs: r.Inputs, revealed: r.RevealedInputs(),
+			Inputs: r.Inputs, revealed: r.RevealedInputs,
 		})
 		if r.Outputs != nil {
 			graph.outputs[r.Key()] = r.Outputs

@@ -27,6 +27,7 @@ type settings struct {
 	values   map[string]string // namespace:key to text; objects are JSON text
 	secrets  []string          // the keys whose value is, or contains, a secret
 	warnings []string
+	unseen   *Unseen // nil for a stack without environments
 }
 
 // load reads Pulumi.yaml and the stack's file with the CLI's own loaders.
@@ -53,17 +54,18 @@ func load(dir string, o Options) (*settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
 	}
-	if stack.Environment != nil {
-		return nil, fmt.Errorf("%s: environment: %s cannot be opened without a login to Pulumi Cloud: put the values under \"config\"",
-			filepath.Base(path), strings.Join(stack.Environment.Imports(), ", "))
+	unseen, err := seeEnvironments(project, stack, path)
+	if err != nil {
+		return nil, err
 	}
 	if err := override(project, stack.Config, o.ConfigOverrides); err != nil {
 		return nil, err
 	}
+	noteMissing(unseen, project, stack.Config)
 	if err := mergeDefaults(o.Stack, project, stack.Config); err != nil {
-		return nil, err
+		return nil, explained(err, unseen)
 	}
-	s := &settings{project: string(project.Name), main: project.Main, values: map[string]string{}}
+	s := &settings{project: string(project.Name), main: project.Main, values: map[string]string{}, unseen: unseen}
 	if text := strings.TrimSpace(warnings.String()); text != "" {
 		s.warnings = []string{text}
 	}
@@ -79,6 +81,9 @@ func load(dir string, o Options) (*settings, error) {
 		}
 	}
 	slices.Sort(s.secrets)
+	if unseen != nil {
+		s.warnings = append(s.warnings, unseen.String())
+	}
 	return s, nil
 }
 
@@ -117,12 +122,15 @@ func loadProject(dir, rename string) (*workspace.Project, error) {
 	return workspace.LoadProjectBytes(text, path, encoding.YAML)
 }
 
-// Stacks lists the stacks that have a file in the project in dir.
+// Stacks lists the stacks that have a file in the project in dir. Pulumi.<stack>.local.yaml is not a stack's: see Unseen.
 func Stacks(dir string) []string {
 	paths, _ := filepath.Glob(filepath.Join(dir, "Pulumi.*.yaml")) // the pattern is constant, so it cannot be malformed
-	names := make([]string, len(paths))
-	for i, path := range paths {
-		names[i] = strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "Pulumi."), ".yaml")
+	var names []string
+	for _, path := range paths {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "Pulumi."), ".yaml")
+		if name != "local" && !strings.HasSuffix(name, ".local") {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -16,6 +16,7 @@ func inline(ctx context.Context, program pulumi.RunFunc, run pulumi.RunInfo) err
 		return fmt.Errorf("starting the program: %w", err)
 	}
 	defer p.Close() //nolint:errcheck // only connections to this process
+	defer stopCallbacks(p)
 	if err := pulumi.RunWithContext(p, program); err != nil {
 		return p.Log.Error(err.Error(), nil)
 	}

@@ -3,10 +3,14 @@ package plan
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 )
@@ -92,4 +96,23 @@ func TestForgetMachine(t *testing.T) {
 		require.False(t, found, gone)
 	}
 	require.Equal(t, "kept", os.Getenv("AWSOME"))
+}
+
+// The SDK serves a program's transforms and never stops serving. Fails if a new version of the SDK keeps its server elsewhere.
+func TestInlineProgramLeavesNothingListening(t *testing.T) {
+	t.Parallel()
+	var server reflect.Value
+	_, err := inlined(t, func(ctx *pulumi.Context) error {
+		transform := func(context.Context, *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult { return nil }
+		if err := ctx.RegisterResource(bucketToken, "data", pulumi.Map{}, &thing{}, pulumi.Transforms([]pulumi.ResourceTransform{transform})); err != nil {
+			return err
+		}
+		server = callbackServer(ctx)
+		return nil
+	})
+	require.NoError(t, err)
+	handle, ok := unexported(server.Elem().FieldByName("handle")).(rpcutil.ServeHandle)
+	require.True(t, ok)
+	_, err = net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(handle.Port)))
+	require.Error(t, err, "the SDK's callback server still listens: see stopCallbacks")
 }

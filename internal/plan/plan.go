@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan/shape"
 )
 
@@ -42,7 +43,8 @@ type Options struct {
 	Stderr io.Writer
 }
 
-// Run runs the program and returns its graph. If the program fails, the error contains the program's message.
+// Run runs the program and returns its graph. If the program fails, the error contains the program's message; for a stack that takes
+// values from environments it is an *UnseenError.
 func Run(ctx context.Context, o Options) (*Graph, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -64,9 +66,16 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	}
 	defer stop()
 	if err := execute(ctx, o, settings, runInfo(dir, address, o, settings), m); err != nil {
-		return nil, err
+		return nil, explained(err, settings.unseen)
 	}
 	graph := m.graph()
+	graph.Unseen = settings.unseen
 	graph.Warnings = append(settings.warnings, graph.Warnings...)
 	return graph, nil
 }
+
+// The graph and its resources, as internal/graph declares them.
+type (
+	Graph    = graph.Graph
+	Resource = graph.Resource
+)

@@ -11,6 +11,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan/shape"
 )
 
@@ -167,7 +168,7 @@ func (m *monitor) graph() *Graph {
 	defer m.mu.Unlock()
 	g := &Graph{
 		Project: m.env.Project, Stack: m.env.Stack, Resources: []Resource{}, Warnings: slices.Clone(m.warnings),
-		Outputs: shape.JSON(m.outputs, shape.HideSecrets), revealed: shape.JSON(m.outputs, shape.RevealSecrets),
+		Outputs: shape.JSON(m.outputs, shape.HideSecrets), RevealedOutputs: shape.JSON(m.outputs, shape.RevealSecrets),
 		Lookups: map[string]any{},
 	}
 	for function, calls := range m.lookups {
@@ -181,7 +182,7 @@ func (m *monitor) graph() *Graph {
 	for _, key := range slices.Sorted(maps.Keys(m.registered)) {
 		g.Resources = append(g.Resources, m.registered[key].resource(names))
 	}
-	slices.SortFunc(g.Resources, compare)
+	slices.SortFunc(g.Resources, graph.Compare)
 	return g
 }
 
@@ -189,7 +190,7 @@ func (r *registration) resource(names names) Resource {
 	o := r.options
 	res := Resource{
 		Type: r.typ, Name: r.name, Parent: names.key(r.parent), Custom: r.custom, Remote: r.remote,
-		Inputs: shape.JSON(r.inputs, shape.HideSecrets), revealed: shape.JSON(r.inputs, shape.RevealSecrets),
+		Inputs: shape.JSON(r.inputs, shape.HideSecrets), RevealedInputs: shape.JSON(r.inputs, shape.RevealSecrets),
 		Protect: o.GetProtect(), RetainOnDelete: o.GetRetainOnDelete(), DeleteBeforeReplace: o.GetDeleteBeforeReplace(),
 		IgnoreChanges: sorted(o.GetIgnoreChanges()), ReplaceOnChanges: sorted(o.GetReplaceOnChanges()),
 		ImportID: o.GetImport(), DependsOn: names.keys(o.GetDependsOn()), PropertyDependencies: map[string][]string{},

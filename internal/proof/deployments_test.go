@@ -60,7 +60,7 @@ func identities(t *testing.T, g *plan.Graph) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, r := range g.Resources {
-		for key, value := range r.RevealedInputs() {
+		for key, value := range r.RevealedInputs {
 			text, ok := value.(string)
 			property := r.Type + " " + key
 			if !ok || !namingInput.MatchString(key) || notOfAccount[property] != "" || notOfAccount[r.Type+" *"] != "" {

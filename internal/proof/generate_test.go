@@ -171,7 +171,7 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		"instanceType": instanceType, "release": release, "cpuCredits": credits,
 		"minSize": low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
 		"cpuTarget": d.between(10, 90), "requestsPerTarget": d.between(1, 1_000_000), "certificateArn": certificate,
-		"allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),
+		"allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(), "keepObjects": option(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 )
 
@@ -31,7 +32,7 @@ func TestGoldenGraphs(t *testing.T) {
 			if bytes.Equal(golden, now.Bytes()) {
 				return
 			}
-			before, err := plan.ReadGraph(bytes.NewReader(golden))
+			before, err := graph.ReadGraph(bytes.NewReader(golden))
 			require.NoError(t, err, name)
 			_, diff, err := plan.Compare(t.Context(), before, configured(stack, nil))
 			require.NoError(t, err)

@@ -86,7 +86,7 @@ func TestEveryPolicyIsRead(t *testing.T) {
 			read[d.Name] = true
 		}
 		for _, r := range w.g.Resources {
-			for _, path := range policiesIn(r.RevealedInputs(), "") {
+			for _, path := range policiesIn(r.RevealedInputs, "") {
 				require.Equal(t, policyPlaces[r.Type].property, path, "%s: %s", name, r.Key())
 				require.True(t, read[r.Key()], "%s: %s", name, r.Key())
 			}

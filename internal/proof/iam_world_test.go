@@ -77,7 +77,7 @@ func worldOf(t *testing.T, g *plan.Graph) *world {
 
 // arn returns the ARN that the plan gives to a resource.
 func (w *world) arn(r plan.Resource) string {
-	_, out := shape.Outputs(w.env, r.Type, r.Name, resource.NewPropertyMapFromMap(r.RevealedInputs()))
+	_, out := shape.Outputs(w.env, r.Type, r.Name, resource.NewPropertyMapFromMap(r.RevealedInputs))
 	return out["arn"].StringValue()
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"scalable-backend/config"
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 	"scalable-backend/system"
 )
@@ -52,7 +53,7 @@ func TestEveryKeyHasAnEffect(t *testing.T) {
 				t.Parallel()
 				before, after, text := otherValue(t, key)
 				old, now := plannedFile(t, "keys", stackText(t, keysStack())), plannedFile(t, "keys", text)
-				effects[i] = effectOf(plan.NewDiff(old, now), old, now)
+				effects[i] = effectOf(graph.NewDiff(old, now), old, now)
 				reason, listed := withoutEffect[key.Name]
 				require.False(t, listed && effects[i] != "", "%s has an effect: remove it from withoutEffect", key.Name)
 				require.False(t, !listed && effects[i] == "", "%s: %v and %v give the same graph. Pass the value to its tier in system/; or, if "+
@@ -119,7 +120,7 @@ func stackText(t *testing.T, stack map[string]map[string]any) string {
 }
 
 // effectOf lists the differences, one line for all resources of a type with the same differences.
-func effectOf(diff *plan.Diff, old, now *plan.Graph) string {
+func effectOf(diff *graph.Diff, old, now *plan.Graph) string {
 	lines := map[string][]string{} // change of a type to the names of the resources
 	for _, c := range diff.Resources {
 		if c.Type == system.LockToken {
@@ -127,7 +128,7 @@ func effectOf(diff *plan.Diff, old, now *plan.Graph) string {
 		}
 		what := c.Type
 		switch c.Action {
-		case plan.Create, plan.Delete:
+		case graph.Create, graph.Delete:
 			what += " " + string(c.Action)
 		default:
 			var properties []string

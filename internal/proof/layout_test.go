@@ -53,14 +53,15 @@ func TestImports(t *testing.T) {
 						imported)
 				}
 				require.False(t, below(imported, "config", "system"), "%s imports %s: a tier gets its values as Args", pkg, imported)
-			case below(pkg, "internal/component", "internal/stack", "internal/policy", "internal/role", "internal/naming"):
+			case below(pkg, "internal/component", "internal/stack", "internal/policy", "internal/role", "internal/machine",
+				"internal/naming"):
 				require.False(t, below(imported, append([]string{"config", "system"}, tierPackages...)...),
 					"%s imports %s: the tiers use %[1]s, so it cannot use them", pkg, imported)
 			}
 			if below(pkg, append([]string{"config", "system", "internal/component", "internal/stack", "internal/policy", "internal/role",
-				"internal/naming"}, tierPackages...)...) {
-				require.False(t, below(imported, "internal/plan", "internal/infratest"), "%s imports %s, which is for tests and for tools", pkg,
-					imported)
+				"internal/machine", "internal/naming"}, tierPackages...)...) {
+				require.False(t, below(imported, "internal/graph", "internal/plan", "internal/infratest"),
+					"%s imports %s, which is for tests and for tools", pkg, imported)
 			}
 			require.False(t, below(imported, "internal/proof") && !below(pkg, "internal/proof"), "%s imports %s, which is for tests", pkg, imported)
 			require.False(t, below(imported, "internal/mutate") && !below(pkg, "internal/mutate"), "%s imports %s, which is for mutants", pkg,

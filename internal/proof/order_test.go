@@ -103,7 +103,7 @@ func textOf(r plan.Resource) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(r.RevealedInputs()); err != nil {
+	if err := encoder.Encode(r.RevealedInputs); err != nil {
 		panic(err) // inputs come from JSON, so they can be encoded
 	}
 	data, _ := r.Revealed("userData")

@@ -72,7 +72,7 @@ func TestPartitions(t *testing.T) {
 				}), "logs."+region+"."+want.suffix), trusted)
 				require.ElementsMatch(t, want.balancers, accounts)
 				for _, r := range g.Resources {
-					texts(r.RevealedInputs(), func(text string) {
+					texts(r.RevealedInputs, func(text string) {
 						for _, arn := range anyARN.FindAllString(text, -1) {
 							require.Equal(t, "arn:"+want.partition+":", arn, "%s: %s", r.Key(), text)
 						}
@@ -116,7 +116,7 @@ func allPrincipals(t *testing.T, g *plan.Graph) (services, accounts []string) {
 	seen, foreign := map[string]bool{}, map[string]bool{}
 	for _, r := range g.Resources {
 		for _, key := range []string{"policy", "assumeRolePolicy"} {
-			text, ok := r.RevealedInputs()[key].(string)
+			text, ok := r.RevealedInputs[key].(string)
 			if !ok {
 				continue
 			}

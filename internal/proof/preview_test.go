@@ -9,11 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 )
 
 // update returns what an update of a shipped stack changes when some keys change their values.
-func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
+func update(t *testing.T, stack string, from, to map[string]string) *graph.Diff {
 	t.Helper()
 	before := planned(t, stack)
 	if len(from) > 0 {
@@ -25,10 +26,10 @@ func update(t *testing.T, stack string, from, to map[string]string) *plan.Diff {
 }
 
 // steps returns one line for each resource that an update changes: the action, the resource and the inputs that change.
-func steps(d *plan.Diff) []string {
+func steps(d *graph.Diff) []string {
 	var out []string
 	for _, c := range d.Resources {
-		if c.Action == plan.Keep {
+		if c.Action == graph.Keep {
 			continue
 		}
 		inputs := map[string]bool{}
@@ -98,8 +99,8 @@ func TestMinorVersionsAreLeftToRDS(t *testing.T) {
 func TestTagsReplaceNothing(t *testing.T) {
 	t.Parallel()
 	d := update(t, "prod", nil, map[string]string{"stack.tags.team": "payments"})
-	require.Empty(t, d.Keys(plan.Create, plan.Delete, plan.Replace))
-	require.Greater(t, len(d.Keys(plan.Update)), 100)
+	require.Empty(t, d.Keys(graph.Create, graph.Delete, graph.Replace))
+	require.Greater(t, len(d.Keys(graph.Update)), 100)
 }
 
 // A newer Amazon Linux image must not replace instances; only a release or an image that the configuration names does.
@@ -163,18 +164,18 @@ func TestOptions(t *testing.T) {
 			shaped, on, err := plan.Compare(t.Context(), planned(t, o.stack), at)
 			require.NoError(t, err)
 			require.NotEmpty(t, steps(on), "the option changes nothing")
-			off := plan.NewDiff(shaped, planned(t, o.stack))
+			off := graph.NewDiff(shaped, planned(t, o.stack))
 			for _, c := range slices.Concat(on.Resources, off.Resources) {
-				stays := o.stack == "prod" && c.Action == plan.Delete && c.Type == "aws:ec2/subnet:Subnet"
+				stays := o.stack == "prod" && c.Action == graph.Delete && c.Type == "aws:ec2/subnet:Subnet"
 				require.Equal(t, stays, c.Refused(), c.Key())
 			}
 			at.Unknown = true
 			unknown, err := plan.Run(t.Context(), at)
 			require.NoError(t, err)
-			require.Empty(t, plan.NewDiff(shaped, unknown).Keys(plan.Create, plan.Delete), "a first preview registers other resources")
+			require.Empty(t, graph.NewDiff(shaped, unknown).Keys(graph.Create, graph.Delete), "a first preview registers other resources")
 			for _, r := range shaped.Resources {
 				if r.Custom && !r.Remote {
-					require.True(t, plan.Reviewed(r.Type), "add to internal/plan/replaces.go which inputs replace a %s", r.Type)
+					require.True(t, graph.Reviewed(r.Type), "add to internal/graph/replaces.go which inputs replace a %s", r.Type)
 				}
 			}
 		})

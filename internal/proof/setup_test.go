@@ -18,14 +18,7 @@ func TestSetupChecksTheGoVersion(t *testing.T) {
 	_, rest, _ := strings.Cut(string(text), "\ngo ")
 	wanted, _, _ := strings.Cut(rest, "\n")
 	setup := func(t *testing.T, goCommand string) (string, error) {
-		bin := t.TempDir()
-		for name, script := range map[string]string{"go": goCommand, "cc": "exit 0", "initdb": "exit 0", "postgres": "exit 0"} {
-			require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
-		}
-		run := exec.Command("sh", filepath.Join(root, "scripts", "setup.sh"))
-		run.Env = []string{"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH")}
-		out, err := run.CombinedOutput()
-		return string(out), err
+		return setUp(t, map[string]string{"go": goCommand, "cc": "exit 0", "initdb": "exit 0", "postgres": "exit 0"}, os.Getenv("PATH"), "test")
 	}
 	for _, version := range []string{"go" + wanted, "go1.26.10", "go1.27", "go1.27rc1", "go1.100.0", "go2.0.1", "devel +0123456"} {
 		out, err := setup(t, "echo "+version)
@@ -41,4 +34,37 @@ func TestSetupChecksTheGoVersion(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, out, "install Go "+wanted+" or later")
 	require.Contains(t, out, "no network")
+}
+
+// A C compiler is for the race detector, so tests ask for one and the demo does not.
+func TestSetupAsksForACompilerForTestsAlone(t *testing.T) {
+	t.Parallel()
+	tools := t.TempDir()
+	for _, name := range []string{"sh", "sed", "dirname", "sort", "head"} {
+		path, err := exec.LookPath(name)
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(path, filepath.Join(tools, name)))
+	}
+	commands := map[string]string{"go": "echo go1.100.0", "initdb": "exit 0", "postgres": "exit 0"}
+	out, err := setUp(t, commands, tools)
+	require.NoError(t, err, out)
+	out, err = setUp(t, commands, tools, "test")
+	require.Error(t, err)
+	require.Contains(t, out, "setup: a C compiler is missing")
+	commands["gcc"] = "exit 0"
+	out, err = setUp(t, commands, tools, "test")
+	require.NoError(t, err, out)
+}
+
+// setUp runs the script with these commands before those of the path.
+func setUp(t *testing.T, commands map[string]string, path string, args ...string) (string, error) {
+	t.Helper()
+	bin := t.TempDir()
+	for name, script := range commands {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	}
+	run := exec.Command("sh", append([]string{filepath.Join(root, "scripts", "setup.sh")}, args...)...)
+	run.Env = []string{"PATH=" + bin + string(filepath.ListSeparator) + path}
+	out, err := run.CombinedOutput()
+	return string(out), err
 }

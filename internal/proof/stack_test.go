@@ -57,8 +57,10 @@ func TestEveryResourceBelongsToATier(t *testing.T) {
 func TestOutputs(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"adminTokenSecretArn", "agentRepositoryUrl", "apiUrl", "autoScalingGroupName", "backendRepositoryUrl", "bucketName", "clusterName",
-		"dashboardUrl", "databaseEndpoint", "databaseSecretArn", "loadBalancerUrl", "logGroups", "machineImage", "serviceName",
+		"adminTokenSecretArn", "agentImage", "agentRepositoryUrl", "apiUrl", "autoScalingGroupName", "backendImage", "backendRepositoryUrl",
+		"bucketName", "clusterName", "dashboardUrl", "dataKeyArn", "databaseEndpoint", "databaseInstanceId", "databaseParameterGroup",
+		"databaseSecretArn", "databaseSecurityGroupId", "databaseSubnetGroup", "gatewayLoadBalancerArn", "loadBalancerArn",
+		"loadBalancerUrl", "logBucketName", "logGroups", "machineImage", "serviceName",
 	}
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "dev").Outputs)))
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "prod").Outputs)))

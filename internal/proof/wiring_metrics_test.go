@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/compute"
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/plan/shape"
 	"scalable-backend/services/backend/metrics"
@@ -35,7 +36,7 @@ func watched(t *testing.T, g *plan.Graph) []series {
 	t.Helper()
 	var all []series
 	for _, r := range g.OfType("aws:cloudwatch/metricAlarm:MetricAlarm") {
-		in := r.RevealedInputs()
+		in := r.RevealedInputs
 		if queries, ok := in["metricQueries"].([]any); ok {
 			for _, q := range queries {
 				if m, ok := q.(map[string]any)["metric"].(map[string]any); ok {
@@ -50,7 +51,7 @@ func watched(t *testing.T, g *plan.Graph) []series {
 	}
 	for _, r := range g.OfType("aws:appautoscaling/policy:Policy") {
 		for _, m := range input(t, r, "targetTrackingScalingPolicyConfiguration", "customizedMetricSpecification", "metrics").([]any) {
-			stat, ok := shape.Lookup(m.(map[string]any), "metricStat")
+			stat, ok := graph.Lookup(m.(map[string]any), "metricStat")
 			if !ok {
 				continue
 			}
@@ -244,7 +245,7 @@ func TestOwnMetricsAreEmittedAndRead(t *testing.T) {
 
 // shaped returns the made-up id and outputs of a resource.
 func (w *world) shaped(r plan.Resource) (string, resource.PropertyMap) {
-	return shape.Outputs(w.env, r.Type, r.Name, resource.NewPropertyMapFromMap(r.RevealedInputs()))
+	return shape.Outputs(w.env, r.Type, r.Name, resource.NewPropertyMapFromMap(r.RevealedInputs))
 }
 
 // dimensionValues returns the values that the dimensions of AWS's metrics can have in this stack.

@@ -70,7 +70,7 @@ func TestAgentReadsThePlannedEnvironment(t *testing.T) {
 func TestScalingReadsTheBackendsMetrics(t *testing.T) {
 	t.Parallel()
 	policy := only(t, planned(t, "prod"), "aws:appautoscaling/policy:Policy")
-	text, err := json.Marshal(policy.RevealedInputs())
+	text, err := json.Marshal(policy.RevealedInputs)
 	require.NoError(t, err)
 	for _, want := range []string{metrics.QueueBacklog, metrics.AgentsSeen, "scalable-backend-prod",
 		`"name":"` + metrics.DimensionStack + `"`} {

@@ -54,7 +54,10 @@ func run(m *testing.M) (code int, err error) {
 
 // browser finds the program: BROWSER names another one.
 func browser() (string, error) {
-	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
+	names := []string{
+		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+	}
 	if name := os.Getenv("BROWSER"); name != "" {
 		names = []string{name}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +25,7 @@ const (
 	bucket        = "demo"
 	stage         = "live"
 	patience      = 15 * time.Second
+	drainTimeout  = 4 * time.Second
 )
 
 // demo is everything that runs.
@@ -60,11 +60,20 @@ func Run(ctx context.Context, bin string, environ []string, out io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "scalable-backend-demo-")
+	show := newDisplay(out)
+	left, err := removeLeft(os.TempDir())
+	for _, dir := range left {
+		show.say("removed %s, which a demo has left that was killed", dir)
+	}
 	if err != nil {
 		return err
 	}
-	d := &demo{settings: settings, bin: bin, dir: dir, show: newDisplay(out)}
+	dir, lock, err := claimDir(os.TempDir())
+	if err != nil {
+		return err
+	}
+	defer lock.Close() //nolint:errcheck // nothing was written to it
+	d := &demo{settings: settings, bin: bin, dir: dir, show: show}
 	defer func() { err = errors.Join(err, d.cleanUp()) }()
 	if err := d.run(ctx); err != nil {
 		d.show.wait()
@@ -83,14 +92,26 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.startSystem(ctx); err != nil {
 		return err
 	}
-	if err := d.flow(ctx); err != nil {
-		return err
+	foreign, flows := len(d.settings.Backend) > 0, true
+	if foreign {
+		var err error
+		if flows, err = d.examine(ctx); err != nil {
+			return err
+		}
+	}
+	if flows {
+		if err := d.flow(ctx); err != nil {
+			return err
+		}
 	}
 	if d.settings.Keep {
 		d.show.say("still running: %s/ (Ctrl-C stops and cleans up)", d.publicURL)
 		d.show.say("the page takes this token; for the client, paste into another shell:")
 		d.show.print(d.exports())
 		<-ctx.Done()
+	}
+	if foreign {
+		return d.endForeign()
 	}
 	return nil
 }
@@ -145,12 +166,10 @@ func (d *demo) startSystem(ctx context.Context) error {
 	}
 	var public, private []string
 	for i := range 2 {
-		s, err := startService(d.dir, fmt.Sprintf("backend-%d", i+1), filepath.Join(d.bin, "backend"), nil, d.backendEnv(), nil)
-		if err != nil {
-			return err
+		s, p, g, err := d.startBackend(ctx, fmt.Sprintf("backend-%d", i+1))
+		if s != nil {
+			d.backends = append(d.backends, s)
 		}
-		d.backends = append(d.backends, s)
-		p, g, err := s.addresses(ctx)
 		if err != nil {
 			return err
 		}
@@ -164,6 +183,18 @@ func (d *demo) startSystem(ctx context.Context) error {
 	}
 	d.show.say("running: PostgreSQL, S3-compatible server, 2 backends behind %s, gateway at %s", d.publicURL, d.gatewayURL)
 	return nil
+}
+
+// startBackend starts our backend, or the one that is in its place, and returns where its two doors are.
+func (d *demo) startBackend(ctx context.Context, name string) (s *service, public, gateway string, err error) {
+	if len(d.settings.Backend) > 0 {
+		return d.startForeign(ctx, name)
+	}
+	s, err = startService(d.dir, name, filepath.Join(d.bin, "backend"), nil, d.backendEnv(), nil)
+	if err == nil {
+		public, gateway, err = s.addresses(ctx)
+	}
+	return s, public, gateway, err
 }
 
 // serveGateway runs the API that the Pulumi program plans, so that the demo's agents take the same road as on AWS.
@@ -185,7 +216,7 @@ func (d *demo) serveGateway(backends []string) (url string, err error) {
 
 // serve opens a loopback port for a handler until the demo ends.
 func (d *demo) serve(h http.Handler) (url string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := servers.Listen("127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -207,7 +238,7 @@ func (d *demo) backendEnv() map[string]string {
 		"BACKEND_ADMIN_TOKEN":    d.adminToken,
 		"BACKEND_LEASE_TTL":      leaseTTL.String(),
 		"BACKEND_SWEEP_INTERVAL": sweepInterval,
-		"BACKEND_DRAIN_TIMEOUT":  "4s", // nothing has to be deregistered here
+		"BACKEND_DRAIN_TIMEOUT":  drainTimeout.String(), // nothing has to be deregistered here
 		"AWS_REGION":             d.s3.Region,
 		"AWS_ACCESS_KEY_ID":      d.s3.AccessKey,
 		"AWS_SECRET_ACCESS_KEY":  d.s3.SecretKey,

@@ -38,9 +38,14 @@ func TestParseSettings(t *testing.T) {
 	s, err = ParseSettings(map[string]string{"DEMO_FILES": "10", "DEMO_BYTES": "64MiB", "DEMO_AGENTS": "2", "DEMO_KEEP": "1"})
 	require.NoError(t, err)
 	require.Equal(t, Settings{Files: 10, Bytes: 64 << 20, Agents: 2, Keep: true}, s)
+	s, err = ParseSettings(map[string]string{"DEMO_BACKEND": " sh  own.sh "})
+	require.NoError(t, err)
+	require.Equal(t, []string{"sh", "own.sh"}, s.Backend)
 
-	_, err = ParseSettings(map[string]string{"DEMO_FILES": "4", "DEMO_BYTES": "lots", "DEMO_AGENTS": "0", "DEMO_KEEP": "yes"})
-	for _, key := range []string{"DEMO_FILES", "DEMO_BYTES", "DEMO_AGENTS", "DEMO_KEEP"} {
+	_, err = ParseSettings(map[string]string{
+		"DEMO_FILES": "4", "DEMO_BYTES": "lots", "DEMO_AGENTS": "0", "DEMO_KEEP": "yes", "DEMO_BACKEND": "no-such-program-1 own.sh",
+	})
+	for _, key := range []string{"DEMO_FILES", "DEMO_BYTES", "DEMO_AGENTS", "DEMO_KEEP", "DEMO_BACKEND"} {
 		require.ErrorContains(t, err, key)
 	}
 	_, err = ParseSettings(map[string]string{"DEMO_BYTES": "16MiB"})
@@ -67,6 +72,25 @@ func TestExports(t *testing.T) {
 	}, env)
 	_, err = config.ParseClient(env)
 	require.NoError(t, err)
+}
+
+// The summary fits a terminal of 80 columns and loses no word, however large its numbers are.
+func TestSummaryFitsATerminal(t *testing.T) {
+	const long = "pause: agent-16 by SIGSTOP for 1234.5 s (a lease lasts 6s) with 1000 leases; 1000 jobs taken over, the last one done " +
+		"12345.6 s after"
+	text := summary([][2]string{
+		{"download", "12345 MB/s in 12345.6 s, all of the following included"},
+		{"survived", long + "\nawake, it found 1000 leases lost and published nothing under them"}, {"digests verified", "1 of 1"},
+	})
+	for line := range strings.Lines(text) {
+		require.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 80, line)
+		require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"), "nothing at the end of a line")
+	}
+	require.Contains(t, strings.Join(strings.Fields(text), " "), long)
+	require.Contains(t, text, "\n  survived           pause: agent-16 by SIGSTOP for 1234.5 s (a lease lasts 6s)\n"+
+		"                       with 1000 leases;")
+	require.Contains(t, text, "\n                     awake, it found")
+	require.Contains(t, text, "\n  digests verified   1 of 1\n")
 }
 
 // Each way in which an output can be wrong is found.

@@ -64,7 +64,7 @@ func (s *service) addresses(ctx context.Context) (public, gateway string, err er
 		case <-s.process.Done():
 			return "", "", s.failure("ended early")
 		case <-ctx.Done():
-			return "", "", s.failure("did not open its doors: " + ctx.Err().Error())
+			return "", "", s.failure("has not logged within a minute where it listens (a program of your own is started by DEMO_BACKEND)")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

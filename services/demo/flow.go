@@ -204,17 +204,15 @@ func (d *demo) report(ctx context.Context, files []file, f faults, up, down, all
 	rate := func(t time.Duration) string {
 		return fmt.Sprintf("%.0f MB/s", float64(d.settings.Bytes)/1e6/t.Seconds())
 	}
-	fmt.Fprintf(d.show.out, `
-  files              %d, %s together
-  upload             %s in %.1f s
-  download           %s in %.1f s, all of the following included
-  survived           %s
-  attempts           %d leases for %d jobs, one accepted success for each
-  digests verified   %d of %d (%d published copies)
-  time               %.1f s
-
-`, len(files), formatBytes(d.settings.Bytes), rate(up), up.Seconds(), rate(down), down.Seconds(),
-		strings.Join(survived, "\n                     "), attempts, len(files), v.verified, len(files), v.copies, all.Seconds())
+	d.show.print(summary([][2]string{
+		{"files", fmt.Sprintf("%d, %s together", len(files), formatBytes(d.settings.Bytes))},
+		{"upload", fmt.Sprintf("%s in %.1f s", rate(up), up.Seconds())},
+		{"download", fmt.Sprintf("%s in %.1f s, all of the following included", rate(down), down.Seconds())},
+		{"survived", strings.Join(survived, "\n")},
+		{"attempts", fmt.Sprintf("%d leases for %d jobs, one accepted success for each", attempts, len(files))},
+		{"digests verified", fmt.Sprintf("%d of %d (%d published copies)", v.verified, len(files), v.copies)},
+		{"time", fmt.Sprintf("%.1f s", all.Seconds())},
+	}))
 	if len(v.problems) > 0 {
 		return fmt.Errorf("%d problems:\n  %s", len(v.problems), strings.Join(v.problems, "\n  "))
 	}
@@ -246,7 +244,7 @@ func (d *demo) survived(ctx context.Context, f faults) (lines, problems []string
 			last.Sub(v.at).Seconds(),
 		)
 		if v.asleep > 0 {
-			say("       awake, it found %s lost and published nothing under them", count(v.fenced, "lease"))
+			say("awake, it found %s lost and published nothing under them", count(v.fenced, "lease"))
 			if v.fenced != jobs {
 				problems = append(
 					problems,

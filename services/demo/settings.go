@@ -7,6 +7,7 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"os/exec"
 	"strconv"
 	"strings"
 )
@@ -17,6 +18,8 @@ type Settings struct {
 	Bytes  int64 // DEMO_BYTES: their bytes together
 	Agents int   // DEMO_AGENTS: how many agents, 1 to 16; one more replaces the one that is killed
 	Keep   bool  // DEMO_KEEP=1: leave everything running until Ctrl-C
+
+	Backend []string // DEMO_BACKEND: a command in the place of our backend, its words divided by spaces; nil is ours
 }
 
 // The part size of the demo's files, and with it the size of the edge cases.
@@ -33,6 +36,12 @@ func ParseSettings(env map[string]string) (Settings, error) {
 	var errs []error
 	problem := func(key, want string) {
 		errs = append(errs, fmt.Errorf("%s=%q: want %s", key, env[key], want))
+	}
+	if words := strings.Fields(env["DEMO_BACKEND"]); len(words) > 0 {
+		if _, err := exec.LookPath(words[0]); err != nil {
+			problem("DEMO_BACKEND", "a command that is installed here: "+err.Error())
+		}
+		s.Backend = words
 	}
 	if v := env["DEMO_FILES"]; v != "" {
 		n, err := strconv.Atoi(v)

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -42,7 +44,50 @@ func (d *display) say(format string, args ...any) {
 		_, _ = fmt.Fprintln(d.bars, line)
 		return
 	}
-	fmt.Fprintf(d.out, "%6.1fs  %s\n", time.Since(d.start).Seconds(), line)
+	const indent = "           " // the time, and two
+	fmt.Fprintf(d.out, "%6.1fs  %s\n", time.Since(d.start).Seconds(), wrap(line, columns-9, "\n"+indent))
+}
+
+// columns are those of a terminal that nobody has made wider.
+const columns = 80
+
+// summary writes names and what there is to say of them, no line longer than a terminal.
+func summary(rows [][2]string) string {
+	const indent = "                     "
+	var out strings.Builder
+	for _, row := range rows {
+		lead := fmt.Sprintf("\n  %-18s ", row[0])
+		for line := range strings.SplitSeq(row[1], "\n") {
+			out.WriteString(lead + wrap(line, columns-len(indent), "\n"+indent+"  "))
+			lead = "\n" + indent
+		}
+	}
+	return out.String() + "\n"
+}
+
+// wrap breaks a text at spaces into lines of at most so many columns, which begin with next from the second on. next is a line's end
+// and two spaces more than what stands in front of the first.
+func wrap(text string, most int, next string) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	var out strings.Builder
+	used := 0
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case used+1+n > most:
+			out.WriteString(next)
+			used = 2
+		default:
+			out.WriteByte(' ')
+			used++
+		}
+		out.WriteString(word)
+		used += n
+	}
+	return out.String()
 }
 
 // wait lets the last bars be drawn.
@@ -96,7 +141,7 @@ func (s *step) line() {
 	if s.total > 0 {
 		percent = 100 * float64(s.done) / float64(s.total)
 	}
-	s.d.say("%-9s %3.0f %%  %s of %s  %s", s.title, percent, formatBytes(s.done), formatBytes(s.total), s.detail)
+	s.d.say("%-9s %3.0f %%  %s  %s", s.title, percent, formatBytes(s.done), s.detail)
 }
 
 // finish ends the step; a step that was not completed is left as it stands.

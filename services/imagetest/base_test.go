@@ -16,55 +16,83 @@ import (
 	"strings"
 )
 
-// goImage is the image that the Dockerfiles are built on when there is no registry: an OCI layout of this machine's Debian, its
-// Go toolchain and the modules that the two commands need, so that a build needs no network at all.
-type goImage struct{ layout, digest string }
+// baseImage stands in the place of a public image that a Dockerfile is built on when there is no registry: an OCI layout that is
+// made of this machine's Debian, so that a build needs no network at all.
+type baseImage struct{ layout, digest string }
 
-// makeGoImage makes the image, or takes the one that was made before from the same toolchain and modules.
-func makeGoImage(ctx context.Context, cache, services string) (goImage, error) {
-	sum, err := os.ReadFile(filepath.Join(services, "go.sum"))
-	if err != nil {
-		return goImage{}, err
+// layerMaker writes a layer below work and returns its file.
+type layerMaker func(ctx context.Context, work, services string) (string, error)
+
+// makeBase makes the image that a build argument names, or takes the one that was made before.
+func makeBase(ctx context.Context, argument, cache, services string) (baseImage, error) {
+	switch argument {
+	case goImage:
+		sum, err := os.ReadFile(filepath.Join(services, "go.sum"))
+		if err != nil {
+			return baseImage{}, err
+		}
+		// Its Go toolchain, and the modules that the two commands need.
+		return makeImage(ctx, cache, "go-image", append(sum, runtime.Version()...), services, []string{
+			"PATH=/usr/local/go/bin:" + usualPath, "GOTOOLCHAIN=local", "GOPROXY=file:///usr/local/share/modules", "GOSUMDB=off",
+		}, debian("ca-certificates"), toolchain, modules)
+	case pythonImage:
+		release, err := os.ReadFile("/etc/os-release")
+		if err != nil {
+			return baseImage{}, err
+		}
+		return makeImage(ctx, cache, "python-image", release, services, []string{"PATH=" + usualPath}, debian("ca-certificates,python3"))
+	default:
+		return baseImage{}, fmt.Errorf("no image is made for the argument %q", argument)
 	}
-	key := sha256.Sum256(append(sum, runtime.Version()...))
-	layout := filepath.Join(cache, "go-image-"+hex.EncodeToString(key[:6]))
+}
+
+const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// makeImage makes an image of layers. What it is made of is its key: with another one it is made anew.
+func makeImage(
+	ctx context.Context, cache, name string, key []byte, services string, env []string, makers ...layerMaker,
+) (baseImage, error) {
+	sum := sha256.Sum256(key)
+	layout := filepath.Join(cache, name+"-"+hex.EncodeToString(sum[:6]))
 	if digest, err := os.ReadFile(filepath.Join(layout, "digest")); err == nil {
-		return goImage{layout, string(digest)}, nil
+		return baseImage{layout, string(digest)}, nil
 	}
-	before, err := filepath.Glob(filepath.Join(cache, "go-image-*"))
+	before, err := filepath.Glob(filepath.Join(cache, name+"-*"))
 	if err != nil {
-		return goImage{}, err
+		return baseImage{}, err
 	}
 	for _, dir := range before {
 		if err := os.RemoveAll(dir); err != nil {
-			return goImage{}, err
+			return baseImage{}, err
 		}
 	}
-	work, err := os.MkdirTemp(cache, "go-image-work-")
+	work, err := os.MkdirTemp(cache, name+"-work-")
 	if err != nil {
-		return goImage{}, err
+		return baseImage{}, err
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // a directory of the test
 	var layers []string
-	for _, make := range []func(ctx context.Context, work, services string) (string, error){debian, toolchain, modules} {
+	for _, make := range makers {
 		layer, err := make(ctx, work, services)
 		if err != nil {
-			return goImage{}, err
+			return baseImage{}, err
 		}
 		layers = append(layers, layer)
 	}
-	digest, err := writeLayout(layout, layers)
+	digest, err := writeLayout(layout, env, layers)
 	if err != nil {
-		return goImage{}, err
+		return baseImage{}, err
 	}
-	return goImage{layout, digest}, os.WriteFile(filepath.Join(layout, "digest"), []byte(digest), 0o644)
+	return baseImage{layout, digest}, os.WriteFile(filepath.Join(layout, "digest"), []byte(digest), 0o644)
 }
 
-// debian is the file system of the machine's own release, from the package sources that the machine has.
-func debian(ctx context.Context, work, _ string) (string, error) {
-	layer := filepath.Join(work, "debian.tar")
-	return layer, command(ctx, "", nil, "sh", "-c",
-		`. /etc/os-release && exec mmdebstrap --quiet --mode=root --variant=essential --include=ca-certificates "$VERSION_CODENAME" "$0"`, layer)
+// debian is the file system of the machine's own release with some packages, from the package sources that the machine has.
+func debian(packages string) layerMaker {
+	return func(ctx context.Context, work, _ string) (string, error) {
+		layer := filepath.Join(work, "debian.tar")
+		return layer, command(ctx, "", nil, "sh", "-c",
+			`. /etc/os-release && exec mmdebstrap --quiet --mode=root --variant=essential --include="$1" "$VERSION_CODENAME" "$0"`, layer, packages)
+	}
 }
 
 func toolchain(ctx context.Context, work, _ string) (string, error) {
@@ -106,7 +134,7 @@ type descriptor struct {
 }
 
 // writeLayout writes an image of uncompressed layers (OCI Image Format Specification).
-func writeLayout(dir string, layers []string) (string, error) {
+func writeLayout(dir string, env, layers []string) (string, error) {
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return "", err
@@ -122,10 +150,7 @@ func writeLayout(dir string, layers []string) (string, error) {
 	}
 	config, err := writeBlob(blobs, "application/vnd.oci.image.config.v1+json", map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Env": []string{
-			"PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-			"GOTOOLCHAIN=local", "GOPROXY=file:///usr/local/share/modules", "GOSUMDB=off",
-		}},
+		"config": map[string]any{"Env": env},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": ids},
 	})
 	if err != nil {

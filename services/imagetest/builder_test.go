@@ -19,11 +19,18 @@ import (
 // request is one build of one image, as docker-build is asked for it: without provenance, without a cache in the image.
 type request struct {
 	dir      string // the build context
-	service  string
+	file     string // the Dockerfile in it
+	base     string // the argument that names the image to build on: goImage or pythonImage
 	platform string // linux/amd64 or linux/arm64
 	args     map[string]string
 	labels   map[string]string
 }
+
+// The arguments that name an image to build on.
+const (
+	goImage     = "GO_IMAGE"
+	pythonImage = "PYTHON_IMAGE"
+)
 
 // builder builds images into OCI layouts.
 type builder interface {
@@ -49,21 +56,16 @@ func newBuilder(ctx context.Context, name, dir string) (builder, error) {
 type buildkit struct {
 	process *servers.Process
 	socket  string
-	base    goImage
 	bin     string
 }
 
 func startBuildkit(ctx context.Context, state string) (builder, error) {
-	base, err := makeGoImage(ctx, shared.cache, filepath.Join(shared.root, "services"))
-	if err != nil {
-		return nil, fmt.Errorf("making an image with Go: %w", err)
-	}
 	bin := filepath.Join(shared.root, ".cache", "bin")
 	dir, err := os.MkdirTemp("", "buildkit-") // a socket's path must be short
 	if err != nil {
 		return nil, err
 	}
-	b := &buildkit{socket: "unix://" + filepath.Join(dir, "s"), base: base, bin: bin}
+	b := &buildkit{socket: "unix://" + filepath.Join(dir, "s"), bin: bin}
 	daemon := exec.Command(filepath.Join(bin, "buildkitd"), "--addr", b.socket, "--root", state,
 		"--containerd-worker=false", "--oci-worker-net=host")
 	if b.process, err = servers.StartProcess(daemon); err != nil {
@@ -85,11 +87,15 @@ func (b *buildkit) close() {
 }
 
 func (b *buildkit) build(ctx context.Context, r request, layout string) error {
+	base, err := makeBase(ctx, r.base, shared.cache, filepath.Join(shared.root, "services"))
+	if err != nil {
+		return fmt.Errorf("making an image in the place of %s: %w", r.base, err)
+	}
 	args := []string{
 		"--addr", b.socket, "build", "--progress=plain", "--frontend=dockerfile.v0", "--local=context=" + r.dir, "--local=dockerfile=" + r.dir,
-		"--opt=filename=" + r.service + ".Dockerfile", "--opt=platform=" + r.platform,
-		"--opt=build-arg:GO_IMAGE=go-image", "--oci-layout=go-image=" + b.base.layout,
-		"--opt=context:go-image=oci-layout://go-image@" + b.base.digest,
+		"--opt=filename=" + r.file, "--opt=platform=" + r.platform,
+		"--opt=build-arg:" + r.base + "=base-image", "--oci-layout=base-image=" + base.layout,
+		"--opt=context:base-image=oci-layout://base-image@" + base.digest,
 		"--output=type=oci,tar=false,dest=" + layout,
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.args)) {
@@ -101,7 +107,7 @@ func (b *buildkit) build(ctx context.Context, r request, layout string) error {
 	return command(ctx, "", nil, filepath.Join(b.bin, "buildctl"), args...)
 }
 
-// buildx is a BuildKit container of the Docker engine. It takes Go's public image.
+// buildx is a BuildKit container of the Docker engine. It takes the public images.
 type buildx struct{ name string }
 
 func newBuildx(ctx context.Context, name string) (builder, error) {
@@ -126,7 +132,7 @@ func (b *buildx) close() {
 func (b *buildx) build(ctx context.Context, r request, layout string) error {
 	file := layout + ".tar"
 	args := []string{
-		"buildx", "build", "--builder", b.name, "--progress=plain", "--file", filepath.Join(r.dir, r.service+".Dockerfile"),
+		"buildx", "build", "--builder", b.name, "--progress=plain", "--file", filepath.Join(r.dir, r.file),
 		"--platform", r.platform, "--provenance=false", "--output=type=oci,dest=" + file,
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.args)) {

@@ -23,7 +23,9 @@ func requestFor(dir, service, architecture string) request {
 		sum := sha256.Sum256(shared.bundle.text)
 		args["RDS_CA_URL"], args["RDS_CA_CHECKSUM"] = shared.bundle.URL+"/global-bundle.pem", "sha256:"+hex.EncodeToString(sum[:])
 	}
-	return request{dir: dir, service: service, platform: "linux/" + architecture, args: args, labels: labels}
+	return request{
+		dir: dir, file: service + ".Dockerfile", base: goImage, platform: "linux/" + architecture, args: args, labels: labels,
+	}
 }
 
 func buildAs(b builder, r request, layout string) (*image, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,7 @@ type planned struct {
 type plannedBackend struct {
 	environment map[string]string
 	flags       map[string][]string // "--read-only": [""], "--tmpfs": ["/tmp:..."]
+	arguments   []string            // behind the image
 }
 
 // plannedAgent is the container definition of the task.
@@ -104,18 +106,23 @@ func readUserData(encoded string) (plannedBackend, error) {
 		p.environment[key] = value
 	}
 	words := strings.Fields(strings.ReplaceAll(string(run[1]), "\\\n", " "))
-	for i, word := range words {
-		if !strings.HasPrefix(word, "--") {
-			continue
+	for len(words) > 0 && strings.HasPrefix(words[0], "--") {
+		flag, value := words[0], ""
+		words = words[1:]
+		if !slices.Contains(switches, flag) && len(words) > 0 {
+			value, words = words[0], words[1:]
 		}
-		value := ""
-		if next := i + 1; next < len(words)-1 && !strings.HasPrefix(words[next], "--") { // the last word is the image
-			value = words[next]
-		}
-		p.flags[word] = append(p.flags[word], value)
+		p.flags[flag] = append(p.flags[flag], value)
 	}
+	if len(words) == 0 {
+		return p, errors.New("want an image in the docker run of the user data")
+	}
+	p.arguments = words[1:]
 	return p, nil
 }
+
+// switches are the flags of docker run without a value.
+var switches = []string{"--rm", "--read-only"}
 
 func readTask(definitions, memory string) (plannedAgent, error) {
 	var containers []plannedAgent

@@ -115,8 +115,14 @@ func startBackend(t *testing.T, s3 testenv.S3) *container {
 			plan.environment["BACKEND_DATABASE_SECRET_ARN"]:    tlsDatabase(t),
 		}),
 	})
+	return start(t, "backend", unpacked(t, built(t, "backend", runtime.GOARCH)), backendSpec(t, plan, []string{"/backend"}, environment))
+}
+
+// backendSpec is how docker would run a program by the planned flags.
+func backendSpec(t *testing.T, plan plannedBackend, args []string, environment map[string]string) spec {
+	t.Helper()
 	// The container has no limit of its own on an instance; a quarter of the smallest instance's memory is plenty for one job.
-	s := spec{args: []string{"/backend"}, environment: environment, memory: 512 << 20}
+	s := spec{args: args, environment: environment, memory: 512 << 20}
 	_, err := fmt.Sscanf(one(t, plan.flags, "--user"), "%d:%d", &s.uid, &s.gid)
 	require.NoError(t, err)
 	_, s.readOnly = plan.flags["--read-only"]
@@ -126,9 +132,12 @@ func startBackend(t *testing.T, s3 testenv.S3) *container {
 	require.NoError(t, err)
 	_, err = fmt.Sscanf(one(t, plan.flags, "--ulimit"), "nofile=%d", &s.nofile)
 	require.NoError(t, err)
-	path, options, _ := strings.Cut(one(t, plan.flags, "--tmpfs"), ":")
-	s.mounts = append(s.mounts, mount(path, "tmpfs", "tmpfs", append(strings.Split(options, ","), "mode=1777")...))
-	return start(t, "backend", unpacked(t, built(t, "backend", runtime.GOARCH)), s)
+	require.NotEmpty(t, plan.flags["--tmpfs"])
+	for _, tmpfs := range plan.flags["--tmpfs"] {
+		path, options, _ := strings.Cut(tmpfs, ":")
+		s.mounts = append(s.mounts, mount(path, "tmpfs", "tmpfs", append(strings.Split(options, ","), "mode=1777")...))
+	}
+	return s
 }
 
 func one(t *testing.T, flags map[string][]string, name string) string {

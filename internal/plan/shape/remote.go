@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"scalable-backend/internal/graph"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
@@ -83,7 +85,7 @@ func lifecyclePolicy(policy resource.PropertyValue) (resource.PropertyValue, boo
 }
 
 func matchesAny(rule any) int {
-	if status, _ := Lookup(rule, "tagStatus"); status == "any" {
+	if status, _ := graph.Lookup(rule, "tagStatus"); status == "any" {
 		return 1
 	}
 	return 0

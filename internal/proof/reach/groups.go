@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // group is a security group with its rules.
@@ -64,7 +64,7 @@ func (n *Network) readRules() error {
 	return nil
 }
 
-func (n *Network) readRule(r plan.Resource) (*group, rule, error) {
+func (n *Network) readRule(r graph.Resource) (*group, rule, error) {
 	if err := without(r, "cidrIpv6", "prefixListId"); err != nil {
 		return nil, rule{}, err
 	}

@@ -7,36 +7,36 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // hosts reads subnets and groups from the inputs of each type with network interfaces.
-var hosts = map[string]func(*Network, plan.Resource) (subnets, groups any, public bool, err error){
-	"aws:lb/loadBalancer:LoadBalancer": func(_ *Network, r plan.Resource) (any, any, bool, error) {
+var hosts = map[string]func(*Network, graph.Resource) (subnets, groups any, public bool, err error){
+	"aws:lb/loadBalancer:LoadBalancer": func(_ *Network, r graph.Resource) (any, any, bool, error) {
 		return r.Inputs["subnets"], r.Inputs["securityGroups"], r.Inputs["internal"] != true, nil
 	},
 	"aws:autoscaling/group:Group": (*Network).fleet,
-	"aws:ecs/service:Service": func(_ *Network, r plan.Resource) (any, any, bool, error) {
+	"aws:ecs/service:Service": func(_ *Network, r graph.Resource) (any, any, bool, error) {
 		subnets, _ := r.Get("networkConfiguration", "subnets")
 		groups, _ := r.Get("networkConfiguration", "securityGroups")
 		public, _ := r.Get("networkConfiguration", "assignPublicIp")
 		return subnets, groups, public == true, nil
 	},
 	"aws:rds/instance:Instance": (*Network).database,
-	"aws:efs/mountTarget:MountTarget": func(_ *Network, r plan.Resource) (any, any, bool, error) {
+	"aws:efs/mountTarget:MountTarget": func(_ *Network, r graph.Resource) (any, any, bool, error) {
 		return []any{r.Inputs["subnetId"]}, r.Inputs["securityGroups"], false, nil
 	},
-	"aws:ec2/instance:Instance": func(n *Network, r plan.Resource) (any, any, bool, error) {
+	"aws:ec2/instance:Instance": func(n *Network, r graph.Resource) (any, any, bool, error) {
 		public := n.addressed[r.ID] || r.Inputs["associatePublicIpAddress"] == true
 		return []any{r.Inputs["subnetId"]}, r.Inputs["vpcSecurityGroupIds"], public, nil
 	},
-	"aws:ec2/vpcEndpoint:VpcEndpoint": func(_ *Network, r plan.Resource) (any, any, bool, error) {
+	"aws:ec2/vpcEndpoint:VpcEndpoint": func(_ *Network, r graph.Resource) (any, any, bool, error) {
 		return r.Inputs["subnetIds"], r.Inputs["securityGroupIds"], false, nil
 	},
 }
 
 // database reads a database; a replica is in the subnets of its source.
-func (n *Network) database(r plan.Resource) (any, any, bool, error) {
+func (n *Network) database(r graph.Resource) (any, any, bool, error) {
 	name, source := r.Inputs["dbSubnetGroupName"], r.Inputs["replicateSourceDb"]
 	for _, other := range n.graph.OfType(r.Type) {
 		if name == nil && source != nil && (other.State["identifier"] == source || other.State["arn"] == source) {
@@ -52,7 +52,7 @@ func (n *Network) database(r plan.Resource) (any, any, bool, error) {
 }
 
 // fleet reads an Auto Scaling group: its own subnets, and the security groups of its launch template.
-func (n *Network) fleet(r plan.Resource) (any, any, bool, error) {
+func (n *Network) fleet(r graph.Resource) (any, any, bool, error) {
 	id, ok := r.Get("launchTemplate", "id")
 	if !ok {
 		id, _ = r.Get("mixedInstancesPolicy", "launchTemplate", "launchTemplateSpecification", "launchTemplateId")
@@ -105,7 +105,7 @@ func (n *Network) readHosts() error {
 }
 
 // groupsOf returns the groups of a resource. Without any it would have the VPC's default group.
-func (n *Network) groupsOf(r plan.Resource, ids any) ([]*group, error) {
+func (n *Network) groupsOf(r graph.Resource, ids any) ([]*group, error) {
 	var found []*group
 	for _, id := range list(ids) {
 		g, ok := n.groups[id]
@@ -168,7 +168,7 @@ func (n *Network) refuseUnknown() error {
 }
 
 // without refuses inputs that this package does not read.
-func without(r plan.Resource, inputs ...string) error {
+func without(r graph.Resource, inputs ...string) error {
 	for _, name := range inputs {
 		if _, ok := r.Inputs[name]; ok {
 			return fmt.Errorf("%s: input %s is not modelled", r.Key(), name)
@@ -178,7 +178,7 @@ func without(r plan.Resource, inputs ...string) error {
 }
 
 // text returns an input, or "".
-func text(r plan.Resource, input string) string {
+func text(r graph.Resource, input string) string {
 	s, _ := r.Inputs[input].(string)
 	return s
 }

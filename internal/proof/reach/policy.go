@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // statement is the part of an endpoint policy's statement that is modelled.
@@ -19,7 +19,7 @@ type statement struct {
 	Condition map[string]map[string][]string
 }
 
-func readPolicy(r plan.Resource) ([]statement, error) {
+func readPolicy(r graph.Resource) ([]statement, error) {
 	decoder := json.NewDecoder(strings.NewReader(text(r, "policy")))
 	decoder.DisallowUnknownFields()
 	var document struct {

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // Internet stands for all addresses outside the VPC as one end of a connection.
@@ -35,7 +35,7 @@ type Connection struct {
 type Network struct {
 	Hosts []Host
 
-	graph     *plan.Graph
+	graph     *graph.Graph
 	cidr      netip.Prefix
 	account   string
 	dns       bool               // private DNS names resolve
@@ -68,7 +68,7 @@ type device struct {
 }
 
 // Read builds the network of a graph.
-func Read(g *plan.Graph) (*Network, error) {
+func Read(g *graph.Graph) (*Network, error) {
 	n := &Network{
 		graph: g, subnets: map[string]*subnet{}, groups: map[string]*group{}, devices: map[string]*device{}, addressed: map[string]bool{},
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
@@ -122,13 +122,13 @@ func (n *Network) readDevices() error {
 	return nil
 }
 
-func (n *Network) find(token, id string) (plan.Resource, bool) {
+func (n *Network) find(token, id string) (graph.Resource, bool) {
 	for _, r := range n.graph.OfType(token) {
 		if id != "" && r.ID == id {
 			return r, true
 		}
 	}
-	return plan.Resource{}, false
+	return graph.Resource{}, false
 }
 
 // Exit is a subnet's route to the internet.

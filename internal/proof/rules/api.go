@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func apiRules() []Rule {
@@ -29,7 +29,7 @@ func apiRules() []Rule {
 				return ""
 			})},
 		{"api-cognito", ids("S-COG4"), "Every method requires a Cognito user", Everywhere,
-			api, that(func(_ *World, r plan.Resource) string {
+			api, that(func(_ *World, r graph.Resource) string {
 				var body struct {
 					Components struct {
 						SecuritySchemes map[string]struct {
@@ -64,14 +64,14 @@ func apiRules() []Rule {
 		{"api-cache", ids("C_120 C_225 T0190 R-APIGWCacheEnabledAndEncrypted G-apigateway-stage-cached G-apigateway-method-cached-and-encrypted"),
 			"Responses are cached", Everywhere, settings, is(true, "settings", "cachingEnabled")},
 		{"api-cache-encrypted", ids("APIGateway.5 C_308 T0002"), "Cached responses are encrypted", Everywhere,
-			settings, that(func(_ *World, r plan.Resource) string {
+			settings, that(func(_ *World, r graph.Resource) string {
 				if equal(get(r, "settings", "cachingEnabled"), true) && !equal(get(r, "settings", "cacheDataEncrypted"), true) {
 					return "its cache is not encrypted"
 				}
 				return ""
 			})},
 		{"api-replaced-in-place", ids("C_217 C_237"), "A new API or deployment is created before the old is deleted", Everywhere,
-			of(restAPI, apiDeployment), that(func(_ *World, r plan.Resource) string {
+			of(restAPI, apiDeployment), that(func(_ *World, r graph.Resource) string {
 				if r.DeleteBeforeReplace {
 					return "the old one is deleted before the new one is created"
 				}
@@ -83,7 +83,7 @@ func apiRules() []Rule {
 	}
 }
 
-func stageLog(w *World, r plan.Resource) string {
+func stageLog(w *World, r graph.Resource) string {
 	if len(w.To(r, "accessLogSettings", logGroup)) == 0 {
 		return "its log group is not in the graph"
 	}
@@ -104,7 +104,7 @@ var methods = []string{"get", "put", "post", "delete", "patch", "head", "options
 
 // eachOperation checks every operation of the API's document, and that there is at least one.
 func eachOperation(check func(body, operation map[string]any) string) Check {
-	return func(_ *World, r plan.Resource) (problems []Problem) {
+	return func(_ *World, r graph.Resource) (problems []Problem) {
 		var body map[string]any
 		if err := json.Unmarshal([]byte(text(r, "body")), &body); err != nil {
 			return []Problem{{Text: "body is not a JSON document: " + err.Error()}}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func balancerRules() []Rule {
@@ -24,7 +24,7 @@ func balancerRules() []Rule {
 			of(listener).with("HTTPS", "protocol"),
 			oneOf("sslPolicy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09")},
 		{"secure-listeners", ids("ELB.18 R-ELBv2ACMCertificateRequired"), "Listeners use HTTPS or TLS, or redirect to it", Everywhere,
-			of(listener), that(func(w *World, r plan.Resource) string {
+			of(listener), that(func(w *World, r graph.Resource) string {
 				if p := text(r, "protocol"); p != "HTTPS" && p != "TLS" && redirects(w, r) != "" {
 					return "it takes " + p
 				}
@@ -35,7 +35,7 @@ func balancerRules() []Rule {
 		{"desync-mitigation", ids("ELB.12 C_328"), "Requests that allow request smuggling are refused", Everywhere,
 			application, oneOf("desyncMitigationMode", "defensive", "strictest")},
 		{"balancer-zones", ids("ELB.13"), "Load balancers are in two zones or more", Everywhere,
-			of(loadBalancer), that(func(w *World, r plan.Resource) string {
+			of(loadBalancer), that(func(w *World, r graph.Resource) string {
 				if n := w.zones(r, "subnets"); n < 2 {
 					return fmt.Sprintf("it is in %d zones", n)
 				}
@@ -44,7 +44,7 @@ func balancerRules() []Rule {
 		{"target-health-path", ids("C_261"), "Health checks request a path", Everywhere, of(targetGroup),
 			all(has("healthCheck", "path"), oneOfPath([]any{"healthCheck", "protocol"}, "HTTP", "HTTPS"))},
 		{"target-https", ids("ELB.21 ELB.22 C_378"), "Traffic to targets is encrypted", Production, of(targetGroup),
-			that(func(_ *World, r plan.Resource) string {
+			that(func(_ *World, r graph.Resource) string {
 				if p := text(r, "protocol"); p != "HTTPS" && p != "TLS" {
 					return "it takes " + p
 				}
@@ -63,7 +63,7 @@ func balancerRules() []Rule {
 		{"nlb-privatelink-inbound", nil, "Inbound rules are not enforced on PrivateLink traffic: they would block API Gateway's requests",
 			Everywhere, network, is("off", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic")},
 		{"nlb-no-ingress", nil, "Only API Gateway's VPC link reaches the network load balancer", Everywhere,
-			network, that(func(w *World, r plan.Resource) string {
+			network, that(func(w *World, r graph.Resource) string {
 				for _, g := range w.To(r, "securityGroups", securityGroup) {
 					for _, in := range w.From(ingressRule, "securityGroupId", g) {
 						return in.Name + " allows inbound traffic"
@@ -75,7 +75,7 @@ func balancerRules() []Rule {
 }
 
 func oneOfPath(path []any, wanted ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		for _, v := range wanted {
 			if equal(get(r, path...), v) {
 				return ""
@@ -85,7 +85,7 @@ func oneOfPath(path []any, wanted ...any) Check {
 	})
 }
 
-func redirects(_ *World, r plan.Resource) string {
+func redirects(_ *World, r graph.Resource) string {
 	actions := list(r, "defaultActions")
 	if len(actions) != 1 || at(actions[0], "type") != "redirect" || at(actions[0], "redirect", "protocol") != "HTTPS" ||
 		at(actions[0], "redirect", "statusCode") != "HTTP_301" {
@@ -95,14 +95,14 @@ func redirects(_ *World, r plan.Resource) string {
 }
 
 // logDelivery: load balancers write only to buckets with SSE-S3 whose policy allows it.
-func logDelivery(w *World, r plan.Resource) string {
-	return each(w.To(r, "accessLogs", bucket), "its bucket is not in the graph", func(b plan.Resource) string {
+func logDelivery(w *World, r graph.Resource) string {
+	return each(w.To(r, "accessLogs", bucket), "its bucket is not in the graph", func(b graph.Resource) string {
 		for _, e := range w.From(bucketEncryption, "bucket", b) {
 			if got := get(e, "rules", 0, "applyServerSideEncryptionByDefault", "sseAlgorithm"); got != "AES256" {
 				return fmt.Sprintf("%s is encrypted with %v", b.Name, got)
 			}
 		}
-		return each(w.To(r, "accessLogs", bucketPolicy), "it does not wait for the bucket's policy", func(p plan.Resource) string {
+		return each(w.To(r, "accessLogs", bucketPolicy), "it does not wait for the bucket's policy", func(p graph.Resource) string {
 			d, err := document(p, "policy")
 			if err != nil {
 				return err.Error()

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func bucketRules() []Rule {
@@ -23,7 +23,7 @@ func bucketRules() []Rule {
 			buckets, satellite(bucketPolicy, "bucket", that(bucketClosed))},
 		{"bucket-owner", ids("S3.12 C2_65 C_20 C_57 T0092"), "ACLs are disabled", Everywhere,
 			buckets, all(satellite(bucketOwnership, "bucket", is("BucketOwnerEnforced", "rule", "objectOwnership")),
-				that(func(w *World, r plan.Resource) string {
+				that(func(w *World, r graph.Resource) string {
 					if len(w.From(bucketACL, "bucket", r)) > 0 || !empty(get(r, "acl")) {
 						return "it has an ACL"
 					}
@@ -53,13 +53,13 @@ func bucketRules() []Rule {
 			buckets, satellite(bucketVersioning, "bucket", is("Enabled", "versioningConfiguration", "mfaDelete"))},
 		{"bucket-kept", nil, "A bucket that contains objects cannot be deleted", Production, buckets, isNot(true, "forceDestroy")},
 		{"data-bucket-protected", nil, "Pulumi refuses to delete the data bucket", Production,
-			buckets.where(func(w *World, r plan.Resource) bool {
+			buckets.where(func(w *World, r graph.Resource) bool {
 				return len(w.From(bucketLogging, "bucket", r)) > 0
 			}), protected},
 	}
 }
 
-func bucketTLS(w *World, r plan.Resource) string {
+func bucketTLS(w *World, r graph.Resource) string {
 	policies := w.From(bucketPolicy, "bucket", r)
 	if len(policies) != 1 {
 		return fmt.Sprintf("it has %d policies, want one", len(policies))
@@ -78,7 +78,7 @@ func bucketTLS(w *World, r plan.Resource) string {
 }
 
 // bucketClosed: a bucket's policy allows only AWS services and, where it refers to some, roles of this stack.
-func bucketClosed(w *World, r plan.Resource) string {
+func bucketClosed(w *World, r graph.Resource) string {
 	d, err := document(r, "policy")
 	if err != nil {
 		return err.Error()
@@ -108,7 +108,7 @@ func insiders(p principal, roles bool) bool {
 	return len(p) > 0
 }
 
-func lifecycle(_ *World, r plan.Resource) string {
+func lifecycle(_ *World, r graph.Resource) string {
 	expires, ends := false, false
 	for _, rule := range list(r, "rules") {
 		if at(rule, "status") != "Enabled" || !empty(at(rule, "filter", "prefix")) || !empty(at(rule, "filter", "tag")) {

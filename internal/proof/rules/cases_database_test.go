@@ -1,6 +1,6 @@
 package rules
 
-import "scalable-backend/internal/plan"
+import "scalable-backend/internal/graph"
 
 func databaseCases() map[string][]example {
 	const db, replica = "database-instance", "database-replica-1"
@@ -53,13 +53,13 @@ func databaseCases() map[string][]example {
 		"parameter-events": {breaks(db, remove(rdsEvents, "database-parameter-events"))},
 		"security-group-events": {mends(db, add(rdsEvents, "groups", map[string]any{"sourceType": "db-security-group",
 			"eventCategories": []any{"configuration change", "failure"}}, map[string]string{"snsTopic": topic + "::alerts-topic"}))},
-		"database-protected": {breaks(db, with(rdsInstance, db, func(r *plan.Resource) { r.Protect = false }))},
+		"database-protected": {breaks(db, with(rdsInstance, db, func(r *graph.Resource) { r.Protect = false }))},
 		"database-password": {
 			breaks(db, rds("plain-text", "password")),
 			breaks(db, set(randomPassword, "database-password", "/@", "overrideSpecial")),
 			breaks(db, drop(randomPassword, "database-password", "overrideSpecial")),
 			breaks(db, set(randomPassword, "database-password", 8, "length")),
-			breaks(db, with(randomPassword, "database-password", func(r *plan.Resource) { r.IgnoreChanges = nil })),
+			breaks(db, with(randomPassword, "database-password", func(r *graph.Resource) { r.IgnoreChanges = nil })),
 		},
 
 		"secret-key": {breaks("database-credentials", drop(secret, "database-credentials", "kmsKeyId"))},
@@ -125,7 +125,7 @@ func bucketCases() map[string][]example {
 		"bucket-mfa-delete":  {mends(data, set(bucketVersioning, data, "Enabled", "versioningConfiguration", "mfaDelete"))},
 		"bucket-kept":        {breaks(data, set(bucket, data, true, "forceDestroy"))},
 		"data-bucket-protected": {
-			breaks(data, with(bucket, data, func(r *plan.Resource) { r.Protect = false })),
+			breaks(data, with(bucket, data, func(r *graph.Resource) { r.Protect = false })),
 		},
 	}
 }

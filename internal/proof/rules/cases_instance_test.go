@@ -4,7 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // script changes what an instance runs when it starts.
@@ -71,7 +71,7 @@ func instanceCases() map[string][]example {
 			breaks(group, drop(scalingGroup, group, "targetGroupArns")),
 		},
 		"group-cooldown": {breaks(group, set(scalingGroup, group, 0, "defaultCooldown"))},
-		"group-zones": {breaks(group, with(scalingGroup, group, func(r *plan.Resource) {
+		"group-zones": {breaks(group, with(scalingGroup, group, func(r *graph.Resource) {
 			r.PropertyDependencies["vpcZoneIdentifiers"] = []string{subnet + "::network-backend-a"}
 		}))},
 		"group-launch-template": {
@@ -100,7 +100,7 @@ func instanceCases() map[string][]example {
 			breaks(group, set(scalingGroup, group, true, refresh("autoRollback")...)),
 			breaks(group, drop(scalingGroup, group, refresh("alarmSpecification")...)),
 		},
-		"group-desired-is-initial": {breaks(group, with(scalingGroup, group, func(r *plan.Resource) { r.IgnoreChanges = nil }))},
+		"group-desired-is-initial": {breaks(group, with(scalingGroup, group, func(r *graph.Resource) { r.IgnoreChanges = nil }))},
 		"no-attachment-conflicts":  {breaks(group, add(scalingAttachment, "more", nil, nil))},
 
 		"instances-survive-a-zone": {breaks(group, set(scalingGroup, group, 1, "minSize")),
@@ -130,8 +130,8 @@ func instanceCases() map[string][]example {
 		"stack-tags": {breaks("compute-alb", drop(loadBalancer, "compute-alb", "tags", "project")),
 			breaks("alerts-key", drop(kmsKey, "alerts-key", "tags"))},
 		"storage-protected-singly": {
-			breaks("storage-data", with(kmsKey, "storage-data", func(r *plan.Resource) { r.Protect = false })),
-			breaks("database-instance", with("scalable-backend:database:Database", "database", func(r *plan.Resource) { r.Protect = true })),
+			breaks("storage-data", with(kmsKey, "storage-data", func(r *graph.Resource) { r.Protect = false })),
+			breaks("database-instance", with("scalable-backend:database:Database", "database", func(r *graph.Resource) { r.Protect = true })),
 		},
 	}
 }

@@ -1,6 +1,6 @@
 package rules
 
-import "scalable-backend/internal/plan"
+import "scalable-backend/internal/graph"
 
 // example changes a graph so that a rule has a finding for a resource, or, with mends, no longer has one.
 type example struct {
@@ -34,7 +34,7 @@ func networkCases() map[string][]example {
 	const out = "network-backend-to-database-5432-out"
 	anywhere := func(token, name string) change {
 		return changes(set(token, name, "0.0.0.0/0", "cidrIpv4"),
-			with(token, name, func(r *plan.Resource) { delete(r.Inputs, "referencedSecurityGroupId") }))
+			with(token, name, func(r *graph.Resource) { delete(r.Inputs, "referencedSecurityGroupId") }))
 	}
 	ports := func(token, name string, from, to int) change {
 		return changes(set(token, name, from, "fromPort"), set(token, name, to, "toPort"))
@@ -54,8 +54,8 @@ func networkCases() map[string][]example {
 			breaks("network-vpc", set(defaultSecurityGroup, "network-default", []any{map[string]any{"protocol": "-1"}}, "ingress")),
 		},
 		"network-protected": {
-			breaks("network-vpc", with(vpc, "network-vpc", func(r *plan.Resource) { r.Protect = false })),
-			breaks("network-clients-b", with(subnet, "network-clients-b", func(r *plan.Resource) { r.Protect = false })),
+			breaks("network-vpc", with(vpc, "network-vpc", func(r *graph.Resource) { r.Protect = false })),
+			breaks("network-clients-b", with(subnet, "network-clients-b", func(r *graph.Resource) { r.Protect = false })),
 		},
 		"address-in-use": {
 			breaks("network-nat-a-address", remove(natGateway, "network-nat-a")),
@@ -70,7 +70,7 @@ func networkCases() map[string][]example {
 		},
 		"private-routes-by-nat-gateway": {breaks("network-backend-routes-a-default",
 			drop(route, "network-backend-routes-a-default", "natGatewayId"))},
-		"nat-in-every-zone": {breaks("network-backend-b", with(route, "network-backend-routes-b-default", func(r *plan.Resource) {
+		"nat-in-every-zone": {breaks("network-backend-b", with(route, "network-backend-routes-b-default", func(r *graph.Resource) {
 			r.PropertyDependencies["natGatewayId"] = []string{natGateway + "::network-nat-a"}
 		}))},
 		"endpoint-ecr-api": {breaks("network-vpc", remove(vpcEndpoint, "network-endpoint-ecr-api"))},
@@ -83,7 +83,7 @@ func networkCases() map[string][]example {
 			breaks("network-endpoint-logs", set(vpcEndpoint, "network-endpoint-logs", false, "privateDnsEnabled")),
 			breaks("network-endpoint-logs", drop(vpcEndpoint, "network-endpoint-logs", "securityGroupIds")),
 		},
-		"s3-endpoint": {breaks("network-clients-routes-b", with(vpcEndpoint, "network-s3", func(r *plan.Resource) {
+		"s3-endpoint": {breaks("network-clients-routes-b", with(vpcEndpoint, "network-s3", func(r *graph.Resource) {
 			r.PropertyDependencies["routeTableIds"] = []string{routeTable + "::network-clients-routes-a"}
 		}))},
 		"s3-endpoint-policy": {
@@ -104,7 +104,7 @@ func networkCases() map[string][]example {
 		"no-open-ingress":  {breaks(internal, anywhere(ingressRule, internal))},
 		"no-open-http":     {breaks(open, ports(ingressRule, open, 1, 443))},
 		"only-the-public-balancer-is-open": {
-			breaks(open, with(ingressRule, open, func(r *plan.Resource) {
+			breaks(open, with(ingressRule, open, func(r *graph.Resource) {
 				r.PropertyDependencies["securityGroupId"] = []string{securityGroup + "::network-backend"}
 			})),
 			breaks(open, set(loadBalancer, "compute-alb", true, "internal")),
@@ -149,7 +149,7 @@ func balancerCases() map[string][]example {
 			breaks("compute-alb", drop(loadBalancer, "compute-alb", "dropInvalidHeaderFields")),
 		},
 		"desync-mitigation": {breaks("compute-alb", set(loadBalancer, "compute-alb", "monitor", "desyncMitigationMode"))},
-		"balancer-zones": {breaks("compute-nlb", with(loadBalancer, "compute-nlb", func(r *plan.Resource) {
+		"balancer-zones": {breaks("compute-nlb", with(loadBalancer, "compute-nlb", func(r *graph.Resource) {
 			r.PropertyDependencies["subnets"] = []string{subnet + "::network-backend-a"}
 		}))},
 		"target-health-path": {

@@ -1,6 +1,6 @@
 package rules
 
-import "scalable-backend/internal/plan"
+import "scalable-backend/internal/graph"
 
 func apiCases() map[string][]example {
 	const stage, settings, api = "api-stage", "api-settings", "api-rest"
@@ -28,7 +28,7 @@ func apiCases() map[string][]example {
 		"api-cache":              {mends(settings, set(apiSettings, settings, true, "settings", "cachingEnabled"))},
 		"api-cache-encrypted":    {breaks(settings, set(apiSettings, settings, true, "settings", "cachingEnabled"))},
 		"api-replaced-in-place": {breaks("api-deployment",
-			with(apiDeployment, "api-deployment", func(r *plan.Resource) { r.DeleteBeforeReplace = true }))},
+			with(apiDeployment, "api-deployment", func(r *graph.Resource) { r.DeleteBeforeReplace = true }))},
 		"api-redeployed": {breaks("api-deployment", drop(apiDeployment, "api-deployment", "triggers"))},
 		"api-throttled": {breaks(settings, drop(apiSettings, settings, "settings", "throttlingRateLimit")),
 			breaks(settings, set(apiSettings, settings, -1, "settings", "throttlingBurstLimit"))},
@@ -43,7 +43,7 @@ func containerCases() map[string][]example {
 		"container-insights": {breaks("fargate-cluster", set(ecsCluster, "fargate-cluster", "disabled", "settings", 0, "value"))},
 		"container-logs": {
 			edited(`"mode":"non-blocking"`, `"mode":"blocking"`), edited(`"logDriver":"awslogs"`, `"logDriver":"json-file"`),
-			breaks(agent, with(ecsTask, agent, func(r *plan.Resource) { delete(r.PropertyDependencies, definitions) })),
+			breaks(agent, with(ecsTask, agent, func(r *graph.Resource) { delete(r.PropertyDependencies, definitions) })),
 		},
 		"read-only-root":           {edited(`"readonlyRootFilesystem":true`, `"readonlyRootFilesystem":false`)},
 		"non-root":                 {edited(`"user":"65532:65532"`, `"user":"0:0"`), edited(`"user":"65532:65532",`, ``)},
@@ -54,7 +54,7 @@ func containerCases() map[string][]example {
 		"no-secret-in-environment": {edited(`{"name":"AGENT_AUTH","value":"sigv4"}`, `{"name":"AGENT_TOKEN","value":"0123456789abcdef"}`)},
 		"no-environment":           {mends(agent, replace(ecsTask, agent, definitions, `"environment":`, `"formerEnvironment":`))},
 		"platform-latest":          {service("1.3.0", "platformVersion")},
-		"separate-roles": {breaks(agent, with(ecsTask, agent, func(r *plan.Resource) {
+		"separate-roles": {breaks(agent, with(ecsTask, agent, func(r *graph.Resource) {
 			r.PropertyDependencies["taskRoleArn"] = r.PropertyDependencies["executionRoleArn"]
 		}))},
 		"no-exec":        {service(true, "enableExecuteCommand")},
@@ -66,7 +66,7 @@ func containerCases() map[string][]example {
 		"on-demand-base":               {service(0, "capacityProviderStrategies", 0, "base")},
 		"strategy-without-launch-type": {service("FARGATE", "launchType"), service(false, "forceNewDeployment")},
 		"stop-timeout":                 {edited(`"stopTimeout":120`, `"stopTimeout":30`)},
-		"count-is-initial":             {breaks(agent, with(ecsService, agent, func(r *plan.Resource) { r.IgnoreChanges = nil }))},
+		"count-is-initial":             {breaks(agent, with(ecsService, agent, func(r *graph.Resource) { r.IgnoreChanges = nil }))},
 
 		"scan-on-push":   {breaks(image, set(ecrRepository, image, false, "imageScanningConfiguration", "scanOnPush"))},
 		"immutable-tags": {mends(image, set(ecrRepository, image, "IMMUTABLE", "imageTagMutability"))},
@@ -82,7 +82,7 @@ func containerCases() map[string][]example {
 		},
 		"repository-private": {breaks(image, add(ecrPolicy, "public", map[string]any{
 			"policy": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}]}`}, nil))},
-		"images-retained": {breaks(image, with(dockerImage, image, func(r *plan.Resource) { r.RetainOnDelete = false }))},
+		"images-retained": {breaks(image, with(dockerImage, image, func(r *graph.Resource) { r.RetainOnDelete = false }))},
 
 		"file-system-encrypted": {breaks("fargate-files", drop(fileSystem, "fargate-files", "encrypted")),
 			breaks("fargate-files", drop(fileSystem, "fargate-files", "kmsKeyId"))},
@@ -112,7 +112,7 @@ func logCases() map[string][]example {
 			breaks(key, replace(kmsKey, key, "policy", "kms:CallerAccount", "aws:PrincipalOrgID")),
 		},
 		"key-deletion-window": {breaks(key, set(kmsKey, key, 7, "deletionWindowInDays"))},
-		"key-protected":       {breaks("storage-logs", with(kmsKey, "storage-logs", func(r *plan.Resource) { r.Protect = false }))},
+		"key-protected":       {breaks("storage-logs", with(kmsKey, "storage-logs", func(r *graph.Resource) { r.Protect = false }))},
 		"key-without-service-linked-roles": {breaks("storage-data",
 			replace(kmsKey, "storage-data", "policy", ":root", ":role/aws-service-role/autoscaling.amazonaws.com/X"))},
 
@@ -189,7 +189,7 @@ func guardCases() map[string][]example {
 	const acl, account, watch = "monitoring-web-acl", "monitoring", "monitoring-detector"
 	// rule changes the web ACL's rule of a name.
 	rule := func(name string, f func(map[string]any)) example {
-		return breaks(acl, with(webACL, acl, func(r *plan.Resource) {
+		return breaks(acl, with(webACL, acl, func(r *graph.Resource) {
 			for _, rule := range r.Inputs["rules"].([]any) {
 				if at(rule, "name") == name {
 					f(rule.(map[string]any))

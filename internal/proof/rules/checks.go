@@ -6,20 +6,19 @@ import (
 	"strconv"
 	"strings"
 
-	"scalable-backend/internal/plan"
-	"scalable-backend/internal/plan/shape"
+	"scalable-backend/internal/graph"
 )
 
 // Selection returns the resources that a rule checks.
-type Selection func(*World) []plan.Resource
+type Selection func(*World) []graph.Resource
 
 // Check returns the problems of one resource; none if the rule holds.
-type Check func(*World, plan.Resource) []Problem
+type Check func(*World, graph.Resource) []Problem
 
 // of selects all resources of some types.
 func of(tokens ...string) Selection {
-	return func(w *World) []plan.Resource {
-		var found []plan.Resource
+	return func(w *World) []graph.Resource {
+		var found []graph.Resource
 		for _, token := range tokens {
 			found = append(found, w.Type(token)...)
 		}
@@ -28,20 +27,20 @@ func of(tokens ...string) Selection {
 }
 
 // where narrows a selection.
-func (s Selection) where(keep func(*World, plan.Resource) bool) Selection {
-	return func(w *World) []plan.Resource {
-		return slices.DeleteFunc(slices.Clone(s(w)), func(r plan.Resource) bool { return !keep(w, r) })
+func (s Selection) where(keep func(*World, graph.Resource) bool) Selection {
+	return func(w *World) []graph.Resource {
+		return slices.DeleteFunc(slices.Clone(s(w)), func(r graph.Resource) bool { return !keep(w, r) })
 	}
 }
 
 // with narrows a selection to resources with a value at a path.
 func (s Selection) with(value any, path ...any) Selection {
-	return s.where(func(_ *World, r plan.Resource) bool { return equal(get(r, path...), value) })
+	return s.where(func(_ *World, r graph.Resource) bool { return equal(get(r, path...), value) })
 }
 
 // that returns a check from a function that returns the problem, or "" if there is none.
-func that(problem func(*World, plan.Resource) string) Check {
-	return func(w *World, r plan.Resource) []Problem {
+func that(problem func(*World, graph.Resource) string) Check {
+	return func(w *World, r graph.Resource) []Problem {
 		if s := problem(w, r); s != "" {
 			return []Problem{{Text: s}}
 		}
@@ -51,7 +50,7 @@ func that(problem func(*World, plan.Resource) string) Check {
 
 // all combines checks.
 func all(checks ...Check) Check {
-	return func(w *World, r plan.Resource) (problems []Problem) {
+	return func(w *World, r graph.Resource) (problems []Problem) {
 		for _, c := range checks {
 			problems = append(problems, c(w, r)...)
 		}
@@ -61,7 +60,7 @@ func all(checks ...Check) Check {
 
 // is requires a value at a path.
 func is(want any, path ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		if got := get(r, path...); !equal(got, want) {
 			return fmt.Sprintf("%s is %v, want %v", dotted(path), show(got), want)
 		}
@@ -71,7 +70,7 @@ func is(want any, path ...any) Check {
 
 // isNot accepts any value but one at a path, or none.
 func isNot(bad any, path ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		if got := get(r, path...); equal(got, bad) {
 			return fmt.Sprintf("%s is %v", dotted(path), show(got))
 		}
@@ -81,7 +80,7 @@ func isNot(bad any, path ...any) Check {
 
 // oneOf requires one of some values at a path.
 func oneOf(path string, values ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		got := get(r, path)
 		if slices.ContainsFunc(values, func(v any) bool { return equal(got, v) }) {
 			return ""
@@ -92,7 +91,7 @@ func oneOf(path string, values ...any) Check {
 
 // atLeast requires a number of at least n at a path.
 func atLeast(n float64, path ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		if got, ok := number(get(r, path...)); !ok || got < n {
 			return fmt.Sprintf("%s is %v, want at least %v", dotted(path), show(get(r, path...)), n)
 		}
@@ -102,7 +101,7 @@ func atLeast(n float64, path ...any) Check {
 
 // has requires a value that is not empty at a path.
 func has(path ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		if empty(get(r, path...)) {
 			return dotted(path) + " is missing"
 		}
@@ -112,7 +111,7 @@ func has(path ...any) Check {
 
 // hasNo requires that there is no value at a path.
 func hasNo(path ...any) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		if v := get(r, path...); !empty(v) {
 			return fmt.Sprintf("%s is %v", dotted(path), show(v))
 		}
@@ -121,7 +120,7 @@ func hasNo(path ...any) Check {
 }
 
 // each returns the first problem of the resources, or missing if there are no resources.
-func each(found []plan.Resource, missing string, problem func(plan.Resource) string) string {
+func each(found []graph.Resource, missing string, problem func(graph.Resource) string) string {
 	for _, r := range found {
 		if p := problem(r); p != "" {
 			return p
@@ -135,7 +134,7 @@ func each(found []plan.Resource, missing string, problem func(plan.Resource) str
 
 // refers requires that an input refers to a resource of a type in the graph.
 func refers(property, token string) Check {
-	return that(func(w *World, r plan.Resource) string {
+	return that(func(w *World, r graph.Resource) string {
 		if len(w.To(r, property, token)) == 0 {
 			return property + " refers to no " + token
 		}
@@ -145,7 +144,7 @@ func refers(property, token string) Check {
 
 // satellite requires a resource of a type whose input refers to the checked resource, and that passes a check.
 func satellite(token, property string, check Check) Check {
-	return func(w *World, r plan.Resource) []Problem {
+	return func(w *World, r graph.Resource) []Problem {
 		found := w.From(token, property, r)
 		if len(found) == 0 {
 			return []Problem{{Text: "no " + token + " refers to it"}}
@@ -161,29 +160,29 @@ func satellite(token, property string, check Check) Check {
 }
 
 // anything is a check that always passes.
-func anything(*World, plan.Resource) []Problem { return nil }
+func anything(*World, graph.Resource) []Problem { return nil }
 
 // get returns the input at a path, or nil.
-func get(r plan.Resource, path ...any) any {
+func get(r graph.Resource, path ...any) any {
 	v, _ := r.Get(path...)
 	return v
 }
 
 // text returns the string at a path, or "".
-func text(r plan.Resource, path ...any) string {
+func text(r graph.Resource, path ...any) string {
 	s, _ := get(r, path...).(string)
 	return s
 }
 
 // list returns the list at a path.
-func list(r plan.Resource, path ...any) []any {
+func list(r graph.Resource, path ...any) []any {
 	l, _ := get(r, path...).([]any)
 	return l
 }
 
 // at returns the value at a path inside a value.
 func at(v any, path ...any) any {
-	found, _ := shape.Lookup(v, path...)
+	found, _ := graph.Lookup(v, path...)
 	return found
 }
 

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func containerRules() []Rule {
 	task, service := of(ecsTask), of(ecsService)
 	return []Rule{
 		{"container-insights", ids("S-ECS4 ECS.12 C_65 T0034"), "Container Insights is on", Production,
-			of(ecsCluster), that(func(_ *World, r plan.Resource) string {
+			of(ecsCluster), that(func(_ *World, r graph.Resource) string {
 				for _, s := range list(r, "settings") {
 					if at(s, "name") == "containerInsights" && (at(s, "value") == "enabled" || at(s, "value") == "enhanced") {
 						return ""
@@ -22,7 +22,7 @@ func containerRules() []Rule {
 				return "it is off"
 			})},
 		{"container-logs", ids("S-ECS7 ECS.9"), "Containers log without blocking, to a group that exists first", Everywhere,
-			task, eachContainer(func(w *World, r plan.Resource, c container) string {
+			task, eachContainer(func(w *World, r graph.Resource, c container) string {
 				groups := w.To(r, "containerDefinitions", logGroup)
 				if c.Log.Driver != "awslogs" || c.Log.Options["mode"] != "non-blocking" || c.Log.Options["awslogs-group"] == "" || len(groups) == 0 {
 					return "it does not log with awslogs, non-blocking, to a group of the graph"
@@ -30,21 +30,21 @@ func containerRules() []Rule {
 				return ""
 			})},
 		{"read-only-root", ids("ECS.5 C_336"), "The containers' root file system is read-only", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				if !c.ReadOnly {
 					return "it can"
 				}
 				return ""
 			})},
 		{"non-root", ids("ECS.20"), "Containers do not run as root", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				if user, _, _ := strings.Cut(c.User, ":"); user == "" || user == "0" || user == "root" {
 					return fmt.Sprintf("the user is %q", c.User)
 				}
 				return ""
 			})},
 		{"unprivileged", ids("ECS.4 C_334"), "No container is privileged", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				if c.Privileged || len(c.Linux.Capabilities.Add) > 0 {
 					return "it is privileged or has added capabilities"
 				}
@@ -56,7 +56,7 @@ func containerRules() []Rule {
 		{"no-public-task", ids("ECS.2 C_333"), "Tasks have no public address", Everywhere, service,
 			is(false, "networkConfiguration", "assignPublicIp")},
 		{"no-secret-in-environment", ids("ECS.8 T0036"), "No task has a secret in its environment", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				for _, v := range c.Environment {
 					if s := looksSecret(v.Name + "=" + v.Value); s != "" {
 						return s
@@ -65,7 +65,7 @@ func containerRules() []Rule {
 				return ""
 			})},
 		{"no-environment", ids("S-ECS2"), "No container has environment variables", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				if len(c.Environment) > 0 {
 					return "it has environment variables"
 				}
@@ -73,7 +73,7 @@ func containerRules() []Rule {
 			})},
 		{"platform-latest", ids("ECS.10 C_332"), "Tasks run on the newest platform", Everywhere, service, is("LATEST", "platformVersion")},
 		{"separate-roles", ids("C_249"), "A task's execution role and task role are different", Everywhere,
-			task, that(func(w *World, r plan.Resource) string {
+			task, that(func(w *World, r graph.Resource) string {
 				execution, own := w.To(r, "executionRoleArn", iamRole), w.To(r, "taskRoleArn", iamRole)
 				if len(execution) != 1 || len(own) != 1 || execution[0].Key() == own[0].Key() {
 					return "it does not have two different roles"
@@ -82,7 +82,7 @@ func containerRules() []Rule {
 			})},
 		{"no-exec", ids("C_223 C_224"), "ECS Exec is off: no shell in a task", Everywhere, service, is(false, "enableExecuteCommand")},
 		{"task-by-digest", ids("REL08-BP04"), "Tasks run an image by its digest", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				if !digest.MatchString(c.Image) {
 					return "the image is " + c.Image
 				}
@@ -94,7 +94,7 @@ func containerRules() []Rule {
 		{"revisions-stay", ids("REL08-BP04"), "The revision that a rollback returns to is not deregistered", Production,
 			task, is(true, "skipDestroy")},
 		{"on-demand-base", nil, "At least one task never runs on Spot, because Spot has no fallback", Production,
-			service, that(func(_ *World, r plan.Resource) string {
+			service, that(func(_ *World, r graph.Resource) string {
 				for _, s := range list(r, "capacityProviderStrategies") {
 					if base, _ := number(at(s, "base")); at(s, "capacityProvider") == "FARGATE" && base >= 1 {
 						return ""
@@ -105,7 +105,7 @@ func containerRules() []Rule {
 		{"strategy-without-launch-type", nil, "Capacity providers are used without a launch type, and a change redeploys", Everywhere,
 			service, all(hasNo("launchType"), has("capacityProviderStrategies"), is(true, "forceNewDeployment"))},
 		{"stop-timeout", nil, "A task has the longest stop timeout that Fargate allows", Everywhere,
-			task, eachContainer(func(_ *World, _ plan.Resource, c container) string {
+			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
 				if c.StopTimeout != 120 {
 					return fmt.Sprintf("it has %d s", c.StopTimeout)
 				}
@@ -132,8 +132,8 @@ type container struct {
 	} `json:"logConfiguration"`
 }
 
-func eachContainer(check func(*World, plan.Resource, container) string) Check {
-	return func(w *World, r plan.Resource) (problems []Problem) {
+func eachContainer(check func(*World, graph.Resource, container) string) Check {
+	return func(w *World, r graph.Resource) (problems []Problem) {
 		var containers []container
 		if err := json.Unmarshal([]byte(text(r, "containerDefinitions")), &containers); err != nil || len(containers) == 0 {
 			return []Problem{{Text: "containerDefinitions cannot be read"}}
@@ -159,7 +159,7 @@ func imageRules() []Rule {
 			repository, all(is("KMS", "encryptionConfigurations", 0, "encryptionType"),
 				has("encryptionConfigurations", 0, "kmsKey"), refers("encryptionConfigurations", kmsKey))},
 		{"repository-private", ids("S-ECR1 C_32 T0032"), "No repository is public", Everywhere,
-			repository, func(w *World, r plan.Resource) (problems []Problem) {
+			repository, func(w *World, r graph.Resource) (problems []Problem) {
 				for _, p := range w.Type(ecrPolicy) {
 					d, err := document(p, "policy")
 					if err != nil || slices.ContainsFunc(d.Statement, func(s statement) bool { return s.Effect == allow && s.Principal.everyone() }) {
@@ -169,7 +169,7 @@ func imageRules() []Rule {
 				return problems
 			}},
 		{"images-retained", nil, "Pulumi deletes no image: a replacement would delete the digest that was just pushed", Everywhere,
-			of(dockerImage), that(func(_ *World, r plan.Resource) string {
+			of(dockerImage), that(func(_ *World, r graph.Resource) string {
 				if !r.RetainOnDelete {
 					return "it is not retained on delete"
 				}
@@ -182,7 +182,7 @@ func imageRules() []Rule {
 const keptManifests = 3 * 20
 
 // keepsImages: deployments use digests, so images of former deployments have no tag or will lose it.
-func keepsImages(w *World, r plan.Resource) string {
+func keepsImages(w *World, r graph.Resource) string {
 	for _, p := range w.Graph.Children(r.Parent) {
 		if p.Type != ecrLifecycle {
 			continue

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func databaseRules() []Rule {
 	db := of(rdsInstance)
 	// RDS copies these settings to a replica from its source.
-	primary := db.where(func(_ *World, r plan.Resource) bool { return !isReplica(r) })
+	primary := db.where(func(_ *World, r graph.Resource) bool { return !isReplica(r) })
 	return []Rule{
 		{"database-encrypted", ids("S-RDS2 R-RDSStorageEncrypted RDS.3 C_16 T0080 G-rds-storage-encrypted"),
 			"Storage is encrypted with the stack's key", Everywhere, db,
@@ -35,7 +35,7 @@ func databaseRules() []Rule {
 		{"database-iam", ids("RDS.10 C_161 T0176"), "IAM authentication is enabled", Everywhere,
 			db, is(true, "iamDatabaseAuthenticationEnabled")},
 		{"database-minor-upgrades", ids("RDS.13 C_226"), "Minor versions are upgraded automatically", Everywhere,
-			db, all(is(true, "autoMinorVersionUpgrade"), unless(isReplica, that(func(_ *World, r plan.Resource) string {
+			db, all(is(true, "autoMinorVersionUpgrade"), unless(isReplica, that(func(_ *World, r graph.Resource) string {
 				if v := text(r, "engineVersion"); v == "" || strings.Contains(v, ".") {
 					return fmt.Sprintf("engineVersion %q is a minor version: after an upgrade by RDS it would differ", v)
 				}
@@ -47,11 +47,11 @@ func databaseRules() []Rule {
 		{"database-tls", ids("RDS.38 C2_69"), "The database refuses connections without TLS", Everywhere,
 			db, parameter("rds.force_ssl", "1")},
 		{"database-statements", ids("C2_30"), "Only schema changes and slow statements are logged", Production,
-			db, func(w *World, r plan.Resource) []Problem {
+			db, func(w *World, r graph.Resource) []Problem {
 				return append(parameter("log_statement", "ddl")(w, r), parameter("log_min_duration_statement", "")(w, r)...)
 			}},
 		{"database-enhanced-monitoring", ids("RDS.6 C_118 R-RDSEnhancedMonitoringEnabled"), "The operating system is monitored", Production,
-			db, all(atLeast(1, "monitoringInterval"), that(func(w *World, r plan.Resource) string {
+			db, all(atLeast(1, "monitoringInterval"), that(func(w *World, r graph.Resource) string {
 				for _, role := range w.To(r, "monitoringRoleArn", iamRole) {
 					if trusts(role, "monitoring.rds.amazonaws.com") {
 						return ""
@@ -68,7 +68,7 @@ func databaseRules() []Rule {
 			refers("dbSubnetGroupName", rdsSubnetGroup)},
 		{"database-port", ids("S-RDS11 RDS.23"), "The port is not PostgreSQL's default", Everywhere, db, isNot(5432, "port")},
 		{"database-user", ids("RDS.25"), "The master user does not have a common default name", Everywhere,
-			primary, that(func(_ *World, r plan.Resource) string {
+			primary, that(func(_ *World, r graph.Resource) string {
 				name := text(r, "username")
 				if name == "" || slices.Contains([]string{"postgres", "admin", "rdsadmin"}, name) || strings.HasPrefix(name, "pg_") {
 					return fmt.Sprintf("username is %q", name)
@@ -83,11 +83,11 @@ func databaseRules() []Rule {
 	}
 }
 
-func isReplica(r plan.Resource) bool { return !empty(get(r, "replicateSourceDb")) }
+func isReplica(r graph.Resource) bool { return !empty(get(r, "replicateSourceDb")) }
 
 // unless returns a check that passes for some resources.
-func unless(something func(plan.Resource) bool, check Check) Check {
-	return func(w *World, r plan.Resource) []Problem {
+func unless(something func(graph.Resource) bool, check Check) Check {
+	return func(w *World, r graph.Resource) []Problem {
 		if something(r) {
 			return nil
 		}
@@ -96,7 +96,7 @@ func unless(something func(plan.Resource) bool, check Check) Check {
 }
 
 // protected requires Pulumi's own protection.
-var protected = that(func(_ *World, r plan.Resource) string {
+var protected = that(func(_ *World, r graph.Resource) string {
 	if !r.Protect {
 		return "it is not protected"
 	}
@@ -105,7 +105,7 @@ var protected = that(func(_ *World, r plan.Resource) string {
 
 // parameter requires a value in the database's own parameter group; "" allows any value.
 func parameter(name, value string) Check {
-	return that(func(w *World, r plan.Resource) string {
+	return that(func(w *World, r graph.Resource) string {
 		for _, g := range w.To(r, "parameterGroupName", rdsParameterGroup) {
 			for _, p := range list(g, "parameters") {
 				if at(p, "name") != name {
@@ -123,13 +123,13 @@ func parameter(name, value string) Check {
 }
 
 // databaseLogs: RDS creates missing groups itself, without retention or key.
-func databaseLogs(w *World, r plan.Resource) string {
+func databaseLogs(w *World, r graph.Resource) string {
 	for _, export := range []string{"postgresql", "upgrade"} {
 		if !slices.Contains(list(r, "enabledCloudwatchLogsExports"), any(export)) {
 			return export + " is not exported"
 		}
 		name := "/aws/rds/instance/" + text(r, "identifier") + "/" + export
-		group := slices.IndexFunc(w.Type(logGroup), func(g plan.Resource) bool { return text(g, "name") == name })
+		group := slices.IndexFunc(w.Type(logGroup), func(g graph.Resource) bool { return text(g, "name") == name })
 		if group < 0 {
 			return "there is no log group " + name
 		}
@@ -142,7 +142,7 @@ func databaseLogs(w *World, r plan.Resource) string {
 
 func eventRuleOf(id, name, source string, categories ...string) Rule {
 	return Rule{name, []string{id}, "Events of a " + source + " are reported", Production,
-		of(rdsInstance).where(func(_ *World, r plan.Resource) bool { return !isReplica(r) }), that(func(w *World, _ plan.Resource) string {
+		of(rdsInstance).where(func(_ *World, r graph.Resource) bool { return !isReplica(r) }), that(func(w *World, _ graph.Resource) string {
 			for _, s := range w.Type(rdsEvents) {
 				if text(s, "sourceType") != source || !w.reachesTopic(s, "snsTopic") || equal(get(s, "enabled"), false) {
 					continue
@@ -158,11 +158,11 @@ func eventRuleOf(id, name, source string, categories ...string) Rule {
 		})}
 }
 
-func password(w *World, r plan.Resource) string {
+func password(w *World, r graph.Resource) string {
 	if !equal(get(r, "password", "secret"), true) {
 		return "its password is not a secret"
 	}
-	return each(w.To(r, "password", randomPassword), "its password is not random", func(p plan.Resource) string {
+	return each(w.To(r, "password", randomPassword), "its password is not random", func(p graph.Resource) string {
 		if n, _ := number(get(p, "length")); n < 16 || n > 128 {
 			return fmt.Sprintf("the password's length is %v", get(p, "length"))
 		}

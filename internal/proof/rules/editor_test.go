@@ -11,11 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 )
 
 // bases are the graphs that the cases change: a production stack with every option on, and a development stack.
-var bases = map[string]func(t *testing.T) *plan.Graph{
+var bases = map[string]func(t *testing.T) *graph.Graph{
 	Prod: planOnce("prod", map[string]string{
 		"fargate.persistentStorage": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true",
 		"monitoring.inspector": "true", "database.replicas": "1",
@@ -23,11 +24,11 @@ var bases = map[string]func(t *testing.T) *plan.Graph{
 	Dev: planOnce("dev", map[string]string{"network.nat": "instance"}),
 }
 
-func planOnce(stack string, overrides map[string]string) func(*testing.T) *plan.Graph {
+func planOnce(stack string, overrides map[string]string) func(*testing.T) *graph.Graph {
 	var once sync.Once
-	var g *plan.Graph
+	var g *graph.Graph
 	var err error
-	return func(t *testing.T) *plan.Graph {
+	return func(t *testing.T) *graph.Graph {
 		t.Helper()
 		once.Do(func() {
 			g, err = plan.Run(t.Context(), plan.Options{
@@ -43,10 +44,10 @@ func planOnce(stack string, overrides map[string]string) func(*testing.T) *plan.
 // editor changes a copy of a graph.
 type editor struct {
 	t *testing.T
-	g *plan.Graph
+	g *graph.Graph
 }
 
-func edit(t *testing.T, g *plan.Graph) *editor {
+func edit(t *testing.T, g *graph.Graph) *editor {
 	t.Helper()
 	c := *g
 	c.Resources = slices.Clone(g.Resources)
@@ -77,7 +78,7 @@ func clone(v any) any {
 	return v
 }
 
-func (e *editor) find(token, name string) *plan.Resource {
+func (e *editor) find(token, name string) *graph.Resource {
 	e.t.Helper()
 	for i := range e.g.Resources {
 		if r := &e.g.Resources[i]; r.Type == token && r.Name == name {
@@ -159,18 +160,18 @@ func remove(token, name string) change {
 	return func(e *editor) {
 		e.t.Helper()
 		key := e.find(token, name).Key()
-		e.g.Resources = slices.DeleteFunc(e.g.Resources, func(r plan.Resource) bool { return r.Key() == key })
+		e.g.Resources = slices.DeleteFunc(e.g.Resources, func(r graph.Resource) bool { return r.Key() == key })
 	}
 }
 
 // with changes a resource as a whole.
-func with(token, name string, f func(*plan.Resource)) change {
+func with(token, name string, f func(*graph.Resource)) change {
 	return func(e *editor) { e.t.Helper(); f(e.find(token, name)) }
 }
 
 // without removes a dependency.
 func without(token, name, dependency string) change {
-	return with(token, name, func(r *plan.Resource) {
+	return with(token, name, func(r *graph.Resource) {
 		r.DependsOn = slices.DeleteFunc(r.DependsOn, func(key string) bool { return key == dependency })
 	})
 }
@@ -178,7 +179,7 @@ func without(token, name, dependency string) change {
 // add adds a resource whose inputs refer to others: {"bucket": "type::name"} becomes a dependency and a value.
 func add(token, name string, inputs map[string]any, edges map[string]string) change {
 	return func(e *editor) {
-		r := plan.Resource{Type: token, Name: name, Custom: true, Inputs: inputs, PropertyDependencies: map[string][]string{}}
+		r := graph.Resource{Type: token, Name: name, Custom: true, Inputs: inputs, PropertyDependencies: map[string][]string{}}
 		if r.Inputs == nil {
 			r.Inputs = map[string]any{}
 		}
@@ -202,7 +203,7 @@ func changes(all ...change) change {
 }
 
 // ask returns the findings of one rule.
-func ask(t *testing.T, g *plan.Graph, stack, name string) []Finding {
+func ask(t *testing.T, g *graph.Graph, stack, name string) []Finding {
 	t.Helper()
 	for _, rule := range All() {
 		if rule.Name == name {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // monitoringTier is the subject of rules that check whether the account has a resource at all.
@@ -27,7 +27,7 @@ func guardRules() []Rule {
 			acl, counted("RestrictedExtensions_QUERYARGUMENTS")},
 		{"web-acl-reports", nil, "Bodies that quote a URL, a path or markup are counted, not refused: agents report such failures", Everywhere,
 			acl, all(counted("CrossSiteScripting_BODY"), counted("EC2MetaDataSSRF_BODY"), counted("GenericLFI_BODY"), counted("GenericRFI_BODY"))},
-		{"web-acl-rate", nil, "The web ACL limits the request rate of an address", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+		{"web-acl-rate", nil, "The web ACL limits the request rate of an address", Everywhere, acl, that(func(_ *World, r graph.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if n, _ := number(at(rule, "statement", "rateBasedStatement", "limit")); n > 0 && at(rule, "action", "block") != nil {
 					return ""
@@ -35,7 +35,7 @@ func guardRules() []Rule {
 			}
 			return "it has no rate limit"
 		})},
-		{"web-acl-acts", ids("C_342"), "Every rule of the web ACL has an effect", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+		{"web-acl-acts", ids("C_342"), "Every rule of the web ACL has an effect", Everywhere, acl, that(func(_ *World, r graph.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if empty(at(rule, "action")) && empty(at(rule, "overrideAction")) {
 					return show(at(rule, "name")) + " does not"
@@ -43,7 +43,7 @@ func guardRules() []Rule {
 			}
 			return ""
 		})},
-		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl, that(func(_ *World, r plan.Resource) string {
+		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl, that(func(_ *World, r graph.Resource) string {
 			for _, rule := range list(r, "rules") {
 				if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
 					return show(at(rule, "name")) + " is not"
@@ -65,7 +65,7 @@ func guardRules() []Rule {
 				that(configStarted))},
 		{"inspector", ids("Inspector.1 Inspector.2"), "Inspector scans instances and images", Production, account, present(inspector)},
 		{"inspector-types", ids("Inspector.1 Inspector.2"), "If the stack has Inspector, it scans instances and images", Everywhere,
-			of(inspector), that(func(_ *World, r plan.Resource) string {
+			of(inspector), that(func(_ *World, r graph.Resource) string {
 				for _, want := range []string{"EC2", "ECR"} {
 					if !slices.Contains(list(r, "resourceTypes"), any(want)) {
 						return "it does not scan " + want
@@ -77,7 +77,7 @@ func guardRules() []Rule {
 }
 
 func managedGroup(name, action string) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		for _, rule := range list(r, "rules") {
 			if at(rule, "statement", "managedRuleGroupStatement", "name") != name {
 				continue
@@ -93,7 +93,7 @@ func managedGroup(name, action string) Check {
 
 // counted requires that one of the core rules counts requests instead of blocking them.
 func counted(name string) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		for _, rule := range list(r, "rules") {
 			if at(rule, "name") != "AWSManagedRulesCommonRuleSet" {
 				continue
@@ -109,8 +109,8 @@ func counted(name string) Check {
 	})
 }
 
-func webACLLog(w *World, r plan.Resource) string {
-	return each(w.To(r, "logDestinationConfigs", logGroup), "its log group is not in the graph", func(g plan.Resource) string {
+func webACLLog(w *World, r graph.Resource) string {
+	return each(w.To(r, "logDestinationConfigs", logGroup), "its log group is not in the graph", func(g graph.Resource) string {
 		if !strings.HasPrefix(text(g, "name"), "aws-waf-logs-") {
 			return "WAF does not accept " + g.Name + ": its name does not begin with aws-waf-logs-"
 		}
@@ -122,7 +122,7 @@ func webACLLog(w *World, r plan.Resource) string {
 }
 
 func present(token string) Check {
-	return that(func(w *World, _ plan.Resource) string {
+	return that(func(w *World, _ graph.Resource) string {
 		if len(w.Type(token)) == 0 {
 			return "the stack does not have it"
 		}
@@ -131,7 +131,7 @@ func present(token string) Check {
 }
 
 func feature(name string) Check {
-	return that(func(w *World, r plan.Resource) string {
+	return that(func(w *World, r graph.Resource) string {
 		for _, f := range w.From(detectorFeature, "detectorId", r) {
 			if text(f, "name") == name && text(f, "status") == "ENABLED" {
 				return ""
@@ -142,7 +142,7 @@ func feature(name string) Check {
 }
 
 // configStarted: a recorder cannot start before it has a delivery channel.
-func configStarted(w *World, r plan.Resource) string {
+func configStarted(w *World, r graph.Resource) string {
 	for _, s := range w.From(configStatus, "name", r) {
 		for _, c := range w.Type(configChannel) {
 			if equal(get(s, "isEnabled"), true) && slices.Contains(s.DependsOn, c.Key()) && slices.Contains(c.DependsOn, r.Key()) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func instanceRules() []Rule {
@@ -31,7 +31,7 @@ func instanceRules() []Rule {
 			that(managed)},
 		{"no-key-pair", nil, "No instance has a key pair", Everywhere, machines, hasNo("keyName")},
 		{"one-interface", ids("EC2.17"), "Instances have one network interface", Everywhere, machines,
-			that(func(_ *World, r plan.Resource) string {
+			that(func(_ *World, r graph.Resource) string {
 				if n := len(list(r, "networkInterfaces")); n > 1 {
 					return fmt.Sprintf("it has %d", n)
 				}
@@ -47,7 +47,7 @@ func instanceRules() []Rule {
 			satellite(backupSelection, "resources", anything)},
 		{"instances-tagged", nil, "Instances and their volumes carry the stack's tags", Everywhere, of(launchTemplate), that(tagged)},
 		{"backend-by-digest", ids("REL08-BP04"), "Instances run an image by its digest", Everywhere, of(launchTemplate),
-			that(func(_ *World, r plan.Resource) string {
+			that(func(_ *World, r graph.Resource) string {
 				script, _ := userData(r)
 				if !digest.MatchString(script) || strings.Contains(script, ":latest") {
 					return "user data contains no image digest"
@@ -61,7 +61,7 @@ var digest = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
 
 // publicAddress: a launch template must set false, because otherwise the subnet's default applies; a single instance may leave
 // it out.
-func publicAddress(w *World, r plan.Resource) string {
+func publicAddress(w *World, r graph.Resource) string {
 	if r.Type == instance {
 		if equal(get(r, "associatePublicIpAddress"), true) || len(w.From(eip, "instance", r)) > 0 {
 			return "it has a public address"
@@ -80,7 +80,7 @@ func publicAddress(w *World, r plan.Resource) string {
 	return ""
 }
 
-func volumesEncrypted(_ *World, r plan.Resource) string {
+func volumesEncrypted(_ *World, r graph.Resource) string {
 	if r.Type == instance {
 		if !equal(get(r, "rootBlockDevice", "encrypted"), true) || len(list(r, "ebsBlockDevices")) > 0 {
 			return "its volume is not encrypted"
@@ -109,7 +109,7 @@ var secretPatterns = []*regexp.Regexp{
 }
 
 // userData returns the script, decoded if the input is base64.
-func userData(r plan.Resource) (string, error) {
+func userData(r graph.Resource) (string, error) {
 	script, ok := get(r, "userData").(string)
 	if !ok {
 		return "", fmt.Errorf("userData is %v", show(get(r, "userData")))
@@ -122,7 +122,7 @@ func userData(r plan.Resource) (string, error) {
 }
 
 // userDataSecrets also finds values that are secret in Pulumi: everyone on the instance can read user data.
-func userDataSecrets(_ *World, r plan.Resource) string {
+func userDataSecrets(_ *World, r graph.Resource) string {
 	script, err := userData(r)
 	if err != nil {
 		return err.Error()
@@ -139,7 +139,7 @@ func looksSecret(s string) string {
 	return ""
 }
 
-func managed(w *World, r plan.Resource) string {
+func managed(w *World, r graph.Resource) string {
 	for _, profile := range w.To(r, "iamInstanceProfile", instanceProfile) {
 		for _, role := range w.To(profile, "role", iamRole) {
 			if _, policies := w.attached(role); slices.ContainsFunc(policies, func(arn string) bool {
@@ -155,7 +155,7 @@ func managed(w *World, r plan.Resource) string {
 // stackTags are on every resource of a stack.
 var stackTags = []string{"project", "stack", "deployment", "tier", "managed-by"}
 
-func tagged(_ *World, r plan.Resource) string {
+func tagged(_ *World, r graph.Resource) string {
 	for _, kind := range []string{"instance", "volume"} {
 		i := slices.IndexFunc(list(r, "tagSpecifications"), func(s any) bool { return at(s, "resourceType") == kind })
 		for _, tag := range stackTags {

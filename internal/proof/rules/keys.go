@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func keyRules() []Rule {
@@ -19,7 +19,7 @@ func keyRules() []Rule {
 		{"key-deletion-window", nil, "A deleted key can be restored for a month", Production, keys, atLeast(30, "deletionWindowInDays")},
 		{"key-protected", nil, "Pulumi refuses to delete a key", Production, keys, protected},
 		{"key-without-service-linked-roles", nil, "No key policy names a service-linked role, which a new account does not have", Everywhere,
-			keys, that(func(_ *World, r plan.Resource) string {
+			keys, that(func(_ *World, r graph.Resource) string {
 				d, _ := document(r, "policy")
 				for _, s := range d.Statement {
 					for _, p := range s.Principal["AWS"] {
@@ -34,7 +34,7 @@ func keyRules() []Rule {
 }
 
 // keyPolicy: the principal "*" is everyone in every account, unless a condition limits the account.
-func keyPolicy(_ *World, r plan.Resource) string {
+func keyPolicy(_ *World, r graph.Resource) string {
 	d, err := document(r, "policy")
 	if err != nil {
 		return err.Error()

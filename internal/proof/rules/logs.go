@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // runbookEntry ends a description: where the runbook is, as a file or as an address, and its entry.
@@ -17,8 +17,8 @@ func logRules() []Rule {
 	return []Rule{
 		{"log-encrypted", ids("R-CloudWatchLogGroupEncrypted C_158 T0017"), "Logs are encrypted with the stack's key, which CloudWatch Logs " +
 			"may use", Everywhere,
-			groups, that(func(w *World, r plan.Resource) string {
-				return each(w.To(r, "kmsKeyId", kmsKey), "kmsKeyId is not a key of the graph", func(k plan.Resource) string {
+			groups, that(func(w *World, r graph.Resource) string {
+				return each(w.To(r, "kmsKeyId", kmsKey), "kmsKeyId is not a key of the graph", func(k graph.Resource) string {
 					if admits(k, "logs.", "kms:GenerateDataKey") {
 						return ""
 					}
@@ -30,13 +30,13 @@ func logRules() []Rule {
 		{"alarm-acts", ids("C_319 R-CloudWatchAlarmAction"), "Every alarm has actions and a setting for missing data", Everywhere,
 			alarms, all(has("alarmActions"), has("treatMissingData"), isNot(false, "actionsEnabled"))},
 		{"alarm-tells", nil, "Every alarm notifies the topic at its start and end, unless it repairs an instance", Everywhere,
-			alarms.where(func(w *World, r plan.Resource) bool { return !repairs(r) }), that(func(w *World, r plan.Resource) string {
+			alarms.where(func(w *World, r graph.Resource) bool { return !repairs(r) }), that(func(w *World, r graph.Resource) string {
 				if !w.reachesTopic(r, "alarmActions") || !w.reachesTopic(r, "okActions") {
 					return "it does not notify the topic"
 				}
 				return ""
 			})},
-		{"alarm-runbook", nil, "Every alarm names its entry in the runbook", Everywhere, alarms, that(func(_ *World, r plan.Resource) string {
+		{"alarm-runbook", nil, "Every alarm names its entry in the runbook", Everywhere, alarms, that(func(_ *World, r graph.Resource) string {
 			if !runbookEntry.MatchString(text(r, "alarmDescription")) {
 				return "its description names no runbook entry"
 			}
@@ -47,7 +47,7 @@ func logRules() []Rule {
 		{"topic-policy", ids("S-SNS3 SNS.4 C_169 C_385"), "The topic accepts messages only with TLS and from the account", Everywhere,
 			of(topic), satellite(topicPolicy, "arn", topicAdmits)},
 		{"budget-notifies", nil, "The budget notifies before it is spent", Everywhere, of(budget),
-			that(func(w *World, r plan.Resource) string {
+			that(func(w *World, r graph.Resource) string {
 				for _, n := range list(r, "notifications") {
 					percent, _ := number(at(n, "threshold"))
 					if at(n, "thresholdType") == "PERCENTAGE" && percent >= 80 && !empty(at(n, "subscriberSnsTopicArns")) &&
@@ -61,7 +61,7 @@ func logRules() []Rule {
 }
 
 // repairs tells whether an alarm's only action is on its instance.
-func repairs(r plan.Resource) bool {
+func repairs(r graph.Resource) bool {
 	actions := list(r, "alarmActions")
 	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a any) bool {
 		return !strings.Contains(fmt.Sprint(a), ":automate:")
@@ -84,7 +84,7 @@ func (w *World) publishers() []string {
 }
 
 // admits tells whether a key allows an action to a service, by the beginning of its name.
-func admits(key plan.Resource, service, action string) bool {
+func admits(key graph.Resource, service, action string) bool {
 	d, _ := document(key, "policy")
 	return slices.ContainsFunc(d.Statement, func(s statement) bool {
 		return s.Effect == allow && s.Action.matches(action) && slices.ContainsFunc(s.Principal["Service"], func(name string) bool {
@@ -94,8 +94,8 @@ func admits(key plan.Resource, service, action string) bool {
 }
 
 // topicKey: with the AWS managed key, whose policy allows no services, notifications would be lost without an error.
-func topicKey(w *World, r plan.Resource) string {
-	return each(w.To(r, "kmsMasterKeyId", kmsKey), "kmsMasterKeyId is not a key of the graph", func(k plan.Resource) string {
+func topicKey(w *World, r graph.Resource) string {
+	return each(w.To(r, "kmsMasterKeyId", kmsKey), "kmsMasterKeyId is not a key of the graph", func(k graph.Resource) string {
 		for _, service := range w.publishers() {
 			if !admits(k, service, "kms:Decrypt") || !admits(k, service, "kms:GenerateDataKey") {
 				return k.Name + " does not allow " + service
@@ -105,7 +105,7 @@ func topicKey(w *World, r plan.Resource) string {
 	})
 }
 
-func topicAdmits(w *World, r plan.Resource) []Problem {
+func topicAdmits(w *World, r graph.Resource) []Problem {
 	d, err := document(r, "policy")
 	if err != nil {
 		return []Problem{{Text: err.Error()}}

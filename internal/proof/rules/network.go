@@ -4,18 +4,18 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func networkRules() []Rule {
-	internet := of(route).where(func(_ *World, r plan.Resource) bool { return toAnywhere(r) })
+	internet := of(route).where(func(_ *World, r graph.Resource) bool { return toAnywhere(r) })
 	interfaces := of(vpcEndpoint).with("Interface", "vpcEndpointType")
 	return []Rule{
 		{"vpc-flow-logs", ids("S-VPC7 R-VPCFlowLogsEnabled EC2.6 C2_11 T0178"), "Flow logs record all traffic", Everywhere,
 			of(vpc), satellite(flowLog, "vpcId", is("ALL", "trafficType"))},
 		{"network-protected", nil, "Pulumi refuses to delete the VPC or a subnet", Production, of(vpc, subnet), protected},
 		{"flow-log-role", nil, "A flow log to CloudWatch has a role that the service may assume", Everywhere,
-			of(flowLog), that(func(w *World, r plan.Resource) string {
+			of(flowLog), that(func(w *World, r graph.Resource) string {
 				for _, role := range w.To(r, "iamRoleArn", iamRole) {
 					if trusts(role, "vpc-flow-logs.amazonaws.com") {
 						return ""
@@ -28,7 +28,7 @@ func networkRules() []Rule {
 		{"default-group-empty", ids("R-VPCDefaultSecurityGroupClosed EC2.2 C2_12 T0173"), "The default security group has no rules",
 			Everywhere, of(vpc), satellite(defaultSecurityGroup, "vpcId", all(hasNo("ingress"), hasNo("egress")))},
 		{"no-network-acls", ids("S-VPC3 C2_1 EC2.16 EC2.21"), "No network ACLs: security groups filter the traffic", Everywhere,
-			of(vpc), that(func(w *World, _ plan.Resource) string {
+			of(vpc), that(func(w *World, _ graph.Resource) string {
 				if len(w.Type(networkACL)) > 0 {
 					return "there are network ACLs"
 				}
@@ -37,7 +37,7 @@ func networkRules() []Rule {
 		{"no-internet-route", ids("R-VPCNoUnrestrictedRouteToIGW EC2.172"), "No route to an internet gateway", Everywhere,
 			internet, hasNo("gatewayId")},
 		{"address-in-use", ids("EC2.12 C2_19"), "Every Elastic IP address is used", Everywhere, of(eip),
-			that(func(w *World, r plan.Resource) string {
+			that(func(w *World, r graph.Resource) string {
 				if len(w.From(natGateway, "allocationId", r)) == 0 && len(w.To(r, "instance", instance)) == 0 {
 					return "it is not used"
 				}
@@ -46,7 +46,7 @@ func networkRules() []Rule {
 		{"database-isolated", ids("RDS.46"), "The database's subnets have no route out of the VPC", Everywhere,
 			of(rdsSubnetGroup), that(databaseIsolated)},
 		{"private-routes-by-nat-gateway", ids("C2_35"), "Private subnets reach the internet through a NAT gateway", Everywhere,
-			internet.where(func(_ *World, r plan.Resource) bool { return empty(get(r, "gatewayId")) }), has("natGatewayId")},
+			internet.where(func(_ *World, r graph.Resource) bool { return empty(get(r, "gatewayId")) }), has("natGatewayId")},
 		{"nat-in-every-zone", ids("REL10"), "Each zone uses its own NAT gateway", Production,
 			of(subnet).where(usesNAT), that(natInZone)},
 		endpointRule("EC2.55", "ecr.api"), endpointRule("EC2.56", "ecr.dkr"), endpointRule("EC2.57", "ssm"), endpointRule("EC2.10", "ec2"),
@@ -62,11 +62,11 @@ func networkRules() []Rule {
 // ids splits a list of identifiers, which is easier to read in one string.
 func ids(s string) []string { return strings.Fields(s) }
 
-func toAnywhere(r plan.Resource) bool {
+func toAnywhere(r graph.Resource) bool {
 	return text(r, "destinationCidrBlock") == "0.0.0.0/0" || text(r, "destinationIpv6CidrBlock") == "::/0"
 }
 
-func databaseIsolated(w *World, r plan.Resource) string {
+func databaseIsolated(w *World, r graph.Resource) string {
 	subnets := w.To(r, "subnetIds", subnet)
 	if len(subnets) == 0 {
 		return "it has no subnets"
@@ -86,24 +86,24 @@ func databaseIsolated(w *World, r plan.Resource) string {
 }
 
 // isPrivate tells whether no route of a table leads to an internet gateway.
-func isPrivate(w *World, table plan.Resource) bool {
-	return !slices.ContainsFunc(w.routes(table), func(r plan.Resource) bool { return has("gatewayId")(w, r) == nil })
+func isPrivate(w *World, table graph.Resource) bool {
+	return !slices.ContainsFunc(w.routes(table), func(r graph.Resource) bool { return has("gatewayId")(w, r) == nil })
 }
 
-func usesNAT(w *World, s plan.Resource) bool {
+func usesNAT(w *World, s graph.Resource) bool {
 	table, ok := w.routeTable(s)
 	return ok && isPrivate(w, table) && slices.ContainsFunc(w.routes(table), toAnywhere)
 }
 
-func natInZone(w *World, s plan.Resource) string {
+func natInZone(w *World, s graph.Resource) string {
 	table, _ := w.routeTable(s)
-	var homes []plan.Resource
+	var homes []graph.Resource
 	for _, r := range w.routes(table) {
 		for _, nat := range w.To(r, "natGatewayId", natGateway) {
 			homes = append(homes, w.To(nat, "subnetId", subnet)...)
 		}
 	}
-	return each(homes, "it has no NAT gateway", func(home plan.Resource) string {
+	return each(homes, "it has no NAT gateway", func(home graph.Resource) string {
 		if zone := text(home, "availabilityZone"); zone != text(s, "availabilityZone") {
 			return "its NAT gateway is in " + zone
 		}
@@ -113,7 +113,7 @@ func natInZone(w *World, s plan.Resource) string {
 
 func endpointRule(id, service string) Rule {
 	return Rule{"endpoint-" + strings.ReplaceAll(service, ".", "-"), []string{id}, "An interface endpoint for " + service, Production,
-		of(vpc), that(func(w *World, r plan.Resource) string {
+		of(vpc), that(func(w *World, r graph.Resource) string {
 			for _, e := range w.From(vpcEndpoint, "vpcId", r) {
 				if strings.HasSuffix(text(e, "serviceName"), "."+service) && text(e, "vpcEndpointType") == "Interface" {
 					return ""
@@ -125,7 +125,7 @@ func endpointRule(id, service string) Rule {
 
 // endpointPolicy: for AWS's buckets a condition on the caller must be missing, because an account of ECR presigns image layers
 // and packages are fetched anonymously.
-func endpointPolicy(w *World, r plan.Resource) string {
+func endpointPolicy(w *World, r graph.Resource) string {
 	d, err := document(r, "policy")
 	if err != nil {
 		return err.Error()
@@ -172,7 +172,7 @@ func agentBuckets(region string) []string {
 }
 
 // region returns the region in an endpoint's service name.
-func (w *World) region(endpoint plan.Resource) string {
+func (w *World) region(endpoint graph.Resource) string {
 	parts := strings.Split(text(endpoint, "serviceName"), ".")
 	return parts[max(len(parts)-2, 0)]
 }

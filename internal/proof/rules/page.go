@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // Page returns docs/security.md: the rules, their results in the shipped stacks, and every exception.
-func Page(dev, prod *plan.Graph, waivers []Waiver) string {
+func Page(dev, prod *graph.Graph, waivers []Waiver) string {
 	p := &page{ledger: NewLedger(waivers), results: map[string][]Result{
 		Dev: Evaluate(dev, false), Prod: Evaluate(prod, true),
 	}}

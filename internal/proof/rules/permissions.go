@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func permissionRules() []Rule { return append(policyRules(), roleRules()...) }
@@ -66,7 +66,7 @@ func roleRules() []Rule {
 	roles := of(iamRole)
 	return []Rule{
 		{"no-managed-policies", ids("S-IAM4"), "Roles have only policies of this program", Everywhere,
-			roles, func(w *World, r plan.Resource) (problems []Problem) {
+			roles, func(w *World, r graph.Resource) (problems []Problem) {
 				_, managed := w.attached(r)
 				for _, arn := range managed {
 					problems = append(problems, Problem{Part: arn[strings.LastIndex(arn, "/")+1:], Text: "it is an AWS managed policy"})
@@ -74,7 +74,7 @@ func roleRules() []Rule {
 				return problems
 			}},
 		{"no-administrator", ids("C_274 C2_56"), "No role has an AWS managed policy for administrators", Everywhere,
-			roles, that(func(w *World, r plan.Resource) string {
+			roles, that(func(w *World, r graph.Resource) string {
 				_, managed := w.attached(r)
 				for _, arn := range managed {
 					if strings.HasSuffix(arn, "Access") || strings.Contains(arn, "Administrator") {
@@ -84,21 +84,21 @@ func roleRules() []Rule {
 				return ""
 			})},
 		{"no-inline-policies", ids("R-IAMNoInlinePolicy"), "Roles have no inline policies", Everywhere,
-			roles, all(hasNo("inlinePolicies"), that(func(w *World, r plan.Resource) string {
+			roles, all(hasNo("inlinePolicies"), that(func(w *World, r graph.Resource) string {
 				if len(w.From(iamRolePolicy, "role", r)) > 0 {
 					return "it has an inline policy"
 				}
 				return ""
 			}))},
 		{"no-role-policy-conflicts", ids("G-iam-role-no-policy-management-conflicts"), "Policies are attached in only one way", Everywhere,
-			roles, all(hasNo("managedPolicyArns"), hasNo("inlinePolicies"), that(func(w *World, _ plan.Resource) string {
+			roles, all(hasNo("managedPolicyArns"), hasNo("inlinePolicies"), that(func(w *World, _ graph.Resource) string {
 				if len(w.Type(iamPolicyAttachment)) > 0 {
 					return "an exclusive attachment would detach what others attach"
 				}
 				return ""
 			}))},
 		{"role-for-services", ids("C_60 C_61 C_393"), "Only named services may assume a role", Everywhere,
-			roles, that(func(_ *World, r plan.Resource) string {
+			roles, that(func(_ *World, r graph.Resource) string {
 				d, err := document(r, "assumeRolePolicy")
 				if err != nil {
 					return err.Error()
@@ -112,7 +112,7 @@ func roleRules() []Rule {
 			})},
 		{"confused-deputy", ids("prowler:iam_role_cross_service_confused_deputy_prevention"), "A service may assume a role only for this account",
 			Everywhere,
-			roles, that(func(_ *World, r plan.Resource) string {
+			roles, that(func(_ *World, r graph.Resource) string {
 				d, _ := document(r, "assumeRolePolicy")
 				for _, s := range d.Statement {
 					if len(s.condition("aws:SourceAccount")) == 0 && len(s.condition("aws:SourceArn")) == 0 {
@@ -122,7 +122,7 @@ func roleRules() []Rule {
 				return ""
 			})},
 		{"boundary-on-every-role", nil, "If one role has a permissions boundary, every role has it", Everywhere,
-			roles, that(func(w *World, r plan.Resource) string {
+			roles, that(func(w *World, r graph.Resource) string {
 				for _, other := range w.Type(iamRole) {
 					if want := text(other, "permissionsBoundary"); want != "" && text(r, "permissionsBoundary") != want {
 						return "it lacks the boundary of " + other.Name
@@ -131,7 +131,7 @@ func roleRules() []Rule {
 				return ""
 			})},
 		{"role-in-use", nil, "Every role has a policy, and every policy a role", Everywhere,
-			of(iamRole, iamPolicy), that(func(w *World, r plan.Resource) string {
+			of(iamRole, iamPolicy), that(func(w *World, r graph.Resource) string {
 				property := "role"
 				if r.Type == iamPolicy {
 					property = "policyArn"
@@ -162,7 +162,7 @@ func escalates(s statement) string {
 
 // eachStatement checks what a policy allows, statement by statement.
 func eachStatement(check func(statement) string) Check {
-	return func(_ *World, r plan.Resource) (problems []Problem) {
+	return func(_ *World, r graph.Resource) (problems []Problem) {
 		d, err := document(r, "policy")
 		if err != nil {
 			return []Problem{{Text: err.Error()}}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 const allow, deny = "Allow", "Deny"
@@ -78,7 +78,7 @@ func (s statement) part(index int) string {
 type policyDocument struct{ Statement []statement }
 
 // document parses the policy in an input.
-func document(r plan.Resource, property string) (policyDocument, error) {
+func document(r graph.Resource, property string) (policyDocument, error) {
 	var d policyDocument
 	source := text(r, property)
 	if source == "" {
@@ -91,7 +91,7 @@ func document(r plan.Resource, property string) (policyDocument, error) {
 }
 
 // trusts tells whether a service may assume a role.
-func trusts(role plan.Resource, service string) bool {
+func trusts(role graph.Resource, service string) bool {
 	d, err := document(role, "assumeRolePolicy")
 	return err == nil && slices.ContainsFunc(d.Statement, func(s statement) bool {
 		return s.Effect == allow && slices.Contains(s.Principal["Service"], service) && s.Action.matches("sts:AssumeRole")

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan/shape"
 )
 
@@ -16,7 +16,7 @@ func reliabilityRules() []Rule {
 		{"tasks-survive-a-zone", ids("REL11-BP05"), "Agents remain when a zone fails, without scaling", Production, of(appTarget),
 			atLeast(2, "minCapacity")},
 		{"group-scales", ids("REL07-BP01"), "The group scales by CPU and by requests", Everywhere,
-			of(scalingGroup), that(func(w *World, r plan.Resource) string {
+			of(scalingGroup), that(func(w *World, r graph.Resource) string {
 				metrics := map[string]bool{}
 				for _, p := range w.From(scalingPolicy, "autoscalingGroupName", r) {
 					metrics[text(p, "targetTrackingConfiguration", "predefinedMetricSpecification", "predefinedMetricType")] = true
@@ -31,13 +31,13 @@ func reliabilityRules() []Rule {
 		{"draining", ids("REL05-BP04"), "Targets finish their requests before deregistration", Everywhere,
 			of(targetGroup), all(atLeast(30, "deregistrationDelay"))},
 		{"alarms-for-everything", ids("REL11-BP01"), "Every resource that serves requests has its own alarm", Everywhere,
-			of(loadBalancer, scalingGroup, rdsInstance, ecsService, restAPI, bucket, natGateway).where(func(w *World, r plan.Resource) bool {
+			of(loadBalancer, scalingGroup, rdsInstance, ecsService, restAPI, bucket, natGateway).where(func(w *World, r graph.Resource) bool {
 				return r.Type != bucket || len(w.From(bucketLogging, "bucket", r)) > 0
 			}), that(alarmed)},
 		{"failed-release-tells", ids("REL08-BP04"), "An alarm reports failed and rolled-back deployments", Everywhere,
 			of(ecsService, scalingGroup), that(tellsOfFailedReleases)},
 		{"stack-tags", nil, "Every resource that can have tags has project, stack, deployment, tier and managed-by", Everywhere,
-			taggable, that(func(_ *World, r plan.Resource) string {
+			taggable, that(func(_ *World, r graph.Resource) string {
 				for _, tag := range stackTags {
 					if empty(get(r, "tags", tag)) {
 						return "it lacks the tag " + tag
@@ -46,9 +46,9 @@ func reliabilityRules() []Rule {
 				return ""
 			})},
 		{"storage-protected-singly", nil, "Resources that hold data are protected, and not their components", Production,
-			of(rdsInstance, kmsKey).where(func(_ *World, r plan.Resource) bool {
+			of(rdsInstance, kmsKey).where(func(_ *World, r graph.Resource) bool {
 				return !isReplica(r)
-			}), that(func(w *World, r plan.Resource) string {
+			}), that(func(w *World, r graph.Resource) string {
 				for _, parent := range w.Graph.Resources {
 					if parent.Protect && !parent.Custom && len(w.Graph.Children(parent.Key())) > 0 {
 						return fmt.Sprintf("%s is protected, and so are all its children", parent.Name)
@@ -63,7 +63,7 @@ func reliabilityRules() []Rule {
 }
 
 // alarmed looks for an alarm whose dimensions come from the resource or from its own resources.
-func alarmed(w *World, r plan.Resource) string {
+func alarmed(w *World, r graph.Resource) string {
 	for _, a := range w.Type(metricAlarm) {
 		for _, property := range []string{"dimensions", "metricQueries"} {
 			if slices.Contains(a.PropertyDependencies[property], r.Key()) {
@@ -83,7 +83,7 @@ func alarmed(w *World, r plan.Resource) string {
 }
 
 // tellsOfFailedReleases requires an event rule for the resource, and an alarm that counts its matches.
-func tellsOfFailedReleases(w *World, r plan.Resource) string {
+func tellsOfFailedReleases(w *World, r graph.Resource) string {
 	event := "SERVICE_DEPLOYMENT_FAILED"
 	if r.Type == scalingGroup {
 		event = "Instance Refresh Failed"
@@ -97,8 +97,8 @@ func tellsOfFailedReleases(w *World, r plan.Resource) string {
 }
 
 // taggable selects the AWS types with the output tagsAll. The children of awsx components get their tags from them.
-func taggable(w *World) []plan.Resource {
-	var found []plan.Resource
+func taggable(w *World) []graph.Resource {
+	var found []graph.Resource
 	for _, r := range w.Graph.Resources {
 		if r.Custom && r.Type != scalingGroup && takesTags(r.Type) {
 			found = append(found, r)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // Where says which stacks a rule is for.
@@ -46,7 +46,7 @@ type Problem struct{ Part, Text string }
 // Finding is a problem with its rule and resource.
 type Finding struct {
 	Rule     string
-	Resource plan.Resource
+	Resource graph.Resource
 	Problem
 }
 
@@ -104,13 +104,13 @@ func Sections() []Section {
 // Result is the result of one rule.
 type Result struct {
 	Rule     Rule
-	Applies  bool            // to this kind of stack
-	Subjects []plan.Resource // that it selected
-	Findings []Finding       // waived or not
+	Applies  bool             // to this kind of stack
+	Subjects []graph.Resource // that it selected
+	Findings []Finding        // waived or not
 }
 
 // Evaluate checks every rule on a graph.
-func Evaluate(g *plan.Graph, production bool) []Result {
+func Evaluate(g *graph.Graph, production bool) []Result {
 	w := newWorld(g, production)
 	var results []Result
 	for _, rule := range All() {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 func scalingRules() []Rule {
@@ -15,7 +15,7 @@ func scalingRules() []Rule {
 			group, all(is("ELB", "healthCheckType"), atLeast(1, "healthCheckGracePeriod"), refers("targetGroupArns", targetGroup))},
 		{"group-cooldown", ids("S-AS1"), "The group has a cooldown", Everywhere, group, isNot(0, "defaultCooldown")},
 		{"group-zones", ids("AutoScaling.2"), "The group spans two zones or more", Everywhere,
-			group, that(func(w *World, r plan.Resource) string {
+			group, that(func(w *World, r graph.Resource) string {
 				if n := w.zones(r, "vpcZoneIdentifiers"); n < 2 {
 					return fmt.Sprintf("it is in %d zones", n)
 				}
@@ -24,7 +24,7 @@ func scalingRules() []Rule {
 		{"group-launch-template", ids("AutoScaling.9 C_315"), "The group uses a launch template in a fixed version", Everywhere,
 			group, that(fixedVersion)},
 		{"group-instance-types", ids("AutoScaling.6"), "The group uses several instance types", Production,
-			group, that(func(_ *World, r plan.Resource) string {
+			group, that(func(_ *World, r graph.Resource) string {
 				if len(list(r, "mixedInstancesPolicy", "launchTemplate", "overrides")) < 2 {
 					return "it uses one instance type"
 				}
@@ -32,7 +32,7 @@ func scalingRules() []Rule {
 			})},
 		{"group-notifications", ids("S-AS3"), "Every launch and termination, also a failed one, notifies the topic", Production,
 			group, that(notified)},
-		{"group-tags", ids("C_153"), "The group's tags are on its instances", Everywhere, group, that(func(_ *World, r plan.Resource) string {
+		{"group-tags", ids("C_153"), "The group's tags are on its instances", Everywhere, group, that(func(_ *World, r graph.Resource) string {
 			for _, want := range stackTags {
 				if !slices.ContainsFunc(list(r, "tags"), func(t any) bool {
 					return at(t, "key") == want && equal(at(t, "propagateAtLaunch"), true)
@@ -48,7 +48,7 @@ func scalingRules() []Rule {
 				is(false, refresh("autoRollback")...), has(refresh("alarmSpecification", "alarms")...))},
 		{"group-desired-is-initial", nil, "Only scaling changes the number of instances", Everywhere, group, ignores("desiredCapacity")},
 		{"no-attachment-conflicts", nil, "Target groups are attached only in the group itself", Everywhere,
-			group, that(func(w *World, _ plan.Resource) string {
+			group, that(func(w *World, _ graph.Resource) string {
 				if len(w.Type(scalingAttachment)) > 0 {
 					return "there are attachments in addition to targetGroupArns"
 				}
@@ -59,7 +59,7 @@ func scalingRules() []Rule {
 
 func refresh(path ...any) []any { return append([]any{"instanceRefresh", "preferences"}, path...) }
 
-func fixedVersion(w *World, r plan.Resource) string {
+func fixedVersion(w *World, r graph.Resource) string {
 	path := []any{"launchTemplate"}
 	if property := "mixedInstancesPolicy"; !empty(get(r, property)) {
 		path = []any{property, "launchTemplate", "launchTemplateSpecification"}
@@ -74,7 +74,7 @@ func fixedVersion(w *World, r plan.Resource) string {
 	return ""
 }
 
-func notified(w *World, r plan.Resource) string {
+func notified(w *World, r graph.Resource) string {
 	for _, n := range w.From(scalingNotification, "groupNames", r) {
 		if !w.reachesTopic(n, "topicArn") {
 			continue
@@ -91,7 +91,7 @@ func notified(w *World, r plan.Resource) string {
 
 // ignores requires that updates ignore a property.
 func ignores(property string) Check {
-	return that(func(_ *World, r plan.Resource) string {
+	return that(func(_ *World, r graph.Resource) string {
 		if !slices.Contains(r.IgnoreChanges, property) {
 			return "updates change " + property
 		}

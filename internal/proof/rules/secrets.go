@@ -1,6 +1,6 @@
 package rules
 
-import "scalable-backend/internal/plan"
+import "scalable-backend/internal/graph"
 
 func secretRules() []Rule {
 	return []Rule{
@@ -15,7 +15,7 @@ func secretRules() []Rule {
 			hasNo("name")},
 		{"secret-recovery", nil, "A deleted secret can be recovered", Production, of(secret), atLeast(7, "recoveryWindowInDays")},
 		{"admin-token-length", nil, "Generated tokens and passwords have at least 128 bits", Everywhere,
-			of(randomPassword), that(func(_ *World, r plan.Resource) string {
+			of(randomPassword), that(func(_ *World, r graph.Resource) string {
 				// 22 letters and digits are 130 bits.
 				if n, _ := number(get(r, "length")); n < 22 {
 					return "it is too short"

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // texts lists the inputs whose characters AWS checks only when it creates a resource, from its API references; * is any item.
@@ -53,7 +53,7 @@ func textRules() []Rule {
 	tokens := slices.Sorted(maps.Keys(texts))
 	return []Rule{
 		{"texts-are-taken", nil, "AWS accepts the characters of names and descriptions", Everywhere, of(tokens...),
-			that(func(_ *World, r plan.Resource) string {
+			that(func(_ *World, r graph.Resource) string {
 				for _, input := range texts[r.Type] {
 					for _, s := range textsAt(r.Inputs, strings.Split(input.path, ".")) {
 						if !input.pattern.MatchString(s) {
@@ -64,7 +64,7 @@ func textRules() []Rule {
 				return ""
 			})},
 		{"tags-are-taken", nil, "Every service accepts the tags, and there are at most fifty", Everywhere, taggable,
-			that(func(_ *World, r plan.Resource) string {
+			that(func(_ *World, r graph.Resource) string {
 				tags, _ := get(r, "tags").(map[string]any)
 				for name, value := range tags {
 					if s, known := value.(string); !tagName.MatchString(name) || known && !tagValue.MatchString(s) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -34,8 +35,8 @@ func (v Waiver) covers(f Finding, stack string) bool {
 	return ok && v.Rule == f.Rule && slices.Contains(v.Stacks, stack)
 }
 
-// Waivers reads waivers.yaml.
-func Waivers() ([]Waiver, error) { return readWaivers(waiversText) }
+// Waivers returns the waivers of waivers.yaml, which is read once. Callers must not change them.
+var Waivers = sync.OnceValues(func() ([]Waiver, error) { return readWaivers(waiversText) })
 
 func readWaivers(data []byte) ([]Waiver, error) {
 	var waivers []Waiver

@@ -3,18 +3,18 @@ package rules
 import (
 	"slices"
 
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/graph"
 )
 
 // World is a graph with indexes for the rules.
 type World struct {
 	Production bool
-	Graph      *plan.Graph
-	byType     map[string][]plan.Resource
+	Graph      *graph.Graph
+	byType     map[string][]graph.Resource
 }
 
-func newWorld(g *plan.Graph, production bool) *World {
-	w := &World{Production: production, Graph: g, byType: map[string][]plan.Resource{}}
+func newWorld(g *graph.Graph, production bool) *World {
+	w := &World{Production: production, Graph: g, byType: map[string][]graph.Resource{}}
 	for _, r := range g.Resources {
 		w.byType[r.Type] = append(w.byType[r.Type], r)
 	}
@@ -22,12 +22,12 @@ func newWorld(g *plan.Graph, production bool) *World {
 }
 
 // Type returns the resources of a type, by name.
-func (w *World) Type(token string) []plan.Resource { return w.byType[token] }
+func (w *World) Type(token string) []graph.Resource { return w.byType[token] }
 
 // To returns the resources of a type that an input of r refers to. It uses the graph's dependencies, because values are made up
 // or unknown.
-func (w *World) To(r plan.Resource, property, token string) []plan.Resource {
-	var found []plan.Resource
+func (w *World) To(r graph.Resource, property, token string) []graph.Resource {
+	var found []graph.Resource
 	for _, candidate := range w.byType[token] {
 		if slices.Contains(r.PropertyDependencies[property], candidate.Key()) {
 			found = append(found, candidate)
@@ -37,8 +37,8 @@ func (w *World) To(r plan.Resource, property, token string) []plan.Resource {
 }
 
 // From returns the resources of a type whose input refers to target.
-func (w *World) From(token, property string, target plan.Resource) []plan.Resource {
-	var found []plan.Resource
+func (w *World) From(token, property string, target graph.Resource) []graph.Resource {
+	var found []graph.Resource
 	for _, candidate := range w.byType[token] {
 		if slices.Contains(candidate.PropertyDependencies[property], target.Key()) {
 			found = append(found, candidate)
@@ -48,7 +48,7 @@ func (w *World) From(token, property string, target plan.Resource) []plan.Resour
 }
 
 // zones counts the availability zones of the subnets that an input of r refers to.
-func (w *World) zones(r plan.Resource, property string) int {
+func (w *World) zones(r graph.Resource, property string) int {
 	zones := map[string]bool{}
 	for _, s := range w.To(r, property, subnet) {
 		zones[text(s, "availabilityZone")] = true
@@ -58,22 +58,22 @@ func (w *World) zones(r plan.Resource, property string) int {
 }
 
 // routeTable returns the table that a subnet is associated with.
-func (w *World) routeTable(s plan.Resource) (plan.Resource, bool) {
+func (w *World) routeTable(s graph.Resource) (graph.Resource, bool) {
 	for _, a := range w.From(routeTableAssociation, "subnetId", s) {
 		for _, t := range w.To(a, "routeTableId", routeTable) {
 			return t, true
 		}
 	}
-	return plan.Resource{}, false
+	return graph.Resource{}, false
 }
 
 // routes returns the routes of a table.
-func (w *World) routes(table plan.Resource) []plan.Resource {
+func (w *World) routes(table graph.Resource) []graph.Resource {
 	return w.From(route, "routeTableId", table)
 }
 
 // attached returns the policies attached to a role: the program's own policies, and the ARNs of managed ones.
-func (w *World) attached(role plan.Resource) (own []plan.Resource, managed []string) {
+func (w *World) attached(role graph.Resource) (own []graph.Resource, managed []string) {
 	for _, a := range w.From(rolePolicyAttachment, "role", role) {
 		if policies := w.To(a, "policyArn", iamPolicy); len(policies) > 0 {
 			own = append(own, policies...)
@@ -85,6 +85,6 @@ func (w *World) attached(role plan.Resource) (own []plan.Resource, managed []str
 }
 
 // reachesTopic tells whether an input refers to a topic of the graph, directly or through the topic's policy.
-func (w *World) reachesTopic(r plan.Resource, property string) bool {
+func (w *World) reachesTopic(r graph.Resource, property string) bool {
 	return len(w.To(r, property, topic))+len(w.To(r, property, topicPolicy)) > 0
 }

@@ -18,6 +18,7 @@ import (
 
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
+	"scalable-backend/services/agent/runner"
 	"scalable-backend/services/client"
 	"scalable-backend/services/internal/build"
 )
@@ -31,23 +32,27 @@ type app struct {
 	apiURL, token, profile string
 	json                   bool
 	interrupted            <-chan struct{}
+	handler                runner.Handler         // of run; nil keeps the files
 	restore                atomic.Pointer[func()] // of the terminal; nil when it is as it was
 	running                atomic.Bool            // the command is run, which takes its time to stop
 }
 
-// Run runs one command and returns its exit code. env has the form of os.Environ.
-func Run(ctx context.Context, args, env []string) int {
-	return run(ctx, args, env, os.Stdin, os.Stdout, os.Stderr)
+// Run runs one command and returns its exit code. env has the form of os.Environ. The command run gives each published file to
+// handler; nil keeps the files and does nothing with them.
+func Run(ctx context.Context, args, env []string, handler runner.Handler) int {
+	return run(ctx, args, env, handler, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // grace is how long a command may take to end after it was interrupted. run has its own, which is longer.
 const grace = 800 * time.Millisecond
 
-func run(ctx context.Context, args, env []string, in io.Reader, out, errOut io.Writer) int {
+func run(
+	ctx context.Context, args, env []string, handler runner.Handler, in io.Reader, out, errOut io.Writer,
+) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout := &sink{w: out, failed: cancel} // nobody reads on: the command may end
-	a := &app{env: map[string]string{}, in: in, out: stdout, errOut: errOut, interrupted: ctx.Done()}
+	a := &app{env: map[string]string{}, in: in, out: stdout, errOut: errOut, interrupted: ctx.Done(), handler: handler}
 	for _, e := range env {
 		if k, v, ok := strings.Cut(e, "="); ok {
 			a.env[k] = v

@@ -53,7 +53,7 @@ func setup(t *testing.T) *bundle {
 func (b *bundle) run(args ...string) (code int, out, errOut string) {
 	b.t.Helper()
 	var o, e bytes.Buffer
-	code = run(b.t.Context(), args, b.env, strings.NewReader(b.in), &o, &e)
+	code = run(b.t.Context(), args, b.env, nil, strings.NewReader(b.in), &o, &e)
 	return code, o.String(), e.String()
 }
 
@@ -234,7 +234,7 @@ func TestExitCodes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var o, e bytes.Buffer
-	require.Equal(t, ExitInterrupted, run(ctx, []string{"list"}, b.env[:4], nil, &o, &e))
+	require.Equal(t, ExitInterrupted, run(ctx, []string{"list"}, b.env[:4], nil, nil, &o, &e))
 	require.Equal(t, "agent: interrupted\n", e.String())
 }
 
@@ -272,7 +272,7 @@ func TestRunAndHealthcheck(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var out, errOut bytes.Buffer
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"run"}, b.env, nil, &out, &errOut) }()
+	go func() { ended <- run(ctx, []string{"run"}, b.env, nil, nil, &out, &errOut) }()
 	require.Eventually(t, func() bool { return b.server.States()[api.JobStateSucceeded] == 1 }, 10*time.Second, 5*time.Millisecond)
 	b.ok("healthcheck")
 	stop()

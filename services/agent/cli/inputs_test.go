@@ -229,7 +229,7 @@ func TestFetchOfOneFileTwice(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			var out, errOut bytes.Buffer
-			code := run(t.Context(), []string{"fetch", "f", "-o", filepath.Join(b.dir, "two")}, b.env, nil, &out, &errOut)
+			code := run(t.Context(), []string{"fetch", "f", "-o", filepath.Join(b.dir, "two")}, b.env, nil, nil, &out, &errOut)
 			if code != ExitOK {
 				t.Errorf("exit code %d: %s", code, errOut.String())
 			}
@@ -268,7 +268,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		require.NoError(t, err)
 		var errOut bytes.Buffer
-		code := run(t.Context(), args, b.env, nil, full, &errOut)
+		code := run(t.Context(), args, b.env, nil, nil, full, &errOut)
 		require.NoError(t, full.Close())
 		require.Equal(t, ExitFailure, code, "%v", args)
 		require.Contains(t, errOut.String(), "writing the output: write /dev/full: no space left on device", "%v", args)
@@ -277,7 +277,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, reader.Close())
 		errOut.Reset()
-		code = run(t.Context(), args, b.env, nil, writer, &errOut)
+		code = run(t.Context(), args, b.env, nil, nil, writer, &errOut)
 		require.NoError(t, writer.Close())
 		require.Equal(t, ExitFailure, code, "%v", args)
 		require.Empty(t, errOut.String(), "a reader that went away has seen enough")
@@ -303,7 +303,7 @@ func TestCommandsEndSoonAfterCtrlC(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		ended := make(chan int, 1)
 		var out, errOut bytes.Buffer
-		go func() { ended <- run(ctx, args, b.env, nil, &out, &errOut) }()
+		go func() { ended <- run(ctx, args, b.env, nil, nil, &out, &errOut) }()
 		<-waiting
 		begun := time.Now()
 		interrupt()

@@ -51,7 +51,7 @@ func (a *app) run(ctx context.Context) error {
 		}
 	}()
 	host, _ := os.Hostname()
-	r, closeAll, err := newRunner(ctx, c, cmp.Or(c.Name, host), log, tracer)
+	r, closeAll, err := newRunner(ctx, c, a.handler, cmp.Or(c.Name, host), log, tracer)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (a *app) run(ctx context.Context) error {
 }
 
 func newRunner(
-	ctx context.Context, c config.Config, name string, log *slog.Logger, tracer trace.TracerProvider,
+	ctx context.Context, c config.Config, handler runner.Handler, name string, log *slog.Logger, tracer trace.TracerProvider,
 ) (*runner.Runner, func(), error) {
 	api, err := connect(ctx, c, tracer)
 	if err != nil {
@@ -71,7 +71,8 @@ func newRunner(
 		UserAgent: userAgent(), Log: log,
 	})
 	r, err := runner.New(runner.Options{
-		API: api, Engine: engine, Dir: c.OutputDir, Log: log, Name: name, Version: build.Version(), HealthFile: c.HealthFile, Tracer: tracer,
+		API: api, Engine: engine, Dir: c.OutputDir, Handler: handler, Log: log, Tracer: tracer,
+		Name: name, Version: build.Version(), HealthFile: c.HealthFile,
 		MaxLeases: c.MaxLeases, StopTimeout: c.StopTimeout, Retain: c.Retain,
 	})
 	return r, func() { engine.Close(); api.Close() }, err

@@ -11,50 +11,56 @@ import (
 	"scalable-backend/services/internal/environ"
 )
 
-// Config is everything that the agent reads from its environment. A duration is a number with a unit: 500ms, 60s, 24h.
+// Config is everything that the agent reads from its environment. A duration is a number with a unit: 500ms, 60s, 24h. The
+// comments, with defaults and limits of the tags, are docs/variables.md. Fields without the tag client are for `run` alone.
 type Config struct {
 	// APIURL is the base of the API, with the stage of an API Gateway if it has one.
-	APIURL string `env:"AGENT_API_URL"`
-	// Auth is how requests are authenticated: token (a bearer token, Token) or sigv4 (AWS credentials, Region).
-	Auth   string `env:"AGENT_AUTH" envDefault:"token"`
-	Token  string `env:"AGENT_TOKEN"`
-	Region string `env:"AWS_REGION"`
+	APIURL string `env:"AGENT_API_URL" required:"true" client:"true"`
+	// Auth is how requests are authenticated: token (a bearer token, AGENT_TOKEN) or sigv4 (AWS credentials, AWS_REGION).
+	Auth string `env:"AGENT_AUTH" envDefault:"token" client:"true"`
+	// Token is the bearer token. Required with AGENT_AUTH=token.
+	Token string `env:"AGENT_TOKEN" client:"true"`
+	// Region is the region for which requests are signed. Required with AGENT_AUTH=sigv4.
+	Region string `env:"AWS_REGION" client:"true"`
 
-	// Stack names the deployment and Name this agent, in logs and for people who look at the backend. An empty Name means the
-	// host's name.
+	// Stack is the name of the deployment, in each line of the log.
 	Stack string `env:"AGENT_STACK"`
-	Name  string `env:"AGENT_NAME"`
+	// Name is the name of this agent, for people who look at the backend, up to 128 characters. Empty means the host's name.
+	Name string `env:"AGENT_NAME"`
 
-	// DataDir is the agent's own directory; OutputDir is the root of the published files, DataDir/files when empty.
-	DataDir   string `env:"AGENT_DATA_DIR" envDefault:"/data"`
+	// DataDir is the agent's own directory.
+	DataDir string `env:"AGENT_DATA_DIR" envDefault:"/data"`
+	// OutputDir is the root of the published files. Empty means the directory files below AGENT_DATA_DIR.
 	OutputDir string `env:"AGENT_OUTPUT_DIR"`
-	// Retain is how long `run` keeps a file that it published, up to 8760h; 0 keeps files for ever. When the disk runs full, the
-	// oldest of them are removed earlier.
-	Retain time.Duration `env:"AGENT_RETAIN" envDefault:"24h"`
+	// Retain is how long a published file is kept; 0 keeps files for ever. When the disk runs full, the oldest of them are removed
+	// earlier.
+	Retain time.Duration `env:"AGENT_RETAIN" envDefault:"24h" limits:"0s to 8760h"`
 
-	// SourceHosts are the hosts from which bytes may be fetched: a comma list of names and of *.suffix. Required by `run`
-	// unless InsecureSources is set; commands run by a person take any public host when it is empty.
-	SourceHosts []string `env:"AGENT_SOURCE_HOSTS"`
-	// InsecureSources lets http and loopback sources in: for tests and demonstrations. Link-local addresses never are.
-	InsecureSources bool `env:"AGENT_INSECURE_SOURCES" envDefault:"false"`
+	// SourceHosts is the list of the hosts from which bytes may be fetched, with commas: names, addresses and *.suffix. Required unless
+	// AGENT_INSECURE_SOURCES is set; the commands of a person take any public host when it is empty.
+	SourceHosts []string `env:"AGENT_SOURCE_HOSTS" client:"true"`
+	// InsecureSources is true where http and loopback sources may be used: for tests and demonstrations. Link-local addresses never
+	// are.
+	InsecureSources bool `env:"AGENT_INSECURE_SOURCES" envDefault:"false" client:"true"`
 
-	// MaxLeases is how many jobs are worked on at once, 1 to 16; Connections how many connections one file may use, 1 to 16.
-	MaxLeases   int `env:"AGENT_MAX_LEASES" envDefault:"4"`
-	Connections int `env:"AGENT_CONNECTIONS" envDefault:"8"`
+	// MaxLeases is how many jobs are worked on at once.
+	MaxLeases int `env:"AGENT_MAX_LEASES" envDefault:"4" limits:"1 to 16"`
+	// Connections is how many connections one file may use.
+	Connections int `env:"AGENT_CONNECTIONS" envDefault:"8" limits:"1 to 16" client:"true"`
 
-	// StopTimeout is how long the process may live after SIGTERM, 1s to 10m: less than what its supervisor grants.
-	StopTimeout time.Duration `env:"AGENT_STOP_TIMEOUT" envDefault:"105s"`
-	// HealthFile is the file that `run` writes every few seconds, and whose age `healthcheck` looks at.
+	// StopTimeout is how long the process may live after SIGTERM: less than what its supervisor grants.
+	StopTimeout time.Duration `env:"AGENT_STOP_TIMEOUT" envDefault:"105s" limits:"1s to 10m"`
+	// HealthFile is the file that is written every few seconds, and whose age the command healthcheck looks at.
 	HealthFile string `env:"AGENT_HEALTH_FILE" envDefault:"/tmp/agent-health"`
-	// LogLevel is debug, info, warn or error.
+	// LogLevel is the least level that is logged: debug, info, warn or error.
 	LogLevel slog.Level `env:"AGENT_LOG_LEVEL" envDefault:"info"`
 
-	// TracesEndpoint, of `run` alone, is the full URL of a collector of OpenTelemetry traces (OTLP over HTTP),
-	// http://localhost:4318/v1/traces. Empty means no traces. TracesRatio is the part of the traces that begin here and are
-	// recorded, 0 to 1. Of OpenTelemetry's other variables OTEL_RESOURCE_ATTRIBUTES and the exporter's headers, certificates and
-	// compression count.
-	TracesEndpoint string  `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
-	TracesRatio    float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"0.05"`
+	// TracesEndpoint is the full URL of a collector of OpenTelemetry traces (OTLP over HTTP), http://localhost:4318/v1/traces.
+	// Empty means no traces. Of OpenTelemetry's other variables OTEL_RESOURCE_ATTRIBUTES and the exporter's headers, certificates
+	// and compression count.
+	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	// TracesRatio is the part of the traces that begin here and are recorded.
+	TracesRatio float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"0.05" limits:"0 to 1"`
 }
 
 // The values of Auth.
@@ -77,18 +83,13 @@ func Parse(values map[string]string) (Config, error) {
 	})
 }
 
-// clientKeys are the settings of the commands that a person runs.
-var clientKeys = []string{
-	"AGENT_API_URL", "AGENT_AUTH", "AGENT_TOKEN", "AWS_REGION", "AGENT_SOURCE_HOSTS", "AGENT_INSECURE_SOURCES", "AGENT_CONNECTIONS",
-}
-
 // ParseClient reads the configuration of the commands that a person runs. The settings of `run` alone have their defaults,
 // whatever the environment says: AGENT_NAME may be another program's.
 func ParseClient(values map[string]string) (Config, error) {
 	own := map[string]string{}
-	for _, key := range clientKeys {
-		if value, ok := values[key]; ok {
-			own[key] = value
+	for _, field := range environ.Fields[Config]() {
+		if value, ok := values[field.Variable]; ok && field.Client {
+			own[field.Variable] = value
 		}
 	}
 	return environ.ParseShared("agent", "AGENT_", own, (*Config).validate)

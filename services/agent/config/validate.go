@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -22,9 +21,7 @@ var (
 )
 
 func (c *Config) validate(k *environ.Check) {
-	if c.APIURL == "" {
-		k.That(false, "AGENT_API_URL: required")
-	} else {
+	if c.APIURL != "" { // reported as required
 		c.validateURL(k)
 	}
 	switch c.Auth {
@@ -43,19 +40,15 @@ func (c *Config) validate(k *environ.Check) {
 		k.That(hostName.MatchString(h) || net.ParseIP(h) != nil,
 			"AGENT_SOURCE_HOSTS: want host names in lower case, addresses or *.suffix, got %q", h)
 	}
-	environ.Within(k, "AGENT_CONNECTIONS", c.Connections, 1, 16)
 }
 
 func (c *Config) validateRun(k *environ.Check) {
 	k.That(label.MatchString(c.Stack), "AGENT_STACK: want up to 128 letters, digits and _ . / : -, got %q", c.Stack)
 	k.That(utf8.RuneCountInString(c.Name) <= maxName && strings.IndexFunc(c.Name, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0,
 		"AGENT_NAME: want up to %d printable characters, got %q", maxName, c.Name)
-	environ.Within(k, "AGENT_RETAIN", c.Retain, 0, 8760*time.Hour)
-	environ.Within(k, "AGENT_MAX_LEASES", c.MaxLeases, 1, 16)
-	environ.Within(k, "AGENT_STOP_TIMEOUT", c.StopTimeout, time.Second, 10*time.Minute)
 	k.That(len(c.SourceHosts) > 0 || c.InsecureSources,
 		"AGENT_SOURCE_HOSTS: required: the hosts of presigned URLs, e.g. my-bucket.s3.eu-central-1.amazonaws.com")
-	environ.Traces(k, c.TracesEndpoint, c.TracesRatio)
+	environ.Traces(k, c.TracesEndpoint)
 }
 
 func (c *Config) validateURL(k *environ.Check) {

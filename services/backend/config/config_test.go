@@ -58,7 +58,7 @@ func TestProblems(t *testing.T) {
 	}{
 		"unknown key":     {"BACKEND_LEASE_TLL", "60s", "BACKEND_LEASE_TLL: no such setting"},
 		"no unit":         {"BACKEND_LEASE_TTL", "60", "BACKEND_LEASE_TTL: "},
-		"out of range":    {"BACKEND_LEASE_TTL", "10ms", "BACKEND_LEASE_TTL: want 1s to 1h0m0s, got 10ms"},
+		"out of range":    {"BACKEND_LEASE_TTL", "10ms", "BACKEND_LEASE_TTL: want 1s to 1h, got 10ms"},
 		"not a number":    {"BACKEND_DATABASE_MAX_CONNS", "many", "BACKEND_DATABASE_MAX_CONNS: "},
 		"negative":        {"BACKEND_RATE_LIMIT", "-1", "BACKEND_RATE_LIMIT: want 0 to"},
 		"level":           {"BACKEND_LOG_LEVEL", "loud", "BACKEND_LOG_LEVEL: "},
@@ -76,10 +76,10 @@ func TestProblems(t *testing.T) {
 		"endpoint":        {"BACKEND_S3_ENDPOINT", "localhost:7070", "BACKEND_S3_ENDPOINT: want a URL"},
 		"stage":           {"BACKEND_STAGE", "a/b", "BACKEND_STAGE: want letters"},
 		"metrics":         {"BACKEND_METRICS_NAMESPACE", "a b", "not a CloudWatch namespace"},
-		"drain too long":  {"BACKEND_DRAIN_TIMEOUT", "1h", "BACKEND_DRAIN_TIMEOUT: want 0s to 10m0s"},
-		"retention":       {"BACKEND_RETAIN_ENDED", "30m", "BACKEND_RETAIN_ENDED: want 1h0m0s to 87600h0m0s, got 30m0s"},
-		"dead":            {"BACKEND_RETAIN_DEAD", "-1h", "BACKEND_RETAIN_DEAD: want 1h0m0s"},
-		"bucket sweep":    {"BACKEND_BUCKET_SWEEP_INTERVAL", "25h", "BACKEND_BUCKET_SWEEP_INTERVAL: want 1s to 24h"},
+		"drain too long":  {"BACKEND_DRAIN_TIMEOUT", "1h", "BACKEND_DRAIN_TIMEOUT: want 0s to 10m, got 1h0m0s"},
+		"retention":       {"BACKEND_RETAIN_ENDED", "30m", "BACKEND_RETAIN_ENDED: want 0 or 1h to 87600h, got 30m0s"},
+		"dead":            {"BACKEND_RETAIN_DEAD", "-1h", "BACKEND_RETAIN_DEAD: want 0 or 1h to 87600h"},
+		"bucket sweep":    {"BACKEND_BUCKET_SWEEP_INTERVAL", "25h", "BACKEND_BUCKET_SWEEP_INTERVAL: want 0 or 1s to 24h"},
 		"sweep too often": {"BACKEND_SWEEP_INTERVAL", "1ms", "BACKEND_SWEEP_INTERVAL"},
 		"traces, scheme": {
 			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

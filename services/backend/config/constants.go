@@ -41,9 +41,8 @@ const (
 
 // How long the backend goes on after SIGTERM.
 const (
-	// DefaultDrainTimeout and MaxDrainTimeout are the default and the largest value of Config.DrainTimeout.
+	// DefaultDrainTimeout is the default of Config.DrainTimeout.
 	DefaultDrainTimeout = 45 * time.Second
-	MaxDrainTimeout     = 10 * time.Minute
 	// MaxLinger bounds how long the ports stay open once draining has begun: a quarter of DrainTimeout, and no longer than this.
 	MaxLinger = 5 * time.Second
 )

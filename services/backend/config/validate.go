@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"scalable-backend/services/internal/environ"
 )
@@ -25,11 +24,8 @@ func (c *Config) validate(k *environ.Check) {
 	for _, f := range []struct{ key, value string }{
 		{"BACKEND_STACK", c.Stack}, {"BACKEND_STAGE", c.Stage}, {"AWS_REGION", c.Region}, {"BACKEND_BUCKET", c.Bucket},
 	} {
-		if f.value == "" {
-			k.That(false, "%s: required", f.key)
-			continue
-		}
-		k.That(name.MatchString(f.value), "%s: want letters, digits, - _ and . alone, got %q", f.key, f.value)
+		// An empty one has been reported.
+		k.That(f.value == "" || name.MatchString(f.value), "%s: want letters, digits, - _ and . alone, got %q", f.key, f.value)
 	}
 	k.That(namespace.MatchString(c.MetricsNamespace), "BACKEND_METRICS_NAMESPACE: not a CloudWatch namespace: %q", c.MetricsNamespace)
 	endpoint(k, "BACKEND_S3_ENDPOINT", c.S3Endpoint, "http", "https")
@@ -40,23 +36,7 @@ func (c *Config) validate(k *environ.Check) {
 		// The value itself is a secret and stays out of the message.
 		k.That(len(c.AdminToken) >= 16 && len(c.AdminToken) <= 256, "BACKEND_ADMIN_TOKEN: want 16 to 256 characters, got %d", len(c.AdminToken))
 	}
-	environ.Within(k, "BACKEND_DATABASE_MAX_CONNS", c.DatabaseMaxConns, 2, 500)
-	environ.Within(k, "BACKEND_RATE_LIMIT", c.RateLimit, 0, 1_000_000)
-	environ.Within(k, "BACKEND_LEASE_TTL", c.LeaseTTL, time.Second, time.Hour)
-	environ.Within(k, "BACKEND_SWEEP_INTERVAL", c.SweepInterval, 50*time.Millisecond, time.Minute)
-	optional(k, "BACKEND_RETAIN_ENDED", c.RetainEnded, time.Hour, 87600*time.Hour)
-	optional(k, "BACKEND_RETAIN_DEAD", c.RetainDead, time.Hour, 87600*time.Hour)
-	optional(k, "BACKEND_BUCKET_SWEEP_INTERVAL", c.BucketSweepInterval, time.Second, 24*time.Hour)
-	environ.Within(k, "BACKEND_URL_TTL", c.URLTTL, time.Second, 12*time.Hour)
-	environ.Within(k, "BACKEND_DRAIN_TIMEOUT", c.DrainTimeout, 0, MaxDrainTimeout)
-	environ.Traces(k, c.TracesEndpoint, c.TracesRatio)
-}
-
-// optional is Within for a duration that 0 turns off.
-func optional(k *environ.Check, key string, value, low, high time.Duration) {
-	if value != 0 {
-		environ.Within(k, key, value, low, high)
-	}
+	environ.Traces(k, c.TracesEndpoint)
 }
 
 func address(k *environ.Check, key, value string) {

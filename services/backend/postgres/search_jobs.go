@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,12 +68,13 @@ func jobSearch(q backend.JobSearch, agents []uuid.UUID) (*search, error) {
 	if byState && q.State == backend.JobLeased { // few, but anywhere in the order: found by their leases
 		s.and("j.id IN (SELECT job_id FROM leases WHERE ended_at IS NULL)")
 	}
+	hash := sha256.Sum256([]byte(q.Dest))
 	switch {
 	case q.Dest == "":
 	case byState && q.State != backend.JobSucceeded:
-		s.and("j.dest_hash = sha256(convert_to(?, 'UTF8'))", q.Dest)
+		s.and("j.dest_hash = ?", hash[:])
 	default:
-		s.hit("j.dest_hash = sha256(convert_to(?, 'UTF8'))", q.Dest)
+		s.hit("j.dest_hash = ?", hash[:])
 	}
 	if q.Text != "" {
 		s.text(q.Text, []string{"j.dest", "coalesce(j.problem->>'title', '')", "coalesce(j.problem->>'detail', '')"}, []string{"j.id::text"})

@@ -9,28 +9,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 )
 
-// Keys returns the environment variables that the fields of T are read from, sorted.
-func Keys[T any]() []string {
-	return slices.Sorted(maps.Keys(defaults[T]()))
-}
-
-// defaults are the variables of T with their defaults.
-func defaults[T any]() map[string]string {
-	keys := map[string]string{}
-	for field := range reflect.TypeFor[T]().Fields() {
-		keys[field.Tag.Get("env")] = field.Tag.Get("envDefault")
-	}
-	return keys
-}
-
-// Parse fills a T by the env and envDefault tags of its fields, then lets check look at it. Problems are: variables that begin
-// with prefix and belong to no field, variables that have a default and are set to nothing, values that do not parse, and what
-// check finds. service is named in the error.
+// Parse fills a T by the tags of its fields (see [Field]), then lets check look at it. Problems are: variables that begin with
+// prefix and belong to no field, variables that have a default and are set to nothing, required ones that are missing, values that
+// do not parse or are outside their limits, and what check finds. service is named in the error.
 func Parse[T any](service, prefix string, environ map[string]string, check func(*T, *Check)) (T, error) {
 	return parse(service, environ, unknown[T](prefix, environ), check)
 }
@@ -51,7 +36,12 @@ func parse[T any](service string, environ map[string]string, problems []string, 
 	for _, key := range slices.Sorted(maps.Keys(malformed)) {
 		problems = append(problems, key+": "+malformed[key])
 	}
-	k := &Check{malformed: malformed}
+	k := &Check{}
+	for _, field := range Fields[T]() {
+		if _, reported := malformed[field.Variable]; !reported {
+			field.check(k, reflect.ValueOf(value).FieldByName(field.Name))
+		}
+	}
 	check(&value, k)
 	problems = append(problems, k.problems...)
 	if len(problems) == 0 {
@@ -106,21 +96,11 @@ func decode[T any](value *T, environ map[string]string) (map[string]string, erro
 }
 
 // Check collects problems.
-type Check struct {
-	malformed map[string]string
-	problems  []string
-}
+type Check struct{ problems []string }
 
 // That notes a problem unless ok.
 func (c *Check) That(ok bool, format string, args ...any) {
 	if !ok {
 		c.problems = append(c.problems, fmt.Sprintf(format, args...))
-	}
-}
-
-// Within wants a number or a duration from low to high. What did not parse has been reported already.
-func Within[T int | float64 | time.Duration](c *Check, key string, value, low, high T) {
-	if _, reported := c.malformed[key]; !reported {
-		c.That(low <= value && value <= high, "%s: want %v to %v, got %v", key, low, high, value)
 	}
 }

@@ -2,15 +2,12 @@ package environ
 
 import "net/url"
 
-// The variables of traces, by OpenTelemetry's own names: one collector takes the traces of all programs of a machine.
-const (
-	TracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-	TracesRatio    = "OTEL_TRACES_SAMPLER_ARG"
-)
+// TracesEndpoint is the variable of traces, by OpenTelemetry's own name: one collector takes the traces of all programs of a
+// machine.
+const TracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
-// Traces checks where traces go, if anywhere, and how many.
-func Traces(c *Check, endpoint string, ratio float64) {
-	Within(c, TracesRatio, ratio, 0, 1)
+// Traces checks where traces go, if anywhere.
+func Traces(c *Check, endpoint string) {
 	if endpoint == "" {
 		return
 	}

@@ -117,12 +117,23 @@ func (t *tail) String() string {
 
 // freePort returns a loopback port that was free a moment ago. Callers try again with another when it was taken since.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := Listen("127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("looking for a free port: %w", err)
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Listen listens on a port of a loopback address, and says what is missing where the machine has no such address.
+func Listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+		host, _, _ := net.SplitHostPort(addr)
+		return nil, fmt.Errorf("this machine has no address %s, and everything here runs on IPv4's loopback: "+
+			"switch it on (Linux: `ip address add 127.0.0.1/8 dev lo`; a container: one with IPv4): %w", host, err)
+	}
+	return l, err
 }
 
 // retryPorts runs start with free ports until it succeeds, three times at most: another process may take a port in between.

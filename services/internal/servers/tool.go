@@ -36,6 +36,7 @@ func tool(ctx context.Context, name, pkg string) (string, error) {
 		return bin, nil
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", tools, "-o", bin, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make does: no C compiler is needed
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}

@@ -1,4 +1,4 @@
-package plan
+package graph
 
 import (
 	"cmp"
@@ -97,8 +97,8 @@ func NewDiff(before, after *Graph) *Diff {
 	slices.SortFunc(d.Resources, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 	})
-	d.Outputs = append(d.Outputs, differences("", masked(openedMap(before.Outputs), openedMap(before.revealed)),
-		masked(openedMap(after.Outputs), openedMap(after.revealed)))...)
+	d.Outputs = append(d.Outputs, differences("", masked(openedMap(before.Outputs), openedMap(before.RevealedOutputs)),
+		masked(openedMap(after.Outputs), openedMap(after.RevealedOutputs)))...)
 	d.Lookups = append(d.Lookups, differences("", before.Lookups, after.Lookups)...)
 	return d
 }
@@ -120,8 +120,8 @@ func has(resources map[string]Resource, key string) bool {
 func changeOf(before, after Resource, old, now map[string]Resource) Change {
 	c := Change{
 		Type: after.Type, Name: after.Name, Action: Keep, Protected: before.Protect, Retained: after.RetainOnDelete,
-		Properties: differences("", masked(openedMap(before.Inputs), openedMap(before.revealed)),
-			masked(openedMap(after.Inputs), openedMap(after.revealed))),
+		Properties: differences("", masked(openedMap(before.Inputs), openedMap(before.RevealedInputs)),
+			masked(openedMap(after.Inputs), openedMap(after.RevealedInputs))),
 	}
 	paths, reviewed := replaces(before, after)
 	c.Unreviewed = !reviewed

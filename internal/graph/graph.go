@@ -1,4 +1,6 @@
-package plan
+// Package graph is the resource graph of a program as plain data: what internal/plan returns and what files hold. It needs no part
+// of Pulumi, so what reads graphs compiles and links in a moment.
+package graph
 
 import (
 	"bytes"
@@ -6,8 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-
-	"scalable-backend/internal/plan/shape"
 )
 
 // Graph holds the resources that a program registers. Its JSON form is the same in every run.
@@ -18,8 +18,9 @@ type Graph struct {
 	Outputs   map[string]any `json:"outputs"`   // the stack's
 	Lookups   map[string]any `json:"lookups"`   // provider functions that it calls to the list of different arguments
 
-	Warnings []string `json:"-"`
-	revealed map[string]any
+	Warnings        []string       `json:"-"`
+	Unseen          *Unseen        `json:"-"` // nil for a stack without environments
+	RevealedOutputs map[string]any `json:"-"` // Outputs with the values of secrets; nil in a graph from a file
 }
 
 // Resource is one registration. Values are plain JSON (numbers are float64), with {"secret": true} instead of a secret and
@@ -40,30 +41,28 @@ type Resource struct {
 	DependsOn            []string            `json:"dependsOn,omitempty"`            // type::name
 	PropertyDependencies map[string][]string `json:"propertyDependencies,omitempty"` // property to type::name
 
-	Outputs  map[string]any `json:"-"` // the registered outputs of a component
-	ID       string         `json:"-"` // made up, "" if outputs are unknown
-	State    map[string]any `json:"-"` // the made-up outputs, secrets hidden
-	revealed map[string]any
+	Outputs        map[string]any `json:"-"` // the registered outputs of a component
+	ID             string         `json:"-"` // made up, "" if outputs are unknown
+	State          map[string]any `json:"-"` // the made-up outputs, secrets hidden
+	RevealedInputs map[string]any `json:"-"` // Inputs with the values of secrets; nil in a graph from a file
 }
 
 // Key is type::name, which is unique in a graph.
 func (r Resource) Key() string { return r.Type + "::" + r.Name }
 
 // Get returns the input at a path of keys (string) and indexes (int).
-func (r Resource) Get(path ...any) (any, bool) { return shape.Lookup(r.Inputs, path...) }
+func (r Resource) Get(path ...any) (any, bool) { return Lookup(r.Inputs, path...) }
 
 // Revealed is Get with the made-up and configured values of secrets instead of their markers.
-func (r Resource) Revealed(path ...any) (any, bool) { return shape.Lookup(r.revealed, path...) }
+func (r Resource) Revealed(path ...any) (any, bool) { return Lookup(r.RevealedInputs, path...) }
 
-// RevealedInputs returns Inputs with the values of secrets.
-func (r Resource) RevealedInputs() map[string]any { return r.revealed }
-
-func compare(a, b Resource) int {
+// Compare orders resources as they are in a graph: by type, then name.
+func Compare(a, b Resource) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 }
 
 // RevealedOutput returns a stack output, with its value if it is secret.
-func (g *Graph) RevealedOutput(name string) (any, bool) { return shape.Lookup(g.revealed, name) }
+func (g *Graph) RevealedOutput(name string) (any, bool) { return Lookup(g.RevealedOutputs, name) }
 
 // OfType returns the resources of a type, by name.
 func (g *Graph) OfType(token string) []Resource {

@@ -1,19 +1,23 @@
-package component
+// Package machine finds the machine images that the stack's own instances start from. It is not a part of internal/component,
+// because only two tiers have instances, and the package of EC2 is by far the slowest to compile and to link.
+package machine
 
 import (
 	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"scalable-backend/internal/component"
 )
 
 // kernelLine is the kernel that all instances run. Amazon Linux 2023 has several, and a filter that names none takes now this,
 // now that one.
 const kernelLine = "kernel-6.1"
 
-// LookupImage finds Amazon Linux 2023 for an architecture ("arm64" or "x86_64"). release is e.g. "2023.9.20251117"; empty: the
+// Image finds Amazon Linux 2023 for an architecture ("arm64" or "x86_64"). release is e.g. "2023.9.20251117"; empty: the
 // newest. A release is found as long as Amazon serves it, which is longer than it shows it: images are deprecated after 90 days.
-func (b *Builder) LookupImage(architecture, release string) (*ec2.LookupAmiResult, error) {
+func Image(b *component.Builder, architecture, release string) (*ec2.LookupAmiResult, error) {
 	version := "2023.*"
 	if release != "" {
 		version = release + ".*"

@@ -1,4 +1,4 @@
-package plan
+package graph
 
 import (
 	"bytes"
@@ -213,7 +213,7 @@ func TestDiffHidesSecrets(t *testing.T) {
 	version := func(hidden, revealed string) *Graph {
 		return graphOf(Resource{
 			Type: "aws:secretsmanager/secretVersion:SecretVersion", Inputs: object{"secretString": object{"secret": true}, "plain": hidden},
-			revealed: object{"secretString": revealed, "plain": hidden},
+			RevealedInputs: object{"secretString": revealed, "plain": hidden},
 		})
 	}
 	d := NewDiff(version("x", "one"), version("x", "two"))
@@ -226,7 +226,7 @@ func TestDiffHidesSecrets(t *testing.T) {
 	require.True(t, NewDiff(version("x", "one"), version("x", "one")).Empty())
 
 	read := version("x", "")
-	read.Resources[0].revealed = nil
+	read.Resources[0].RevealedInputs = nil
 	require.True(t, NewDiff(read, version("x", "two")).Empty(), "a graph from a file has no values of secrets")
 	require.Equal(t, "update plain", outline(NewDiff(read, version("y", "two"))))
 }

@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// environments is a project with a stack that takes values from environments, and with a local file of this text, unless it is "".
+func environments(t *testing.T, stack, local string) Options {
+	t.Helper()
+	o := options()
+	o.StackFile = stackFile(t, stack)
+	if local != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(o.StackFile), "Pulumi.dev.local.yaml"), []byte(local), 0o600))
+	}
+	return o
+}
+
+const shared = "environment: [team/shared, team/dev]\n"
+
+// A plan of a stack with environments says what it cannot see, whether it comes to an end or not.
+func TestUnseenEnvironments(t *testing.T) {
+	t.Parallel()
+	g, err := Run(t.Context(), environments(t, shared+"config: {settings: {size: 3}, token: open}", ""))
+	require.NoError(t, err)
+	require.Equal(t, &Unseen{File: "Pulumi.dev.yaml", Local: "Pulumi.dev.local.yaml", Environments: []string{"team/shared", "team/dev"},
+		Keys: g.Unseen.Keys}, g.Unseen)
+	require.Contains(t, g.Unseen.Keys, "aws:region")
+	require.NotContains(t, g.Unseen.Keys, "settings")
+	require.Equal(t, []string{g.Unseen.String()}, g.Warnings)
+	for _, want := range []string{"Pulumi.dev.yaml: environment team/shared, team/dev cannot be opened", "No value here have aws:region",
+		"-set key=value", "Pulumi.dev.local.yaml"} {
+		require.Contains(t, g.Unseen.String(), want)
+	}
+
+	o := environments(t, shared+"config: {}", "")
+	o.ConfigOverrides = map[string]string{"behaviour": "fail"}
+	_, err = Run(t.Context(), o)
+	var unseen *UnseenError
+	require.ErrorAs(t, err, &unseen)
+	require.ErrorContains(t, err, "a is wrong")
+	require.ErrorContains(t, err, "Pulumi.dev.local.yaml")
+	require.NotContains(t, unseen.Unseen.Keys, "behaviour", "-set gives it")
+
+	// A definition of the file's own, which needs a login all the same.
+	g, err = Run(t.Context(), environments(t, "environment: {values: {pulumiConfig: {token: open}}}\nconfig: {settings: {size: 3}}", ""))
+	require.NoError(t, err)
+	require.Equal(t, []string{"yaml"}, g.Unseen.Environments)
+}
+
+// Values of the local file stand in for those of the environments: what the stack's file and -set say wins, within objects, too.
+func TestLocalFileStandsInForEnvironments(t *testing.T) {
+	t.Parallel()
+	const local = "config: {settings: {size: 9, color: blue}, token: local, aws:region: eu-central-1}"
+	o := environments(t, shared+"config: {settings: {size: 3}}", local)
+	s, err := load(o.Dir, o)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"size":3,"color":"blue"}`, s.values["program:settings"])
+	require.Equal(t, "local", s.values["program:token"])
+	require.Equal(t, "eu-central-1", s.values["aws:region"])
+	require.NotContains(t, s.unseen.Keys, "aws:region")
+	o.ConfigOverrides = map[string]string{"token": "set"}
+	s, err = load(o.Dir, o)
+	require.NoError(t, err)
+	require.Equal(t, "set", s.values["program:token"])
+
+	// Without environments the CLI would not see the local file, and so the plan does not.
+	o = environments(t, "config: {settings: {size: 3}, token: open}", local)
+	s, err = load(o.Dir, o)
+	require.NoError(t, err)
+	require.Nil(t, s.unseen)
+	require.Equal(t, "open", s.values["program:token"])
+
+	_, err = Run(t.Context(), environments(t, shared, "config: ["))
+	require.ErrorContains(t, err, "reading Pulumi.dev.local.yaml")
+}
+
+func TestStacksLeaveLocalFilesOut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.dev.local.yaml", "Pulumi.local.yaml", "Pulumi.locals.yaml"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	require.Equal(t, []string{"dev", "locals"}, Stacks(dir))
+}
