@@ -47,7 +47,8 @@
     if (paused) return;
     const next = ok && new DOMParser().parseFromString(text, 'text/html');
     if (next && ($('sign-in', next) || 'failed' in document.body.dataset && !('failed' in next.body.dataset))) return location.reload();
-    if (!next) tell('No answer since ' + since + '. What you see is from then.');
+    if ('failed' in document.body.dataset) { /* it says so already */ }
+    else if (!next) tell('No answer since ' + since + '. What you see is from then.');
     else if ('failed' in next.body.dataset) tell(next.querySelector('.error').textContent + ' What you see is from ' + since + '.');
     else {
       localize(next);

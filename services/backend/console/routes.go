@@ -15,7 +15,7 @@ const maxForm = 64 << 10
 // route is one path of the console, and who may use it.
 type route struct {
 	pattern string
-	name    string // for log and metrics
+	name    string // for log and metrics; few, because each name is a metric that costs
 	scope   backend.Scope
 	open    bool // without signing in
 	serve   func(*request) (*page, error)
@@ -27,17 +27,17 @@ func (c *Console) routes() []route {
 		{pattern: "POST /sign-in", name: "pageSignIn", open: true, serve: c.signIn},
 		{pattern: "POST /sign-out", name: "pageSignOut", open: true, serve: c.signOut},
 		{pattern: "GET /{$}", name: "page", serve: c.overview},
-		{pattern: "GET /jobs", name: "pageJobs", scope: backend.Jobs, serve: c.jobs},
-		{pattern: "GET /jobs/{id}", name: "pageJob", scope: backend.Jobs, serve: c.job},
-		{pattern: "POST /jobs/act", name: "pageAct", scope: backend.Jobs, serve: c.act},
-		{pattern: "GET /files", name: "pageFiles", scope: backend.FilesRead, serve: c.files},
-		{pattern: "GET /files/{id}", name: "pageFile", scope: backend.FilesRead, serve: c.file},
-		{pattern: "GET /files/{id}/content", name: "pageContent", scope: backend.FilesRead, serve: c.content},
-		{pattern: "POST /files/{id}/delete", name: "pageDelete", scope: backend.FilesWrite, serve: c.deleteFile},
-		{pattern: "GET /agents", name: "pageAgents", scope: backend.Jobs, serve: c.agents},
-		{pattern: "GET /tokens", name: "pageTokens", scope: backend.Admin, serve: c.tokens},
-		{pattern: "POST /tokens", name: "pageMakeToken", scope: backend.Admin, serve: c.makeToken},
-		{pattern: "POST /tokens/{id}/revoke", name: "pageRevoke", scope: backend.Admin, serve: c.revokeToken},
+		{pattern: "GET /jobs", name: "page", scope: backend.Jobs, serve: c.jobs},
+		{pattern: "GET /jobs/{id}", name: "page", scope: backend.Jobs, serve: c.job},
+		{pattern: "POST /jobs/act", name: "pageAction", scope: backend.Jobs, serve: c.act},
+		{pattern: "GET /files", name: "page", scope: backend.FilesRead, serve: c.files},
+		{pattern: "GET /files/{id}", name: "page", scope: backend.FilesRead, serve: c.file},
+		{pattern: "GET /files/{id}/content", name: "page", scope: backend.FilesRead, serve: c.content},
+		{pattern: "POST /files/{id}/delete", name: "pageAction", scope: backend.FilesWrite, serve: c.deleteFile},
+		{pattern: "GET /agents", name: "page", scope: backend.Jobs, serve: c.agents},
+		{pattern: "GET /tokens", name: "page", scope: backend.Admin, serve: c.tokens},
+		{pattern: "POST /tokens", name: "pageAction", scope: backend.Admin, serve: c.makeToken},
+		{pattern: "POST /tokens/{id}/revoke", name: "pageAction", scope: backend.Admin, serve: c.revokeToken},
 	}
 }
 
