@@ -108,7 +108,8 @@ func TestForgedForms(t *testing.T) {
 	// Another site, whose form and whose link lead here. Its host is another name of this machine.
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<form method="post" action="%[1]s/jobs/act"><input name="do" value="retry"><input name="id" value="%[2]s"><button>x</button></form>
+		fmt.Fprintf(w, `<form method="post" action="%[1]s/jobs/act">
+			<input name="do" value="retry"><input name="id" value="%[2]s"><button>x</button></form>
 			<a href="%[1]s/jobs/%[2]s">a link in a chat</a>`, b.url, job.ID)
 	}))
 	defer evil.Close()
@@ -187,7 +188,8 @@ func TestWithoutJavaScript(t *testing.T) {
 	job := b.die(f, "films/a.mkv", "x")
 	b.visit("/jobs?state=dead")
 	b.awaitText("UTC") // times as they come
-	require.Zero(t, eval[int](b, "[...document.querySelectorAll('.copy, .script')].filter(e => e.offsetParent).length"), "nothing that would not work")
+	shown := "[...document.querySelectorAll('.copy, .script')].filter(e => e.offsetParent).length"
+	require.Zero(t, eval[int](b, shown), "nothing that would not work")
 	b.do(chromedp.Click(chromedp.CSS("tbody input")))
 	b.press("button[value=retry]")
 	b.awaitText("1 job is queued again.")
@@ -217,8 +219,8 @@ func TestKeyboard(t *testing.T) {
 	for range 40 {
 		b.do(chromedp.KeyEvent(kb.Tab))
 		seen = append(seen, eval[string](b, "document.activeElement.id || document.activeElement.value || document.activeElement.textContent"))
-		require.True(t, eval[bool](b, `document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== 'none'`),
-			"%v: the focus is to be seen", seen)
+		outlined := "document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== 'none'"
+		require.True(t, eval[bool](b, outlined), "%v: the focus is to be seen", seen)
 	}
 	text := strings.Join(seen, " ")
 	for _, want := range []string{"state", "file", "dest", "agent", "text", "all", "films/a.mkv", "retry", "cancel", "pause"} {

@@ -28,7 +28,7 @@ func (b *bundle) history() {
 		outcome := backend.Outcome{Status: backend.Succeeded, SHA256: &sum, Bytes: &size, Duration: time.Duration(1700+i*230) * time.Millisecond}
 		if i%5 == 4 {
 			outcome = backend.Outcome{Status: backend.Failed, Duration: 900 * time.Millisecond, Problem: &backend.JobProblem{
-				Title: "the source answered 503 Service Unavailable", Detail: "4 tries in 41 s; the last answer came from s3.eu-central-1.amazonaws.com",
+				Title: "the source answered 503 Service Unavailable", Detail: "4 tries in 41 s, the last one at s3.eu-central-1.amazonaws.com",
 			}}
 		}
 		_, err := b.store.FinishLease(b.t.Context(), leases[0].ID, "caller", outcome)
@@ -46,7 +46,8 @@ func (b *bundle) history() {
 		WITH s AS (SELECT n, now() - (360 - n) * interval '10 s' AS at FROM generate_series(1, 360) n)
 		INSERT INTO samples
 		SELECT at, (90 + 80 * sin(n / 34.0) + 20 * sin(n / 5.0))::int, 12, n * 3, 3, 0, 14, 3, 6, 0, 2452000000,
-			n * 410000000::bigint + (sum(900000000 * (1 + sin(n / 21.0))) OVER (ORDER BY n))::bigint, 30, CASE WHEN n % 60 < 14 THEN n % 7 ELSE 0 END, n
+			n * 410000000::bigint + (sum(900000000 * (1 + sin(n / 21.0))) OVER (ORDER BY n))::bigint, 30,
+			CASE WHEN n % 60 < 14 THEN n % 7 ELSE 0 END, n
 		FROM s`)
 	require.NoError(b.t, err)
 }

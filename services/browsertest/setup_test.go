@@ -62,7 +62,8 @@ func setup(t *testing.T) *bundle {
 	t.Cleanup(b.store.Close)
 	require.NoError(t, b.store.Migrate(t.Context()))
 	objects, err := objectstore.New(objectstore.Config{ // signs, and is never asked
-		Bucket: "files", Region: "eu-central-1", Endpoint: "http://127.0.0.1:9", Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
+		Bucket: "files", Region: "eu-central-1", Endpoint: "http://127.0.0.1:9",
+		Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
 	})
 	require.NoError(t, err)
 	t.Cleanup(objects.Close)

@@ -52,7 +52,10 @@ func jobFilterOf(get func(string) string) (f jobFilter, err error) {
 		name string
 		into *string
 		most int
-	}{{"state", &f.State, maxText}, {"file", &f.File, maxName}, {"dest", &f.Dest, maxName}, {"agent", &f.Agent, maxText}, {"text", &f.Text, maxText}} {
+	}{
+		{"state", &f.State, maxText}, {"file", &f.File, maxName}, {"dest", &f.Dest, maxName}, {"agent", &f.Agent, maxText},
+		{"text", &f.Text, maxText},
+	} {
 		if *t.into, err = searchText(t.name, get(t.name), t.most); err != nil {
 			return f, err
 		}

@@ -8,7 +8,7 @@ import (
 // notices are what a page says of an action that led to it. Only these words, so that no link can put others there.
 var notices = map[string][2]string{
 	"retried":   {"1 job is queued again.", " jobs are queued again."},
-	"cancelled": {"1 job is cancelled, or will be once its agent has stopped.", " jobs are cancelled, or will be once their agents have stopped."},
+	"cancelled": {"1 job is cancelled, or will be once its agent stops.", " jobs are cancelled, or will be once their agents stop."},
 	"deleted":   {"The file is deleted.", ""},
 	"revoked":   {"The token is revoked.", ""},
 }

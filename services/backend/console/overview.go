@@ -46,19 +46,31 @@ func (o *overview) FailedPercent() float64 {
 }
 
 func (c *Console) overview(q *request) (*page, error) {
-	p := &page{template: "overview", title: "Overview", renew: renewal}
 	o, err := c.numbers(q.Context())
 	if err == nil && q.caller.Has(backend.Jobs) {
 		err = c.latest(q, o)
 	}
-	if last := c.last.Load(); backend.CodeOf(err) == backend.Unavailable && last != nil {
-		stale := *last
-		stale.Outage, stale.Age = true, q.now.Sub(stale.At)
-		p.data, p.status = &stale, http.StatusServiceUnavailable
-		return p, nil
+	if err != nil {
+		return c.lastOverview(q, err)
 	}
-	p.data = o
-	return p, err
+	return &page{template: "overview", title: "Overview", renew: renewal, data: o}, nil
+}
+
+// lastOverview shows the last numbers that the database gave, if it is the database that does not answer.
+func (c *Console) lastOverview(q *request, err error) (*page, error) {
+	last := c.last.Load()
+	if backend.CodeOf(err) != backend.Unavailable || last == nil {
+		return nil, err
+	}
+	stale := *last
+	stale.Outage, stale.Age = true, time.Since(stale.At)
+	return &page{template: "overview", title: "Overview", renew: renewal, data: &stale, status: http.StatusServiceUnavailable}, nil
+}
+
+// Remember reads the numbers for when the database does not answer, whether or not somebody looks at them.
+func (c *Console) Remember(ctx context.Context) error {
+	_, err := c.numbers(ctx)
+	return err
 }
 
 // numbers reads what everybody may see, and keeps it for when the database does not answer.

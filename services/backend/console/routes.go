@@ -19,6 +19,8 @@ type route struct {
 	scope   backend.Scope
 	open    bool // without signing in
 	serve   func(*request) (*page, error)
+	// last makes the page of what was known before an error, for a caller who is not known for certain; nil makes an error page.
+	last func(*request, error) (*page, error)
 }
 
 // routes are all of the console. No scope means that any caller may.
@@ -26,7 +28,7 @@ func (c *Console) routes() []route {
 	return []route{
 		{pattern: "POST /sign-in", name: "pageSignIn", open: true, serve: c.signIn},
 		{pattern: "POST /sign-out", name: "pageSignOut", open: true, serve: c.signOut},
-		{pattern: "GET /{$}", name: "page", serve: c.overview},
+		{pattern: "GET /{$}", name: "page", serve: c.overview, last: c.lastOverview},
 		{pattern: "GET /jobs", name: "page", scope: backend.Jobs, serve: c.jobs},
 		{pattern: "GET /jobs/{id}", name: "page", scope: backend.Jobs, serve: c.job},
 		{pattern: "POST /jobs/act", name: "pageAction", scope: backend.Jobs, serve: c.act},
@@ -91,10 +93,12 @@ func (c *Console) serve(route route, q *request) (*page, error) {
 	if route.open {
 		return route.serve(q)
 	}
-	if err := c.identify(q); err != nil {
-		if backend.CodeOf(err) == backend.Unauthorized {
-			return c.signInPage(q, ""), nil
-		}
+	switch err := c.identify(q); {
+	case backend.CodeOf(err) == backend.Unauthorized:
+		return c.signInPage(q, ""), nil
+	case err != nil && q.caller.ID != "" && route.last != nil:
+		return route.last(q, err)
+	case err != nil:
 		return nil, err
 	}
 	if err := c.Host.Allow(q.caller); err != nil {

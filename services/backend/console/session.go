@@ -22,7 +22,7 @@ const (
 
 var errSignedOut = backend.Errorf(backend.Unauthorized, "nobody has signed in")
 
-// identify finds out who asks. While the database does not answer, whoever was known lately still is: see outage.
+// identify finds out who asks. While the database does not answer, it tells so of whoever was known lately.
 func (c *Console) identify(q *request) error {
 	for _, name := range []string{secureCookie, plainCookie} {
 		cookie, err := q.Cookie(name)
@@ -31,13 +31,8 @@ func (c *Console) identify(q *request) error {
 		}
 		q.token = cookie.Value
 		q.caller, err = c.Host.Caller(q.Request, q.token)
-		if backend.CodeOf(err) != backend.Unavailable {
-			return err
-		}
-		known, ok := c.Host.Lately(q.token)
-		if ok && q.Method == http.MethodGet {
-			q.caller = known
-			return nil
+		if backend.CodeOf(err) == backend.Unavailable {
+			q.caller, _ = c.Host.Lately(q.token)
 		}
 		return err
 	}

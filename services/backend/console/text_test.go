@@ -36,7 +36,8 @@ func TestCursors(t *testing.T) {
 	got, err := cursorOf(cursorText(want))
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	for _, text := range []string{"x", "1", "_", "1_x", "99999999999999999999_" + want.ID.String(), "9223372036854775807_" + want.ID.String()} {
+	id := want.ID.String()
+	for _, text := range []string{"x", "1", "_", "1_x", "99999999999999999999_" + id, "9223372036854775807_" + id} {
 		_, err := cursorOf(text)
 		require.Equal(t, backend.Invalid, backend.CodeOf(err), text)
 	}
@@ -46,8 +47,9 @@ func TestCursors(t *testing.T) {
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{
-		"did=retried&n=1": "1 job is queued again.", "did=retried&n=12345": "12,345 jobs are queued again.", "did=deleted&n=7": "The file is deleted.",
-		"did=retried": "", "did=retried&n=%3Cb%3E": "", "did=%3Cb%3E&n=1": "", "": "",
+		"did=retried&n=1": "1 job is queued again.", "did=retried&n=12345": "12,345 jobs are queued again.",
+		"did=deleted&n=7": "The file is deleted.",
+		"did=retried":     "", "did=retried&n=%3Cb%3E": "", "did=%3Cb%3E&n=1": "", "": "",
 	} {
 		values, err := url.ParseQuery(query)
 		require.NoError(t, err)

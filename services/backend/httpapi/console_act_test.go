@@ -163,7 +163,8 @@ func TestConsoleRefusesForgedForms(t *testing.T) {
 			require.Contains(t, string(got.body), "this form is not of this sign-in")
 		}
 		header := http.Header{
-			"Cookie": {p.cookie}, "Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-site"}, "Origin": {"https://x.example"},
+			"Cookie": {p.cookie}, "Content-Type": {"application/x-www-form-urlencoded"},
+			"Sec-Fetch-Site": {"same-site"}, "Origin": {"https://x.example"},
 		}
 		form["proof"] = []string{p.proof}
 		got := b.do(403, request{method: "POST", path: path, token: "-", header: header, body: []byte(form.Encode())})
@@ -176,7 +177,8 @@ func TestConsoleRefusesForgedForms(t *testing.T) {
 	require.Equal(t, api.JobStateQueued, b.jobState(job.Id))
 	// A form that comes when nobody is signed in leads to signing in, and back.
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	got := b.do(200, request{method: "POST", path: "/jobs/act", token: "-", header: header, body: []byte("do=cancel&back=/jobs%3Fstate%3Ddead")})
+	form := []byte("do=cancel&back=/jobs%3Fstate%3Ddead")
+	got := b.do(200, request{method: "POST", path: "/jobs/act", token: "-", header: header, body: form})
 	require.Contains(t, string(got.body), `name="next" value="/jobs?state=dead"`)
 }
 

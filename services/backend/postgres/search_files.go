@@ -51,11 +51,11 @@ func (s *Store) SearchFiles(ctx context.Context, q backend.FileSearch, page back
 
 func fileSearch(q backend.FileSearch) (*search, error) {
 	s := &search{list: list{where: []string{"f.deleted_at IS NULL"}}}
-	switch {
-	case q.State == "":
-	case q.State == backend.FilePending:
+	switch q.State {
+	case "":
+	case backend.FilePending:
 		s.and("f.state = 'pending'") // a constant: the planner needs it to use the index on pending files
-	case q.State == backend.FileReady:
+	case backend.FileReady:
 		s.and("f.state = 'ready'") // nearly all are
 	default:
 		return nil, backend.Errorf(backend.Invalid, "state: want pending or ready")
