@@ -152,7 +152,9 @@ func startForeign(t *testing.T, id, root string, change map[string]string) (c *c
 	})
 	// The unit reads these at each start, and docker takes their values from its own environment.
 	require.Equal(t, []string{"API_KEY"}, plan.flags["--env"])
-	require.Equal(t, map[string][2]string{"API_KEY": {"arn:aws:secretsmanager:us-east-1:210987654321:secret:keys-AbCdEf", "api"}}, plan.secrets)
+	require.Equal(t, map[string][2]string{
+		"API_KEY": {"arn:aws:secretsmanager:us-east-1:210987654321:secret:keys-AbCdEf", "api"},
+	}, plan.secrets)
 	environment["API_KEY"] = "the-key"
 	maps.Copy(environment, change)
 	command := append([]string{one(t, plan.flags, "--entrypoint")}, plan.arguments...)
@@ -233,7 +235,8 @@ func signedByRole(t *testing.T, server string) string {
 		}
 		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 		if err == nil {
-			err = v4.NewSigner().SignHTTP(r.Context(), role, again, hash(body), "secretsmanager", shared.foreign.backend.environment["AWS_REGION"], at)
+			region := shared.foreign.backend.environment["AWS_REGION"]
+			err = v4.NewSigner().SignHTTP(r.Context(), role, again, hash(body), "secretsmanager", region, at)
 		}
 		if err != nil || again.Header.Get("Authorization") != r.Header.Get("Authorization") ||
 			r.Header.Get("X-Amz-Security-Token") != role.SessionToken {
