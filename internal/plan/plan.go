@@ -74,8 +74,9 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	return graph, nil
 }
 
-// The graph and its resources, as internal/graph declares them.
 type (
-	Graph    = graph.Graph
+	// Graph is what Run returns.
+	Graph = graph.Graph
+	// Resource is one registration in it.
 	Resource = graph.Resource
 )

@@ -10,6 +10,15 @@ import (
 // monitoringTier is the subject of rules that check whether the account has a resource at all.
 const monitoringTier = "scalable-backend:monitoring:Monitoring"
 
+func webACLMetrics(_ *World, r graph.Resource) string {
+	for _, rule := range list(r, "rules") {
+		if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
+			return show(at(rule, "name")) + " is not"
+		}
+	}
+	return ""
+}
+
 func guardRules() []Rule {
 	acl, account := of(webACL), of(monitoringTier)
 	return []Rule{
@@ -43,14 +52,7 @@ func guardRules() []Rule {
 			}
 			return ""
 		})},
-		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl, that(func(_ *World, r graph.Resource) string {
-			for _, rule := range list(r, "rules") {
-				if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
-					return show(at(rule, "name")) + " is not"
-				}
-			}
-			return ""
-		})},
+		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl, that(webACLMetrics)},
 		{"web-acl-log", ids("WAF.11 C2_31 R-WAFv2LoggingEnabled"), "The web ACL logs, without credentials", Everywhere,
 			acl, satellite(webACLLogging, "resourceArn", that(webACLLog))},
 		{"guardduty", ids("GuardDuty.1 C_238"), "GuardDuty monitors the account", Production, account, present(detector)},
