@@ -68,7 +68,7 @@ plan: ## Show what a stack would create, without AWS (STACK=dev)
 
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
 	cd services && $(GO) test ./internal/environ -run TestVariables -update
-	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|ReviewSamples|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
+	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|ReviewSamples|ArchitecturePicture|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
 	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata

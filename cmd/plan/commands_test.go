@@ -63,8 +63,9 @@ func TestCommandsFail(t *testing.T) {
 		"-max of 0":               {[]string{"cost", dev, "-max=0"}, misused, "want a number of USD above 0"},
 		"a key of usage":          {[]string{"cost", dev, "-usage", few}, failed, "usage.yaml: reading the usage"},
 		"no file of prices":       {[]string{"cost", dev, "-prices", "none.yaml"}, failed, "none.yaml"},
-		"another region":          {[]string{"cost", "../../testdata/other.json"}, failed, `no prices of region "eu-central-1": want one of us-east-1`},
-		"save and JSON":           {[]string{"show", "-stack", "dev", "-save", "x", "-json"}, misused, "-save prints nothing"},
+		"another region": {[]string{"cost", "../../testdata/other.json"}, failed,
+			`no prices of region "eu-central-1": want one of us-east-1`},
+		"save and JSON": {[]string{"show", "-stack", "dev", "-save", "x", "-json"}, misused, "-save prints nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := invoke(t, c.args...)
@@ -91,14 +92,16 @@ func TestShowIsThePlanWithoutACommand(t *testing.T) {
 	status, stdout, _ = invoke(t, "diff", file, "-dir", program, "-stack", "dev", "-set", "settings.size=4")
 	require.Zero(t, status)
 	require.Contains(t, stdout, "      settings.size: 3 -> 4\n")
-	require.Contains(t, stdout, "Not judged\n  permissions, before: policy of aws:s3/bucketPolicy:BucketPolicy::data-policy", "that policy is none of IAM's")
+	require.Contains(t, stdout, "Not judged\n  permissions, before: policy of aws:s3/bucketPolicy:BucketPolicy::data-policy",
+		"that policy is none of IAM's")
 }
 
 func TestCost(t *testing.T) {
 	t.Parallel()
 	status, stdout, stderr := invoke(t, "cost", prod)
 	require.Zero(t, status, stderr)
-	for _, want := range []string{"prod in us-east-1: about ", "budget: 2500 USD", "The biggest lines", "database-instance", "A TB delivered", "What would cost less"} {
+	for _, want := range []string{"prod in us-east-1: about ", "budget: 2500 USD", "The biggest lines", "database-instance",
+		"A TB delivered", "What would cost less"} {
 		require.Contains(t, stdout, want)
 	}
 	usage := filepath.Join(t.TempDir(), "usage.yaml")
@@ -137,7 +140,8 @@ func TestCostGate(t *testing.T) {
 func TestDiffOfFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	status, stdout, stderr := invoke(t, "diff", dev, prod, "-format", "markdown", "-format", "text="+dir+"/plan.txt", "-format", "json="+dir+"/plan.json")
+	status, stdout, stderr := invoke(t, "diff", dev, prod, "-format", "markdown", "-format", "text="+dir+"/plan.txt",
+		"-format", "json="+dir+"/plan.json")
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "#### `prod`: ")
 	require.Contains(t, stdout, "- `everybody (0.0.0.0/0)` can newly reach `aws lb LoadBalancer compute-alb` on `tcp 443`\n")

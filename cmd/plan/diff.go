@@ -33,8 +33,8 @@ func diff(ctx context.Context, s *session, flags *flag.FlagSet, args []string) e
 	flags.StringVar(&c.base, "base", "", "compare with this git `ref`: the stack, or every stack that has a file")
 	flags.StringVar(&c.to, "to", "", "another `stack`, which is compared with -stack")
 	var outputs formats
-	flags.Var(&outputs, "format", "print as text, markdown (fits into a comment on GitHub) or json; `format=file` writes a file, and may be given "+
-		"more than once")
+	flags.Var(&outputs, "format", "print as text, markdown (fits into a comment on GitHub) or json; `format=file` writes a file, and may be "+
+		"given more than once")
 	usageFile := flags.String("usage", "", "what a month uses: see plan cost")
 	pricesFile := flags.String("prices", "", "other prices: see plan cost")
 	if err := parse(s, flags, args); err != nil {

@@ -49,7 +49,7 @@ var commands = map[string]command{
 	"show":  {"-stack STACK [flags]", show},
 	"diff":  {"[-base REF | OLD NEW | -stack STACK -to STACK] [flags]", diff},
 	"cost":  {"[-stack STACK | GRAPH] [flags]", estimate},
-	"graph": {"[-stack STACK | GRAPH] [flags]", picture},
+	"graph": {"[-stack STACK | GRAPH] [flags]", draw},
 }
 
 // session is one call of the command.

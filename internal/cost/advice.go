@@ -36,7 +36,8 @@ func natInstance(r *reader, _ *Estimate) *Advice {
 		return nil // in several zones an instance would be one point of failure
 	}
 	saves := r.price("nat")*Hours - r.region.Instances["t4g.nano"]*Hours - 8*r.price("volume") + r.usage.NATGB*r.price("natTraffic")
-	return &Advice{saves, "network.nat: instance replaces the NAT gateway by a t4g.nano, which forwards for nothing and is one point of failure"}
+	return &Advice{saves, "network.nat: instance replaces the NAT gateway by a t4g.nano, which forwards for nothing and is one point of " +
+		"failure"}
 }
 
 // endpoints compares interface endpoints with the NAT at the given traffic. A GB through an endpoint costs less.
@@ -49,20 +50,21 @@ func endpoints(r *reader, _ *Estimate) *Advice {
 	}
 	if n == 0 {
 		zones := float64(len(zones(r.Graph)))
-		return &Advice{0, fmt.Sprintf("an interface endpoint costs %.2f in each zone and pays from %.0f GB a month that leave by it and not by the NAT "+
-			"(%g through the NAT now)", each, zones*each/gain, r.usage.NATGB)}
+		return &Advice{0, fmt.Sprintf("an interface endpoint costs %.2f in each zone and pays from %.0f GB a month that leave by it and not by "+
+			"the NAT (%g through the NAT now)", each, zones*each/gain, r.usage.NATGB)}
 	}
 	even := n * each / gain
 	if r.usage.NATGB >= even {
 		return nil
 	}
-	return &Advice{n*each - r.usage.NATGB*gain, fmt.Sprintf("network.interfaceEndpoints: [] lets their traffic take the NAT; they pay from %.0f GB a month "+
-		"(%g assumed), and are there for isolation too", even, r.usage.NATGB)}
+	return &Advice{n*each - r.usage.NATGB*gain, fmt.Sprintf("network.interfaceEndpoints: [] lets their traffic take the NAT; they pay "+
+		"from %.0f GB a month (%g assumed), and are there for isolation too", even, r.usage.NATGB)}
 }
 
 func plans(r *reader, e *Estimate) *Advice {
 	saves := e.usd("compute", "instances")*(1-r.off("instancePlan")) + e.usd("fargate", "tasks")*(1-r.off("taskPlan"))
-	return &Advice{saves, "about that takes a Compute Savings Plan of a year, without upfront payment, off instances and tasks that run all the time"}
+	return &Advice{saves, "about that takes a Compute Savings Plan of a year, without upfront payment, off instances and tasks that run all " +
+		"the time"}
 }
 
 // nights: 60 of a week's 168 hours remain. Storage and what scales with nothing stay.
@@ -88,7 +90,7 @@ func intervals(r *reader, e *Estimate) *Advice {
 	if calls == 0 {
 		return nil
 	}
-	return &Advice{calls / 2 * each, fmt.Sprintf("agents that ask and renew half as often, every %.0f s, make %.3g million calls less of %.3g: "+
-		"wait_s of the API and the time of a lease set that, and a killed agent's jobs then wait twice as long", 2*PollInterval.Seconds(),
+	return &Advice{calls / 2 * each, fmt.Sprintf("agents that ask and renew half as often, every %.0f s, make %.3g million calls less of "+
+		"%.3g: wait_s of the API and the time of a lease set that, and a killed agent's jobs then wait twice as long", 2*PollInterval.Seconds(),
 		calls/2, calls)}
 }

@@ -89,7 +89,8 @@ func UseTable(r *Region) (string, error) {
 		{"a GB in S3, a month; 1,000 writes; 1,000 reads", []string{"stored", "writes", "reads"}},
 		{"a GB of logs, and of flow logs", []string{"logs"}},
 		{"a million calls at the API; a million requests at the firewall", []string{"apiCalls", "webRequests"}},
-		{"a capacity unit of a load balancer (25 new connections a second, or 1 GB an hour), an hour; at the gateway's", []string{"applicationUnit", "networkUnit"}},
+		{"a capacity unit of a load balancer (25 new connections a second, or 1 GB an hour), an hour; at the gateway's",
+			[]string{"applicationUnit", "networkUnit"}},
 	} {
 		var cells []string
 		for _, name := range row.prices {

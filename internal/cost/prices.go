@@ -77,7 +77,8 @@ func ReadPrices(text []byte) (Prices, error) {
 func (p Prices) Of(region string) (*Region, error) {
 	r, ok := p[region]
 	if !ok {
-		return nil, fmt.Errorf("no prices of region %q: want one of %s, or add its prices to internal/cost/prices.yaml (-prices reads another file)",
+		return nil, fmt.Errorf("no prices of region %q: want one of %s, or add its prices to internal/cost/prices.yaml "+
+			"(-prices reads another file)",
 			region, strings.Join(slices.Sorted(maps.Keys(p)), ", "))
 	}
 	return r, nil

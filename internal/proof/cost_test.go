@@ -90,14 +90,16 @@ func costParagraph(dev, prod *cost.Estimate) string {
 		return usd
 	}
 	rounded := func(usd float64) string { return fmt.Sprintf("%.0f", usd/10) + "0" }
-	return fmt.Sprintf("**Cost**, at us-east-1 list prices and without traffic: dev about %s USD a month (network %.0f, load balancers %.0f, database %.0f,\n"+
-		"instances %.0f, tasks %.0f); prod as configured about %s USD (database %.0f, instances %.0f, NAT gateways and addresses %.0f, tasks %.0f,\n"+
-		"endpoints %.0f). A TB delivered to the internet adds %.0f, and %.2f to the stack's own tasks. Line by line, from the planned graphs, and what costs\n"+
-		"less: [docs/cost.md](docs/cost.md), or `go run ./cmd/plan cost -stack dev`. A monthly budget alarm is part of the stack.\n",
-		rounded(dev.FixedOf("")), dev.FixedOf("network"), line(dev, "compute", "load"), dev.FixedOf("database"), line(dev, "compute", "instances"),
-		dev.FixedOf("fargate"), rounded(prod.FixedOf("")), prod.FixedOf("database"), line(prod, "compute", "instances"),
-		line(prod, "network", "NAT", "public"), prod.FixedOf("fargate"), line(prod, "network", "interface"), prod.Delivered[0].USD,
-		prod.Delivered[1].USD)
+	const text = "**Cost**, at us-east-1 list prices and without traffic: dev about %s USD a month (network %.0f, load balancers %.0f,\n" +
+		"database %.0f, instances %.0f, tasks %.0f); prod as configured about %s USD (database %.0f, instances %.0f, NAT gateways and\n" +
+		"addresses %.0f, tasks %.0f, endpoints %.0f). A TB delivered to the internet adds %.0f, and %.2f to the stack's own tasks.\n" +
+		"Line by line, from the planned graphs, and what costs less: [docs/cost.md](docs/cost.md), or `go run ./cmd/plan cost -stack dev`.\n" +
+		"A monthly budget alarm is part of the stack.\n"
+	return fmt.Sprintf(text,
+		rounded(dev.FixedOf("")), dev.FixedOf("network"), line(dev, "compute", "load"), dev.FixedOf("database"),
+		line(dev, "compute", "instances"), dev.FixedOf("fargate"),
+		rounded(prod.FixedOf("")), prod.FixedOf("database"), line(prod, "compute", "instances"), line(prod, "network", "NAT", "public"),
+		prod.FixedOf("fargate"), line(prod, "network", "interface"), prod.Delivered[0].USD, prod.Delivered[1].USD)
 }
 
 // The intervals and methods that the estimate counts with are those of the services.

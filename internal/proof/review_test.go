@@ -49,7 +49,8 @@ var samples = map[string]sample{
 		first := statements[0].(map[string]any)
 		first["Action"] = append(first["Action"].([]any), "s3:PutObjectAcl")
 		return statements
-	}), want: []string{"aws iam Role compute-instance gains s3:PutObjectAcl on aws s3 BucketV2 storage-data/*", "prod: 1 change of security\n"}},
+	}), want: []string{"aws iam Role compute-instance gains s3:PutObjectAcl on aws s3 BucketV2 storage-data/*",
+		"prod: 1 change of security\n"}},
 	"image-digest": {stack: "prod", before: map[string]string{"images.agent": agentImage + strings.Repeat("1", 64)},
 		set:  map[string]string{"images.agent": agentImage + strings.Repeat("2", 64)},
 		want: []string{"prod: 1 other image\n", "2222"}},

@@ -74,7 +74,8 @@ func (r *Report) head(most int) string {
 	case r.Cost.Unknown != "":
 		b.WriteString("\n**Cost** not known: " + code(r.Cost.Unknown) + "\n")
 	case len(r.Cost.Lines) > 0:
-		fmt.Fprintf(&b, "\n**Cost** %.2f → %.2f USD a month (%+.2f)\n\n| | before | after | |\n|---|--:|--:|--:|\n", r.Cost.Before, r.Cost.After,
+		fmt.Fprintf(&b, "\n**Cost** %.2f → %.2f USD a month (%+.2f)\n\n| | before | after | |\n|---|--:|--:|--:|\n", r.Cost.Before,
+			r.Cost.After,
 			r.Cost.After-r.Cost.Before)
 		for _, l := range r.Cost.Lines[:min(len(r.Cost.Lines), 10)] {
 			fmt.Fprintf(&b, "| %s: %s | %.2f | %.2f | %+.2f |\n", l.Tier, l.What, l.Before, l.After, l.After-l.Before)

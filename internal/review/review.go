@@ -165,8 +165,10 @@ var routine = []string{
 }
 
 // holders are types with data in them: their loss is named first.
-var holders = []string{database, "aws:s3/bucketV2:BucketV2", "aws:efs/fileSystem:FileSystem", "aws:kms/key:Key", "aws:secretsmanager/secret:Secret",
-	"aws:ecr/repository:Repository", "aws:cloudwatch/logGroup:LogGroup"}
+var holders = []string{
+	database, "aws:s3/bucketV2:BucketV2", "aws:efs/fileSystem:FileSystem", "aws:kms/key:Key", "aws:secretsmanager/secret:Secret",
+	"aws:ecr/repository:Repository", "aws:cloudwatch/logGroup:LogGroup",
+}
 
 // dataFirst returns the changes of holders of data before those of other resources.
 func dataFirst(changes []graph.Change) []graph.Change {

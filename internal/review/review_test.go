@@ -64,7 +64,8 @@ func TestPermissions(t *testing.T) {
 		"a denial":                  {get, get + "," + denied, []string{role + "is newly denied s3:GetObject on every resource"}},
 		"no denial any more":        {get + "," + denied, get, []string{role + "is no longer denied s3:GetObject on every resource"}},
 		"another condition": {tagged, strings.ReplaceAll(tagged, `"y"`, `"z"`),
-			[]string{role + "gains s3:GetObject" + on + " where aws:x StringEquals z", role + "loses s3:GetObject" + on + " where aws:x StringEquals y"}},
+			[]string{role + "gains s3:GetObject" + on + " where aws:x StringEquals z",
+				role + "loses s3:GetObject" + on + " where aws:x StringEquals y"}},
 	} {
 		items, err := permitted(granting(c.before), granting(c.after))
 		require.NoError(t, err, name)
@@ -91,7 +92,8 @@ func TestPattern(t *testing.T) {
 		wide, narrow string
 		want         bool
 	}{
-		{"*", "*", true}, {"*", "s3:Get?", true}, {"s3:Get*", "s3:GetObject", true}, {"s3:Get*", "s3:Get*Version", true}, {"s3:*Get", "s3:*", false},
+		{"*", "*", true}, {"*", "s3:Get?", true}, {"s3:Get*", "s3:GetObject", true}, {"s3:Get*", "s3:Get*Version", true},
+		{"s3:*Get", "s3:*", false},
 		{"a?c", "abc", true}, {"a?c", "a*c", false}, {"a?c", "a?c", true}, {"a*", "*", false}, {"", "", true}, {"a", "", false}, {"", "a", false},
 		{"a*c", "abc", true}, {"a*c", "ab", false}, {"everything but a", "b", false}, {"*", "everything but a", true},
 	} {
@@ -134,14 +136,16 @@ func TestSettings(t *testing.T) {
 		"deletionProtection": true, "storageEncrypted": true, "tags": "a", "password": "a"}, IgnoreChanges: []string{"password"}}
 	now := old
 	now.Protect = false
-	now.Inputs = map[string]any{"deletionProtection": false, "storageEncrypted": true, "publiclyAccessible": true, "tags": "b", "password": "b"}
+	now.Inputs = map[string]any{"deletionProtection": false, "storageEncrypted": true, "publiclyAccessible": true, "tags": "b",
+		"password": "b"}
 	before, after := &graph.Graph{Resources: []graph.Resource{old}}, &graph.Graph{Resources: []graph.Resource{now}}
 	r := New(before, after, graph.NewDiff(before, after), Options{})
 	require.Contains(t, texts(r.Security), "aws rds Instance d: deletionProtection: true -> false")
 	require.Contains(t, texts(r.Security), "aws rds Instance d: publiclyAccessible: (none) -> true")
 	require.Contains(t, texts(r.Security), "aws rds Instance d: option protect: true -> false")
 	require.NotContains(t, strings.Join(texts(r.Security), "\n"), "tags:")
-	require.Equal(t, []string{`aws rds Instance d keeps its password: it is ignored after creation, so "a" -> "b" will not apply`}, texts(r.Ignored))
+	require.Equal(t, []string{`aws rds Instance d keeps its password: it is ignored after creation, so "a" -> "b" will not apply`},
+		texts(r.Ignored))
 }
 
 // No name or value is markup: it neither ends its code, nor calls anybody, nor begins a line.
@@ -187,7 +191,8 @@ func TestShortReports(t *testing.T) {
 	failed := &Report{Stack: "new", Failed: "main cannot be planned: no file\nPulumi.new.yaml"}
 	var text, markdown, object bytes.Buffer
 	require.NoError(t, WriteText(&text, []*Report{quiet, failed}))
-	require.Equal(t, "s: no difference\n\nnew: there is nothing to compare with\n  main cannot be planned: no file\n  Pulumi.new.yaml\n", text.String())
+	require.Equal(t, "s: no difference\n\nnew: there is nothing to compare with\n  main cannot be planned: no file\n  Pulumi.new.yaml\n",
+		text.String())
 	require.NoError(t, WriteMarkdown(&markdown, []*Report{quiet, failed}))
 	require.Contains(t, markdown.String(), "#### `s`: no difference\n\n#### `new`: there is nothing to compare with\n")
 	require.NoError(t, WriteJSON(&object, []*Report{quiet, failed}))

@@ -96,8 +96,10 @@ func waived(before, after []rules.Waiver) (items []Item) {
 }
 
 // more are words of settings that matter beside those of the rules.
-var more = []string{"internal", "assignPublicIp", "skipFinalSnapshot", "backupRetentionPeriod", "permissionsBoundary", "httpTokens", "multiAz",
-	"authorization", "privileged", "readonlyRootFilesystem", "webAclArn", "throttlingRateLimit"}
+var more = []string{
+	"internal", "assignPublicIp", "skipFinalSnapshot", "backupRetentionPeriod", "permissionsBoundary", "httpTokens", "multiAz",
+	"authorization", "privileged", "readonlyRootFilesystem", "webAclArn", "throttlingRateLimit",
+}
 
 // judged are the inputs that are compared as what they mean, not as text.
 var judged = []string{"policy", "assumeRolePolicy"}
@@ -126,11 +128,20 @@ func settings(d *graph.Diff) (items []Item) {
 
 // guards are types that do nothing but protect or watch.
 var guards = map[string]bool{
-	"aws:ec2/flowLog:FlowLog": true, "aws:guardduty/detector:Detector": true, "aws:inspector2/enabler:Enabler": true,
-	"aws:cfg/recorder:Recorder": true, "aws:wafv2/webAclAssociation:WebAclAssociation": true, "aws:wafv2/webAcl:WebAcl": true,
-	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": true, "aws:s3/bucketPolicy:BucketPolicy": true,
-	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": true,
-	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               true, "aws:s3/bucketLoggingV2:BucketLoggingV2": true,
-	"aws:cloudwatch/metricAlarm:MetricAlarm": true, "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": true,
-	"scalable-backend:system:Lock": true,
+	"aws:ec2/flowLog:FlowLog":                                true,
+	"aws:guardduty/detector:Detector":                        true,
+	"aws:inspector2/enabler:Enabler":                         true,
+	"aws:cfg/recorder:Recorder":                              true,
+	"aws:wafv2/webAclAssociation:WebAclAssociation":          true,
+	"aws:wafv2/webAcl:WebAcl":                                true,
+	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": true,
+	"aws:s3/bucketPolicy:BucketPolicy":                       true,
+	encryption:                                               true,
+	"aws:s3/bucketVersioningV2:BucketVersioningV2":           true,
+	"aws:s3/bucketLoggingV2:BucketLoggingV2":                 true,
+	"aws:cloudwatch/metricAlarm:MetricAlarm":                 true,
+	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":      true,
+	"scalable-backend:system:Lock":                           true,
 }
+
+const encryption = "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2"
