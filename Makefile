@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images check cross fmt lint tidy generate plan golden mutate preview up build install clean
+.PHONY: help setup demo test test-infra test-services test-images test-browser check cross fmt lint tidy generate plan golden mutate preview up build install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test-infra: | $(BIN) ## Run the tests of the Pulumi program
 test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
+test-browser: setup ## Try the console in Chromium, headless (Debian and Ubuntu: installs it if it is missing; BROWSER=... takes another)
+	@./scripts/setup.sh browser
+	cd services && $(GO) test -tags browser -count=1 -timeout 20m ./browsertest
+
 # The plan says how the images are built and run. Images that an owner has set would be deployed as they are: here they are built.
 test-images: setup $(BIN)/versitygw ## Build both images, look at every file in them, and run them (as root; Linux)
 	@./scripts/setup-images.sh
@@ -36,7 +40,7 @@ test-images: setup $(BIN)/versitygw ## Build both images, look at every file in 
 	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= -json > .cache/images/plan.json
 	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json $(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
 
-check: fmt lint tidy cross test ## Everything that a change must pass: format, lint, tidy modules, tests
+check: fmt lint tidy cross test test-browser ## Everything that a change must pass: format, lint, tidy modules, tests, the console in a browser
 
 # What other machines run: macOS all of it, Windows the client.
 cross: ## Compile the services for macOS and the client for Windows
@@ -49,7 +53,7 @@ fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
 # The modules below tools/ hold no Go files. go vet is part of golangci-lint (govet), so there is no target for it.
 lint: $(BIN)/golangci-lint $(BIN)/actionlint ## Lint all Go files (.golangci.yml, go vet included) and the workflows
 	$(BIN)/golangci-lint run ./...
-	cd services && ../$(BIN)/golangci-lint run --build-tags images ./...
+	cd services && ../$(BIN)/golangci-lint run --build-tags images,browser ./...
 	$(BIN)/actionlint
 
 tidy: ## Fail if a go.mod or go.sum is not tidy

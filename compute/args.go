@@ -2,6 +2,7 @@ package compute
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -42,7 +43,13 @@ type Args struct {
 	CPUTarget int
 	// RequestsPerTarget is the number of requests per minute and instance on the public load balancer that scaling aims at.
 	RequestsPerTarget int
-	// CertificateARN is the ACM certificate of the public load balancer; empty: plain HTTP.
+	// DomainName is the name under which users reach the public load balancer, e.g. "backend.example.com"; empty: AWS's name for it.
+	DomainName string
+	// HostedZoneID is the Route 53 hosted zone in which DomainName gets its record; empty: somebody else makes the record. Needs
+	// DomainName.
+	HostedZoneID string
+	// CertificateARN is the ACM certificate of the public load balancer, which has to cover DomainName; empty: a certificate of the
+	// stack's own, validated in the hosted zone, or plain HTTP without one.
 	CertificateARN string
 	// AMIID is the machine image; empty: a copy of Amazon Linux 2023.
 	AMIID string
@@ -60,6 +67,8 @@ type Args struct {
 	// Notifications tells AlarmTopicARN of every instance that the group launches or terminates.
 	Notifications bool
 
+	// Program is what the container runs, and how.
+	Program Program
 	// StageName is the stage of the REST API, with which a path may begin that comes through the gateway door.
 	StageName string
 	// MetricsNamespace is the CloudWatch namespace of the metrics of backend and host.
@@ -99,6 +108,13 @@ func (a *Args) validate() error {
 	check.Sizes("MinSize, DesiredCapacity, MaxSize", a.MinSize, a.DesiredCapacity, a.MaxSize)
 	check.Between("CPUTarget", 10, 90, a.CPUTarget)
 	check.AtLeast("RequestsPerTarget", 1, a.RequestsPerTarget)
+	if a.DomainName != "" {
+		check.NoError("DomainName", ValidateDomainName(a.DomainName))
+	}
+	check.That(a.HostedZoneID == "" || a.DomainName != "", "DomainName", "the name to make in the hosted zone", a.DomainName)
+	check.That(a.CertificateARN != "" || a.HostedZoneID == "" || len(a.DomainName) <= MaxCertificateName, "DomainName",
+		fmt.Sprintf("at most %d characters for a certificate", MaxCertificateName), a.DomainName)
+	a.Program.validate(check)
 	check.Named("StageName", a.StageName)
 	check.Named("MetricsNamespace", a.MetricsNamespace)
 	check.Named("AccessLogPrefix", a.AccessLogPrefix)

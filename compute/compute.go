@@ -15,7 +15,8 @@ const Token = "scalable-backend:compute:Compute"
 type Compute struct {
 	pulumi.ResourceState
 
-	LoadBalancerURL              pulumi.StringOutput // known when its listener exists
+	LoadBalancerURL              pulumi.StringOutput // known when its listener exists, and its record where the stack makes it
+	LoadBalancerDNSName          pulumi.StringOutput // AWS's name
 	LoadBalancerARN              pulumi.StringOutput
 	LoadBalancerARNSuffix        pulumi.StringOutput
 	TargetGroupARNSuffix         pulumi.StringOutput
@@ -89,6 +90,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 
 	c.LoadBalancerURL = public.url
+	c.LoadBalancerDNSName = public.balancer.DnsName
 	c.LoadBalancerARN = public.balancer.Arn
 	c.LoadBalancerARNSuffix = public.balancer.ArnSuffix
 	c.TargetGroupARNSuffix = public.targets.ArnSuffix
@@ -104,6 +106,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	c.RoleARN = identity.role.Arn
 	if err := b.RegisterOutputs(pulumi.Map{
 		"loadBalancerUrl":              c.LoadBalancerURL,
+		"loadBalancerDnsName":          c.LoadBalancerDNSName,
 		"loadBalancerArn":              c.LoadBalancerARN,
 		"loadBalancerArnSuffix":        c.LoadBalancerARNSuffix,
 		"targetGroupArnSuffix":         c.TargetGroupARNSuffix,

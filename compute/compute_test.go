@@ -39,6 +39,7 @@ const (
 	logsKey        = "arn:aws:kms:eu-central-1:123456789012:key/logs"
 	topic          = "arn:aws:sns:eu-central-1:123456789012:alerts"
 	repository     = "arn:aws:ecr:eu-central-1:123456789012:repository/backend"
+	domain         = "backend.example.org"
 	certificate    = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
 )
 
@@ -61,6 +62,7 @@ func dev() *compute.Args {
 		Spot:                               true,
 		CPUTarget:                          60,
 		RequestsPerTarget:                  1000,
+		Program:                            compute.DefaultProgram(),
 		StageName:                          "live",
 		MetricsNamespace:                   "ScalableBackend",
 		LogRetentionDays:                   14,
@@ -81,7 +83,8 @@ func dev() *compute.Args {
 func prod() *compute.Args {
 	args := dev()
 	args.Stack.Disposable = false
-	args.InstanceType, args.Spot, args.CertificateARN = "m7g.large", false, certificate
+	args.InstanceType, args.Spot = "m7g.large", false
+	args.DomainName, args.CertificateARN = domain, certificate
 	args.MinSize, args.DesiredCapacity, args.MaxSize = 3, 3, 20
 	args.CPUTarget, args.LogRetentionDays = 50, 365
 	args.DeletionProtection, args.DetailedMonitoring, args.Notifications = true, true, true
@@ -170,7 +173,7 @@ func TestUserDataHoldsNoSecret(t *testing.T) {
 	require.Equal(t, compute.Environment(compute.Settings{
 		Stack: infratest.StackID, Stage: "live", Region: infratest.Region, Bucket: "data-bucket",
 		DatabaseSecretARN: databaseSecret, AdminTokenSecretARN: outputs["AdminTokenSecretARN"].(string),
-		MetricsNamespace: "ScalableBackend",
+		MetricsNamespace: "ScalableBackend", Program: compute.DefaultProgram(),
 	}), environment)
 	require.Contains(t, string(script), image)
 	require.Contains(t, string(script), "awslogs-group="+outputs["LogGroupName"].(string))
@@ -197,22 +200,31 @@ func TestArgsAreChecked(t *testing.T) {
 		"instance type": {func(a *compute.Args) { a.InstanceType = "big" }, "compute.Args.InstanceType"},
 		"max below min": {func(a *compute.Args) { a.MaxSize = 0 },
 			"compute.Args.MinSize, DesiredCapacity, MaxSize: want 1 <= min <= desired <= max, got [1 1 0]"},
-		"target":         {func(a *compute.Args) { a.CPUTarget = 100 }, "compute.Args.CPUTarget: want 10..90, got 100"},
-		"requests":       {func(a *compute.Args) { a.RequestsPerTarget = 0 }, "compute.Args.RequestsPerTarget"},
-		"stage":          {func(a *compute.Args) { a.StageName = "" }, "compute.Args.StageName"},
-		"missing subnet": {func(a *compute.Args) { a.BackendSubnetIDs = nil }, "compute.Args.BackendSubnetIDs: want a value, got nil"},
-		"missing secret": {func(a *compute.Args) { a.DatabaseSecretARN = nil }, "compute.Args.DatabaseSecretARN: want a value, got nil"},
+		"target":   {func(a *compute.Args) { a.CPUTarget = 100 }, "compute.Args.CPUTarget: want 10..90, got 100"},
+		"requests": {func(a *compute.Args) { a.RequestsPerTarget = 0 }, "compute.Args.RequestsPerTarget"},
+		"zone without a name": {func(a *compute.Args) { a.HostedZoneID = "Z1" },
+			"compute.Args.DomainName: want the name to make in the hosted zone, got \"\""},
+		"name in capitals": {func(a *compute.Args) { a.DomainName = "Backend.example.org" }, "compute.Args.DomainName: domain name"},
+		"stage":            {func(a *compute.Args) { a.StageName = "" }, "compute.Args.StageName"},
+		"missing subnet":   {func(a *compute.Args) { a.BackendSubnetIDs = nil }, "compute.Args.BackendSubnetIDs: want a value, got nil"},
+		"missing secret":   {func(a *compute.Args) { a.DatabaseSecretARN = nil }, "compute.Args.DatabaseSecretARN: want a value, got nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			args := dev()
-			c.spoil(args)
-			err := infratest.RunError(t, func(ctx *pulumi.Context) error {
-				_, err := compute.New(ctx, "compute", args)
-				return err
-			})
-			require.ErrorContains(t, err, c.want)
+			refused(t, dev(), c.spoil, c.want)
 		})
 	}
+}
+
+// refused requires an error for arguments that spoil has changed.
+func refused(t *testing.T, args *compute.Args, spoil func(*compute.Args), want string) {
+	t.Helper()
+	changed := *args
+	spoil(&changed)
+	err := infratest.RunError(t, func(ctx *pulumi.Context) error {
+		_, err := compute.New(ctx, "compute", &changed)
+		return err
+	})
+	require.ErrorContains(t, err, want)
 }
 
 // An image with a tag instead of a digest fails the deployment, even if the image is an output that is known only later.

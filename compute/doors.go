@@ -2,19 +2,14 @@ package compute
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/component"
-	backend "scalable-backend/services/backend/config"
 )
 
 const (
-	// deregistrationSeconds covers the longest request, which the backend ends after its WriteTimeout. It is shorter than
-	// drainTimeout: an instance that is stopped when its deregistration begins serves until the deregistration is over.
-	deregistrationSeconds = int(backend.WriteTimeout / time.Second)
 	// idleSeconds is shorter than the backend's IdleTimeout, so that the load balancer closes a connection first.
 	idleSeconds = 60
 	// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only.
@@ -57,11 +52,11 @@ func (b *builder) newPublicDoor() (*publicDoor, error) {
 	d.targets, err = lb.NewTargetGroup(b.Ctx, b.Name("public"), &lb.TargetGroupArgs{
 		VpcId:                      b.args.VPCID.ToStringOutput(),
 		TargetType:                 pulumi.String("instance"),
-		Port:                       pulumi.Int(backend.PublicPort),
+		Port:                       pulumi.Int(b.args.Program.Port),
 		Protocol:                   pulumi.String("HTTP"),
 		LoadBalancingAlgorithmType: pulumi.String("least_outstanding_requests"),
-		DeregistrationDelay:        pulumi.Int(deregistrationSeconds),
-		HealthCheck:                healthCheck(),
+		DeregistrationDelay:        pulumi.Int(b.args.Program.deregistrationSeconds()),
+		HealthCheck:                b.healthCheck(),
 		Tags:                       b.Tags("public"),
 	}, b.Options()...)
 	if err != nil {
@@ -81,7 +76,11 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 		Type: pulumi.String("forward"), TargetGroupArn: d.targets.Arn,
 	}}
 	onHTTP, scheme := forward, "http"
-	if b.args.CertificateARN != "" {
+	if b.args.https() {
+		certificate, err := b.certificate()
+		if err != nil {
+			return err
+		}
 		scheme = "https"
 		onHTTP = lb.ListenerDefaultActionArray{lb.ListenerDefaultActionArgs{
 			Type: pulumi.String("redirect"),
@@ -94,7 +93,7 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 			Port:            pulumi.Int(443),
 			Protocol:        pulumi.String("HTTPS"),
 			SslPolicy:       pulumi.String(tlsPolicy),
-			CertificateArn:  pulumi.String(b.args.CertificateARN),
+			CertificateArn:  certificate,
 			DefaultActions:  forward,
 			Tags:            b.Tags("https"),
 		}, b.Options()...)
@@ -117,7 +116,11 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 	if d.forward == nil {
 		d.forward = http
 	}
-	d.url = pulumi.Sprintf("%s://%s", scheme, component.After(d.balancer.DnsName, d.forward.Arn))
+	name, err := b.publicName(d.balancer)
+	if err != nil {
+		return err
+	}
+	d.url = pulumi.Sprintf("%s://%s", scheme, component.After(name, d.forward.Arn))
 	return nil
 }
 
@@ -155,11 +158,11 @@ func (b *builder) newGatewayDoor() (*gatewayDoor, error) {
 	d.targets, err = lb.NewTargetGroup(b.Ctx, b.Name("gateway"), &lb.TargetGroupArgs{
 		VpcId:               b.args.VPCID.ToStringOutput(),
 		TargetType:          pulumi.String("instance"),
-		Port:                pulumi.Int(backend.GatewayPort),
+		Port:                pulumi.Int(b.args.Program.GatewayPort),
 		Protocol:            pulumi.String("TCP"),
 		PreserveClientIp:    pulumi.String("false"),
-		DeregistrationDelay: pulumi.Int(deregistrationSeconds),
-		HealthCheck:         healthCheck(),
+		DeregistrationDelay: pulumi.Int(b.args.Program.deregistrationSeconds()),
+		HealthCheck:         b.healthCheck(),
 		Tags:                tags,
 	},
 		// Fewer zones replace the balancer, and a group serves no second one while the first still forwards to it:
@@ -170,7 +173,7 @@ func (b *builder) newGatewayDoor() (*gatewayDoor, error) {
 	}
 	d.listener, err = lb.NewListener(b.Ctx, b.Name("gateway"), &lb.ListenerArgs{
 		LoadBalancerArn: d.balancer.Arn,
-		Port:            pulumi.Int(backend.GatewayPort),
+		Port:            pulumi.Int(b.args.Program.GatewayPort),
 		Protocol:        pulumi.String("TCP"),
 		DefaultActions: lb.ListenerDefaultActionArray{lb.ListenerDefaultActionArgs{
 			Type: pulumi.String("forward"), TargetGroupArn: d.targets.Arn,
@@ -185,10 +188,10 @@ func (b *builder) newGatewayDoor() (*gatewayDoor, error) {
 }
 
 // healthCheck asks for a path that never depends on the database: a failover must not replace all instances.
-func healthCheck() lb.TargetGroupHealthCheckArgs {
+func (b *builder) healthCheck() lb.TargetGroupHealthCheckArgs {
 	return lb.TargetGroupHealthCheckArgs{
 		Protocol:           pulumi.String("HTTP"),
-		Path:               pulumi.String(backend.HealthPath),
+		Path:               pulumi.String(b.args.Program.HealthPath),
 		Port:               pulumi.String("traffic-port"),
 		Matcher:            pulumi.String("200"),
 		Interval:           pulumi.Int(10),

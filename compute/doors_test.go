@@ -39,7 +39,7 @@ func TestPublicDoor(t *testing.T) {
 	require.Equal(t, map[string]any{"type": "redirect", "redirect": map[string]any{
 		"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301",
 	}}, value(t, redirect, "defaultActions", 0))
-	require.True(t, strings.HasPrefix(g.Outputs(t, componentKey)["LoadBalancerURL"].(string), "https://"))
+	require.Equal(t, "https://"+domain, g.Outputs(t, componentKey)["LoadBalancerURL"])
 }
 
 func TestPublicDoorWithoutCertificate(t *testing.T) {
@@ -83,4 +83,18 @@ func requireHealthCheck(t *testing.T, targets infratest.Resource) {
 		"protocol": "HTTP", "path": "/healthz", "port": "traffic-port", "matcher": "200",
 		"interval": 10.0, "timeout": 5.0, "healthyThreshold": 2.0, "unhealthyThreshold": 3.0,
 	}, value(t, targets, "healthCheck"))
+}
+
+// Ports, health path and stop time of another program reach both doors.
+func TestDoorsOfAnotherProgram(t *testing.T) {
+	args := prod()
+	args.Program.Port, args.Program.GatewayPort, args.Program.HealthPath, args.Program.StopSeconds = 9000, 9001, "/health", 120
+	g := run(t, args)
+	for name, port := range map[string]float64{"compute-public": 9000, "compute-gateway": 9001} {
+		targets := g.Find(t, targetGroup, name)
+		require.Equal(t, port, targets.Number(t, "port"))
+		require.Equal(t, "/health", targets.String(t, "healthCheck", "path"))
+		require.EqualValues(t, 90, targets.Number(t, "deregistrationDelay"))
+	}
+	require.EqualValues(t, 9001, g.Find(t, listener, "compute-gateway").Number(t, "port"))
 }

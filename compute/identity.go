@@ -64,7 +64,7 @@ func (b *builder) newIdentity(adminToken pulumi.StringOutput, logs *cloudwatch.L
 // serviceStatements allow what the backend itself calls.
 func (b *builder) serviceStatements(adminToken pulumi.StringOutput) []policy.Statement {
 	region, suffix := b.Stack.Region, b.Stack.DNSSuffix()
-	return []policy.Statement{
+	statements := []policy.Statement{
 		{
 			Sid:    "Objects",
 			Effect: policy.Allow,
@@ -101,6 +101,15 @@ func (b *builder) serviceStatements(adminToken pulumi.StringOutput) []policy.Sta
 			}},
 		},
 	}
+	if arns := b.args.Program.secretARNs(); len(arns) > 0 {
+		statements = append(statements, policy.Statement{
+			Sid:       "ProgramSecrets",
+			Effect:    policy.Allow,
+			Actions:   []string{"secretsmanager:GetSecretValue"},
+			Resources: policy.Strings(arns...),
+		})
+	}
+	return statements
 }
 
 // hostStatements allow what docker and the agents of CloudWatch, Systems Manager and Inspector call on the host.

@@ -61,6 +61,18 @@ func TestRole(t *testing.T) {
 	}
 }
 
+// The instances may read exactly the secrets that the program names, each once.
+func TestRoleOfAnotherProgram(t *testing.T) {
+	args := prod()
+	const payments, mail = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:payments-AbCdEf",
+		"arn:aws:secretsmanager:eu-central-1:123456789012:secret:mail-AbCdEf"
+	args.Program.Secrets = map[string]string{"A": payments + ":key", "B": mail + ":password", "C": payments + ":user"}
+	service := statements(t, run(t, args).Find(t, iamPolicy, "compute-service"))
+	require.Len(t, service, 5)
+	require.Equal(t, []string{"secretsmanager:GetSecretValue"}, service["ProgramSecrets"].Action)
+	require.Equal(t, []string{mail, payments}, service["ProgramSecrets"].Resource)
+}
+
 func TestAdminToken(t *testing.T) {
 	g := run(t, dev())
 	p := g.Only(t, password)

@@ -94,6 +94,7 @@ func (b *builder) userData(adminToken pulumi.StringOutput, logs *cloudwatch.LogG
 					DatabaseSecretARN:   values[2].(string),
 					AdminTokenSecretARN: values[3].(string),
 					MetricsNamespace:    args.MetricsNamespace,
+					Program:             args.Program,
 					KeepObjects:         args.KeepObjects,
 				},
 				Image:    values[0].(string),

@@ -12,20 +12,14 @@ import (
 	"text/template"
 	"time"
 
-	backend "scalable-backend/services/backend/config"
 	"scalable-backend/services/backend/metrics"
 )
 
-const (
-	// drainTimeout is how long the backend finishes requests after SIGTERM, at most.
-	drainTimeout = 75 * time.Second
-	// containerStop is how long docker waits for the backend, unitStop how long systemd waits for docker, before they kill it.
-	containerStop = drainTimeout + 15*time.Second
-	unitStop      = containerStop + 15*time.Second
+// userDataLimit is EC2's limit in bytes, before base64.
+const userDataLimit = 16 * 1024
 
-	// userDataLimit is EC2's limit in bytes, before base64.
-	userDataLimit = 16 * 1024
-)
+// unitMargin is how many seconds longer than docker waits for the backend systemd waits for docker, before they kill it.
+const unitMargin = 15
 
 // Settings are the values that the backend's environment is made of.
 type Settings struct {
@@ -36,22 +30,23 @@ type Settings struct {
 	DatabaseSecretARN   string
 	AdminTokenSecretARN string
 	MetricsNamespace    string // in CloudWatch
-	KeepObjects         bool   // the bucket is never compared with the catalogue
+	Program             Program
+	KeepObjects         bool // the bucket is never compared with the catalogue
 }
 
-// Environment is the backend container's whole environment. It names secrets and never holds one.
+// Environment is what the infrastructure sets of the backend container's environment. It names secrets and never holds one.
 func Environment(s Settings) map[string]string {
 	environment := map[string]string{
 		"AWS_REGION":                     s.Region,
-		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", backend.PublicPort),
-		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", backend.GatewayPort),
+		"BACKEND_PUBLIC_ADDR":            fmt.Sprintf(":%d", s.Program.Port),
+		"BACKEND_GATEWAY_ADDR":           fmt.Sprintf(":%d", s.Program.GatewayPort),
 		"BACKEND_STACK":                  s.Stack,
 		"BACKEND_STAGE":                  s.Stage,
 		"BACKEND_BUCKET":                 s.Bucket,
 		"BACKEND_DATABASE_SECRET_ARN":    s.DatabaseSecretARN,
 		"BACKEND_ADMIN_TOKEN_SECRET_ARN": s.AdminTokenSecretARN,
 		"BACKEND_METRICS_NAMESPACE":      s.MetricsNamespace,
-		"BACKEND_DRAIN_TIMEOUT":          drainTimeout.String(),
+		"BACKEND_DRAIN_TIMEOUT":          (time.Duration(s.Program.drainSeconds()) * time.Second).String(),
 	}
 	if s.KeepObjects {
 		environment["BACKEND_BUCKET_SWEEP_INTERVAL"] = "0"
@@ -84,10 +79,29 @@ func UserData(b Boot) (string, error) {
 	if err := b.check(environment); err != nil {
 		return "", err
 	}
+	script, err := render(b)
+	if err != nil {
+		return "", err
+	}
+	if len(script) > userDataLimit {
+		return "", fmt.Errorf("user data has %d bytes, EC2 takes %d", len(script), userDataLimit)
+	}
+	return script, nil
+}
+
+// render fills in the template.
+func render(b Boot) (string, error) {
+	environment := Environment(b.Settings)
 	agent, err := agentConfiguration(b)
 	if err != nil {
 		return "", err
 	}
+	secrets, err := b.Program.secretsJSON()
+	if err != nil {
+		return "", fmt.Errorf("user data: %w", err)
+	}
+	flags, arguments := b.Program.dockerFlags()
+	maps.Copy(environment, b.Program.Environment)
 	var file strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(environment)) {
 		fmt.Fprintf(&file, "%s=%s\n", key, environment[key])
@@ -104,14 +118,15 @@ func UserData(b Boot) (string, error) {
 		"ReleaseAge":    HostReleaseAge,
 		"Dimension":     metrics.DimensionStack,
 		"Stack":         b.Stack,
-		"ContainerStop": int(containerStop.Seconds()),
-		"UnitStop":      int(unitStop.Seconds()),
+		"Secrets":       secrets,
+		"HasSecrets":    len(b.Program.Secrets) > 0,
+		"Flags":         flags,
+		"Arguments":     arguments,
+		"ContainerStop": b.Program.StopSeconds,
+		"UnitStop":      b.Program.StopSeconds + unitMargin,
 	})
 	if err != nil {
 		return "", fmt.Errorf("rendering user data: %w", err)
-	}
-	if script.Len() > userDataLimit {
-		return "", fmt.Errorf("user data has %d bytes, EC2 takes %d", script.Len(), userDataLimit)
 	}
 	return script.String(), nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	backend "scalable-backend/services/backend/config"
 )
 
 const (
@@ -23,6 +25,7 @@ func testBoot() Boot {
 		Settings: Settings{
 			Stack: "dev", Stage: "live", Region: "eu-central-1", Bucket: "data-1234567",
 			DatabaseSecretARN: testDatabaseSecret, AdminTokenSecretARN: testTokenSecret, MetricsNamespace: "ScalableBackend",
+			Program: DefaultProgram(),
 		},
 		Image:    testImage,
 		LogGroup: "compute-logs-1234567",
@@ -182,8 +185,15 @@ func TestUserDataRefuses(t *testing.T) {
 }
 
 func TestStopTimeoutOrder(t *testing.T) {
-	require.Greater(t, containerStop, drainTimeout)
-	require.Greater(t, unitStop, containerStop)
-	// The backend must serve longer than deregistration takes: otherwise requests are cut off or sent to a closed port.
-	require.Less(t, float64(deregistrationSeconds), drainTimeout.Seconds())
+	p := DefaultProgram()
+	require.Equal(t, []int{60, 75, 90}, []int{p.deregistrationSeconds(), p.drainSeconds(), p.StopSeconds})
+	require.GreaterOrEqual(t, time.Duration(p.deregistrationSeconds())*time.Second, backend.WriteTimeout, "the longest request ends before")
+	for _, seconds := range []int{MinStopSeconds, MaxStopSeconds} {
+		p.StopSeconds = seconds
+		// The backend must serve longer than deregistration takes: otherwise requests are cut off or sent to a closed port.
+		require.Less(t, p.deregistrationSeconds(), p.drainSeconds())
+		require.Less(t, p.drainSeconds(), p.StopSeconds)
+		require.Positive(t, p.deregistrationSeconds())
+		require.Less(t, p.deregistrationSeconds(), 120, "a Spot instance ends two minutes after its notice")
+	}
 }

@@ -37,10 +37,13 @@ func (c *Config) limits() []limit {
 		}
 		tasks, instances := addresses(plan.Clients, inClients), addresses(plan.Backend, 1)
 		const why = "%d addresses in the %d subnets of network.cidr %s"
+		if c.Fargate.Enabled {
+			all = append(all, limit{
+				c.Fargate.MinTasks, c.Fargate.MaxTasks, "fargate.minTasks", "fargate.maxTasks", tasks,
+				fmt.Sprintf("agents: there are "+why, tasks, len(plan.Clients), c.Network.CIDR),
+			})
+		}
 		all = append(all, limit{
-			c.Fargate.MinTasks, c.Fargate.MaxTasks, "fargate.minTasks", "fargate.maxTasks", tasks,
-			fmt.Sprintf("agents: there are "+why, tasks, len(plan.Clients), c.Network.CIDR),
-		}, limit{
 			c.Compute.MinSize, c.Compute.MaxSize, "compute.minSize", "compute.maxSize", instances,
 			fmt.Sprintf("instances: there are "+why, instances, len(plan.Backend), c.Network.CIDR),
 		})

@@ -65,8 +65,8 @@ func TestWarnings(t *testing.T) {
 		for i := range n {
 			sources = append(sources, fmt.Sprintf(`"203.0.113.%d/32"`, i))
 		}
-		c, err = Parse(testProject, "dev", raw("compute",
-			`{"certificateArn": "`+certificateOf("us-east-1", "111122223333")+`", "allowedCidrs": [`+strings.Join(sources, ",")+`]}`))
+		c, err = Parse(testProject, "dev", raw("compute", `{`+testName+`, "certificateArn": "`+certificateOf("us-east-1", "111122223333")+
+			`", "allowedCidrs": [`+strings.Join(sources, ",")+`]}`))
 		require.NoError(t, err)
 		require.Equal(t, warned, len(c.Warnings()) == 1, "%d ranges", n)
 	}

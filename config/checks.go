@@ -17,6 +17,7 @@ func check(c *Config, r *report) {
 	checkProduction(c, r)
 	checkSources(c, r)
 	checkCertificate(c, r)
+	checkName(c, r)
 	checkImages(c, r)
 	checkBoundary(c, r)
 	co, f := &c.Compute, &c.Fargate
@@ -24,6 +25,7 @@ func check(c *Config, r *report) {
 		[3]int{co.MinSize, co.DesiredCapacity, co.MaxSize})
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
 	checkTaskSize(f, r)
+	checkPrograms(c, r)
 	checkCapacity(c, r)
 
 	if co.AMIID != "" && co.Release != "" && r.clean("compute.amiId", "compute.release") {
@@ -120,14 +122,15 @@ func checkSources(c *Config, r *report) {
 				"203.0.113.0/24")
 		}
 	}
-	if c.HTTPS() || !r.clean("compute.certificateArn") {
+	if c.HTTPS() || !r.clean("compute.certificateArn", "compute.hostedZoneId") {
 		return
 	}
 	for _, source := range sources {
 		// Nobody owns a range broader than /8: it is a part of the internet, which may be listed in pieces.
 		if source.Bits() < 8 {
 			r.add("compute.certificateArn", "", fmt.Sprintf(
-				"required, as compute.allowedCidrs opens the load balancer to %s: over plain HTTP tokens would travel in the clear", source),
+				"required, as compute.allowedCidrs opens the load balancer to %s: over plain HTTP tokens would travel in the clear; or set "+
+					"compute.hostedZoneId, with which the stack makes one", source),
 				exampleCertificate(c.Region))
 			return
 		}
@@ -152,6 +155,24 @@ func checkCertificate(c *Config, r *report) {
 	if accounts := c.accounts(); len(accounts) > 0 && !slices.Contains(accounts, parts[3]) {
 		r.add(key, c.Compute.CertificateARN, "want a certificate of an account in "+accountsKey+", "+strings.Join(accounts, " or "),
 			strings.ReplaceAll(exampleCertificate(c.Region), documentationAccount, accounts[0]))
+	}
+}
+
+// checkName: a certificate covers a name of the owner's, never AWS's name for the load balancer, and a zone holds names.
+func checkName(c *Config, r *report) {
+	const key = "compute.domainName"
+	co := &c.Compute
+	if !r.clean(key, "compute.certificateArn", "compute.hostedZoneId") {
+		return
+	}
+	switch {
+	case co.DomainName == "" && co.CertificateARN != "":
+		r.add(key, "", "required with compute.certificateArn: no certificate covers AWS's name for the load balancer", exampleDomain)
+	case co.DomainName == "" && co.HostedZoneID != "":
+		r.add(key, "", "required with compute.hostedZoneId: the name to make in the zone", exampleDomain)
+	case co.HostedZoneID != "" && co.CertificateARN == "" && len(co.DomainName) > compute.MaxCertificateName:
+		r.add(key, co.DomainName, fmt.Sprintf("want at most %d characters, which is ACM's limit for a certificate; one of your own "+
+			"(compute.certificateArn) may hold a longer name", compute.MaxCertificateName), exampleDomain)
 	}
 }
 
@@ -213,7 +234,8 @@ func checkProduction(c *Config, r *report) {
 		{"network.flowLogs", c.Network.FlowLogs, c.Network.FlowLogs, "want true", "true"},
 		{"network.nat", c.Network.NAT != "instance", c.Network.NAT, "want one-per-az or single", "one-per-az"},
 		{"compute.minSize", c.Compute.MinSize >= 2, c.Compute.MinSize, "want at least 2, so that a zone may fail", "3"},
-		{"compute.certificateArn", c.HTTPS(), "", "required", exampleCertificate(c.Region)},
+		{"compute.domainName", c.Compute.DomainName != "", "", "required", exampleDomain},
+		{"compute.certificateArn", c.HTTPS() || !r.clean("compute.hostedZoneId"), "", "required", exampleCertificate(c.Region)},
 		{"monitoring.alertEmails", len(c.Monitoring.AlertEmails) > 0, []string{}, "want at least one address", "ops@example.com"},
 	} {
 		if rule.ok || !r.clean(rule.key) {
@@ -223,7 +245,11 @@ func checkProduction(c *Config, r *report) {
 		if path == "monitoring.alertEmails" {
 			path += "[0]"
 		}
-		r.addCommand(rule.key, rule.value, rule.want+suffix, r.set(path, rule.example))
+		want := rule.want + suffix
+		if rule.key == "compute.certificateArn" {
+			want += ", or compute.hostedZoneId, with which the stack makes one"
+		}
+		r.addCommand(rule.key, rule.value, want, r.set(path, rule.example))
 	}
 	if len(c.AllowedAccountIDs) == 0 && r.clean(accountsKey) {
 		r.addCommand(accountsKey, missing{}, "required"+suffix+": the account that the stack may change", r.account(accountsKey+"[0]"))

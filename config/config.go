@@ -26,8 +26,8 @@ type Config struct {
 	Disposable bool
 }
 
-// HTTPS tells whether the load balancer has a certificate to serve with.
-func (c Config) HTTPS() bool { return c.Compute.CertificateARN != "" }
+// HTTPS tells whether the load balancer has a certificate to serve with, a given one or one that the stack makes.
+func (c Config) HTTPS() bool { return c.Compute.CertificateARN != "" || c.Compute.HostedZoneID != "" }
 
 // Partition is the part of AWS that the region belongs to, as ARNs name it.
 func (c Config) Partition() string { return partition(c.Region) }

@@ -29,7 +29,8 @@ func raw(pairs ...string) map[string]string {
 func production(pairs ...string) map[string]string {
 	values := raw("aws:allowedAccountIds", `["111122223333"]`,
 		"database", `{"multiAz": true}`,
-		"compute", `{"minSize": 3, "desiredCapacity": 3, "certificateArn": "`+certificateOf("us-east-1", "111122223333")+`"}`,
+		"compute", `{"minSize": 3, "desiredCapacity": 3, "domainName": "files.corp.io", "certificateArn": "`+
+			certificateOf("us-east-1", "111122223333")+`"}`,
 		"monitoring", `{"alertEmails": ["a@corp.io"]}`)
 	maps.Copy(values, raw(pairs...))
 	return values
@@ -204,12 +205,14 @@ func TestSecretsAreRefusedAndNotPrinted(t *testing.T) {
 
 func TestPlaceholders(t *testing.T) {
 	c, err := Parse(testProject, "prod", production("aws:allowedAccountIds", `["123456789012"]`,
-		"compute", `{"minSize": 3, "desiredCapacity": 3, "certificateArn": "`+certificateOf("eu-west-1", documentationAccount)+`"}`,
+		"compute", `{"minSize": 3, "desiredCapacity": 3, "domainName": "backend.example.com", "certificateArn": "`+
+			certificateOf("eu-west-1", documentationAccount)+`"}`,
 		"monitoring", `{"alertEmails": ["a@corp.io", "ops@example.com"]}`))
 	require.NoError(t, err, "region and account of documentation values must not be compared")
 	left := c.Placeholders()
-	require.Len(t, left, 3)
-	for i, want := range []string{"aws:allowedAccountIds[0] is still 123456789012", "compute.certificateArn is still arn:",
+	require.Len(t, left, 4)
+	for i, want := range []string{"aws:allowedAccountIds[0] is still 123456789012", "compute.domainName is still backend.example.com",
+		"compute.certificateArn is still arn:",
 		"monitoring.alertEmails[1] is still ops@example.com"} {
 		require.Contains(t, left[i], want)
 		require.Contains(t, left[i], "pulumi config set ")

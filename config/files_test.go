@@ -75,7 +75,7 @@ func TestShippedStacks(t *testing.T) {
 	require.True(t, prod.Production)
 	require.False(t, prod.Disposable)
 	require.True(t, prod.HTTPS())
-	require.Len(t, prod.Placeholders(), 3)
+	require.Len(t, prod.Placeholders(), 4)
 }
 
 // TestRenamedProject: `pulumi new` gives the project another name, which is the namespace of its keys.

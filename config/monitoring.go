@@ -7,6 +7,7 @@ type Monitoring struct {
 	AlertEmails                          []string
 	RunbookURL                           string
 	MonthlyBudgetUSD, LogRetentionDays   int
+	ServiceMetrics                       bool
 	WAF, GuardDuty, AWSConfig, Inspector bool
 }
 
@@ -24,6 +25,9 @@ func (m *Monitoring) settings() []*setting {
 				"estimate."),
 		integerOf("monitoring.logRetentionDays", &m.LogRetentionDays, 14, logRetention...).
 			means("How long CloudWatch keeps the stack's logs."),
+		boolean("monitoring.serviceMetrics", &m.ServiceMetrics, true).
+			means("Whether the backend sends the metrics of this repository's: the queue, the agents that it sees, requests by route. With " +
+				"false no alarm and no chart uses them, and agents scale on CPU."),
 		boolean("monitoring.waf", &m.WAF, false).
 			means("A web application firewall in front of the load balancer and the API. Besides AWS's managed rules it refuses, " +
 				"with 429, an address that sends more than 10,000 requests in five minutes; the stack's own agents are left " +

@@ -2,15 +2,20 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // documentationAccount is the account number that AWS uses in examples. Nobody owns it.
 const documentationAccount = "123456789012"
 
-// documentationAddress matches addresses in the domains that RFC 2606 sets aside for examples.
-var documentationAddress = regexp.MustCompile(`(?i)[@.](example\.(com|net|org)|[a-z0-9-]+\.(example|invalid|test))$`)
+// exampleDomain is a name that nobody has.
+const exampleDomain = "backend.example.com"
+
+// documentationAddress matches addresses and names in the domains that RFC 2606 sets aside for examples.
+var documentationAddress = regexp.MustCompile(`(?i)(^|[@.])(example\.(com|net|org)|[a-z0-9-]+\.(example|invalid|test))$`)
 
 // Placeholders lists the documentation values that the owner of the stack still has to replace, each with the command. They
 // let a plan run, but not an update.
@@ -27,11 +32,25 @@ func (c Config) Placeholders() []string {
 				r.run("set --path --type string "+quote(key)+" "+quote("<account number>")))
 		}
 	}
+	if name := c.Compute.DomainName; documentationAddress.MatchString(name) {
+		still("compute.domainName", name, "the name that your certificate covers", r.set("compute.domainName", "<name>"))
+	}
 	if arn := c.Compute.CertificateARN; strings.Contains(arn, ":"+documentationAccount+":") {
 		still("compute.certificateArn", arn, "your certificate's ARN", r.set("compute.certificateArn", "<ARN>"))
 	}
 	if arn := c.Governance.PermissionsBoundaryARN; strings.Contains(arn, ":"+documentationAccount+":") {
 		still("stack.permissionsBoundaryArn", arn, "your policy's ARN", r.set("stack.permissionsBoundaryArn", "<ARN>"))
+	}
+	for _, service := range []struct {
+		tier    string
+		secrets map[string]string
+	}{{"compute", c.Compute.Program.Secrets}, {"fargate", c.Fargate.Program.Secrets}} {
+		for _, name := range slices.Sorted(maps.Keys(service.secrets)) {
+			if secret := service.secrets[name]; strings.Contains(secret, ":"+documentationAccount+":") {
+				key := fmt.Sprintf("%s.secrets[%q]", service.tier, name)
+				still(key, secret, "your secret's ARN and a key", r.set(key, "<ARN>:<key>"))
+			}
+		}
 	}
 	for i, address := range c.Monitoring.AlertEmails {
 		if documentationAddress.MatchString(address) {

@@ -12,7 +12,7 @@ import (
 func TestAnyInput(t *testing.T) {
 	settings := schema(&Config{})
 	texts := []string{"", "true", "20", "[secret]", "10.0.0.0/16", "0.0.0.0/0", "a@b.io", "single", "ecr.api", "t4g.small", "db.t4g.micro",
-		"ami-01234567"}
+		"ami-01234567", "files.corp.io", "Z0123456789ABCDEFGHIJ"}
 	scalar := rapid.OneOf(
 		rapid.Map(rapid.IntRange(-2, 20000), func(n int) any { return n }),
 		rapid.Map(rapid.SampledFrom([]int{1, 2, 3, 5, 14, 256, 512, 1024, 2048, 4096, 8192}), func(n int) any { return n }),
@@ -66,6 +66,10 @@ func requirePromises(t *rapid.T, c Config) {
 	require.LessOrEqual(t, c.Fargate.MinTasks, c.Fargate.DesiredTasks)
 	require.LessOrEqual(t, c.Fargate.DesiredTasks, c.Fargate.MaxTasks)
 	require.Positive(t, c.Compute.MinSize)
+	require.Positive(t, c.Fargate.MaxTasks)
+	require.NotEqual(t, c.Compute.Program.Port, c.Compute.Program.GatewayPort)
+	require.Zero(t, c.Compute.Program.Excess())
+	require.True(t, c.Fargate.MinTasks > 0 || c.Monitoring.ServiceMetrics)
 	require.Contains(t, []string{"arm64", "x86_64"}, c.Compute.Architecture)
 	require.GreaterOrEqual(t, c.Fargate.Memory, 2*c.Fargate.CPU)
 	require.LessOrEqual(t, c.Fargate.Memory, 8*c.Fargate.CPU)
@@ -74,7 +78,11 @@ func requirePromises(t *rapid.T, c Config) {
 	if !c.HTTPS() {
 		require.NotContains(t, c.Compute.AllowedCIDRs, "0.0.0.0/0")
 	}
+	if c.HTTPS() {
+		require.NotEmpty(t, c.Compute.DomainName, "no certificate covers AWS's name")
+	}
 	if c.Production {
 		require.True(t, c.Database.DeletionProtection && c.Database.MultiAZ && c.HTTPS() && len(c.AllowedAccountIDs) > 0)
+		require.NotEmpty(t, c.Compute.DomainName)
 	}
 }

@@ -189,9 +189,10 @@ func TestRejectsContradictions(t *testing.T) {
 			want: map[string]string{"compute.allowedCidrs[1]": "it overlaps 198.51.100.0/24"}},
 		{name: "own network", values: raw("compute", `{"allowedCidrs": ["10.20.4.0/24"]}`),
 			want: map[string]string{"compute.allowedCidrs[0]": "want a range outside network.cidr"}},
-		{name: "certificate's region", values: raw("compute", `{"certificateArn": "`+certificateOf("eu-west-1", "111122223333")+`"}`),
+		{name: "certificate's region", values: raw("compute", `{`+testName+`, "certificateArn": "`+
+			certificateOf("eu-west-1", "111122223333")+`"}`),
 			want: map[string]string{"compute.certificateArn": "want a certificate of us-east-1"}},
-		{name: "certificate's account", values: raw("aws:allowedAccountIds", `["444455556666"]`, "compute", `{"certificateArn": "`+
+		{name: "certificate's account", values: raw("aws:allowedAccountIds", `["444455556666"]`, "compute", `{`+testName+`, "certificateArn": "`+
 			certificateOf("us-east-1", "111122223333")+`"}`),
 			want: map[string]string{"compute.certificateArn": "444455556666"}},
 		{name: "image by tag", values: raw("images", `{"agent": "111122223333.dkr.ecr.us-east-1.amazonaws.com/`+own+`:latest"}`),
@@ -214,10 +215,11 @@ func TestRejectsContradictions(t *testing.T) {
 			`{"deletionProtection": false, "backupRetentionDays": 2}`), want: map[string]string{
 			"network.flowLogs": "want true in production", "network.nat": "in production", "database.deletionProtection": "want true in production",
 			"database.multiAz": "false (the default): want true in production", "database.backupRetentionDays": "2: want at least 7 in production",
-			"compute.minSize": "at least 2", "compute.certificateArn": "required in production", "monitoring.alertEmails": "at least one address",
-			"aws:allowedAccountIds": "pulumi config set --path --type string 'aws:allowedAccountIds[0]' 123456789012"}},
-		{name: "production without certificate", stack: "prod", values: production("compute", `{"minSize": 2, "desiredCapacity": 2, `+open+`}`),
-			want: map[string]string{"compute.certificateArn": "required in production"}},
+			"compute.minSize": "at least 2", "compute.certificateArn": "required in production", "compute.domainName": "required in production",
+			"monitoring.alertEmails": "at least one address",
+			"aws:allowedAccountIds":  "pulumi config set --path --type string 'aws:allowedAccountIds[0]' 123456789012"}},
+		{name: "production without certificate", stack: "prod", values: production("compute", `{"minSize": 2, "desiredCapacity": 2, `+
+			testName+`, `+open+`}`), want: map[string]string{"compute.certificateArn": "required in production"}},
 	} {
 		r.check(t)
 	}

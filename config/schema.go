@@ -34,7 +34,8 @@ var (
 	release     = regexp.MustCompile(`^2023\.[0-9]{1,3}\.20[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])$`)
 	certificate = regexp.MustCompile(
 		`^arn:(aws[a-z-]*):acm:([a-z0-9-]+):([0-9]{12}):certificate/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	policyARN = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+	hostedZone = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
+	policyARN  = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 	// What every service takes in the name and the value of a tag.
 	tagText = regexp.MustCompile(`^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]*[A-Za-z0-9_.:/=+@-])?$`)
 	// A path of what RFC 3986 lets stand there; a name in another script is written as xn--.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"scalable-backend/internal/container"
 )
 
 // errNotAllowed is a check's answer when what is allowed says it all.
@@ -195,8 +197,22 @@ func optional(key string, target *string, allowed, example string, valid func(st
 // maxList bounds every list; the services behind them have limits of that order.
 const maxList = 50
 
+// list takes texts that differ.
 func list(key string, target *[]string, allowed, example string, valid func(string) error) *setting {
-	s := &setting{key: key, kind: List, allowed: allowed, example: example, element: "[0]", values: []any{[]string{}, []string{example}}}
+	return listOf(key, target, nil, false, allowed, example, valid)
+}
+
+// words is a command: a program and its arguments, of which two may be the same.
+func words(key string, target *[]string, def []string, example string) *setting {
+	return listOf(key, target, def, true, "a list of words", example, container.ValidateValue)
+}
+
+func listOf(
+	key string, target *[]string, def []string, repeat bool, allowed, example string, valid func(string) error,
+) *setting {
+	*target = def
+	s := &setting{key: key, kind: List, allowed: allowed, example: example, element: "[0]"}
+	s.values = []any{append([]string{}, def...), []string{example}}
 	s.show = func() string { return "[" + strings.Join(*target, ", ") + "]" }
 	s.decode = func(raw any) []fault {
 		elements, ok := raw.([]any)
@@ -215,7 +231,7 @@ func list(key string, target *[]string, allowed, example string, valid func(stri
 			switch {
 			case !isText:
 				bad.detail = "it is not text"
-			case slices.Contains(values, value):
+			case !repeat && slices.Contains(values, value):
 				bad.detail = "it is there twice"
 			default:
 				if err = valid(value); err == nil {

@@ -12,8 +12,20 @@ import (
 // maxTable leaves room among the 50 tags of a resource for those that the program and the services set.
 const maxTable = 40
 
-// table is a map of names to texts. Numbers and booleans are taken as they are written: `--path` stores such values as them.
+// table is a map of names to texts, where no two names differ in capitals only. Numbers and booleans are taken as they are written:
+// `--path` stores such values as them.
 func table(key string, target *map[string]string, allowed, exampleName, example string, valid func(name, value string) error) *setting {
+	return tableOf(key, target, true, allowed, exampleName, example, valid)
+}
+
+// variables is a table where capitals count, as in the names of variables.
+func variables(key string, target *map[string]string, allowed, exampleName, example string, valid func(name, value string) error) *setting {
+	return tableOf(key, target, false, allowed, exampleName, example, valid)
+}
+
+func tableOf(
+	key string, target *map[string]string, fold bool, allowed, exampleName, example string, valid func(name, value string) error,
+) *setting {
 	s := &setting{key: key, kind: Map, allowed: allowed, example: example, element: fmt.Sprintf("[%q]", exampleName)}
 	s.values = []any{map[string]string{}, map[string]string{exampleName: example}}
 	s.show = func() string {
@@ -39,7 +51,7 @@ func table(key string, target *map[string]string, allowed, exampleName, example 
 			switch {
 			case !isText:
 				bad.detail = "it is not text"
-			case slices.ContainsFunc(slices.Collect(maps.Keys(values)), func(other string) bool { return strings.EqualFold(name, other) }):
+			case fold && slices.ContainsFunc(slices.Collect(maps.Keys(values)), func(other string) bool { return strings.EqualFold(name, other) }):
 				bad.detail = "another name differs from it in capitals only"
 			default:
 				err := valid(name, value)

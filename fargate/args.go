@@ -27,8 +27,8 @@ type Args struct {
 	// CPU are the CPU units of a task, of which 1024 are one virtual CPU, and Memory its MiB; ValidateSize says which pairs are
 	// accepted.
 	CPU, Memory int
-	// MinTasks, DesiredTasks and MaxTasks are numbers of tasks: 1 <= min <= desired <= max. DesiredTasks counts when the service is
-	// created; afterwards scaling decides.
+	// MinTasks, DesiredTasks and MaxTasks are numbers of tasks: 0 <= min <= desired <= max, and max is at least 1. DesiredTasks counts
+	// when the service is created; afterwards scaling decides. With MinTasks 0 the first task starts when jobs wait.
 	MinTasks, DesiredTasks, MaxTasks int
 	// SpotWeight is how many tasks run on FARGATE_SPOT for each one on FARGATE, 0 to 1000; 0 for no Spot.
 	SpotWeight int
@@ -36,6 +36,10 @@ type Args struct {
 	OnDemandBase int
 	// BacklogPerTask is the number of queued and leased jobs per agent that scaling aims at; at least 1.
 	BacklogPerTask int
+	// ServiceMetrics tells that the backend reports BacklogMetric and AgentsMetric. Without them scaling keeps CPUTarget, the average
+	// use of the processor in percent, 10 to 90, and MinTasks is at least 1: no task uses a processor that is not there.
+	ServiceMetrics bool
+	CPUTarget      int
 	// EphemeralStorage is a task's local disk in GiB, 21 to 200.
 	EphemeralStorage int
 	// PersistentStorage keeps the agents' files on a file system, so that a task that replaces another finds its partial files.
@@ -64,6 +68,8 @@ type Args struct {
 	// AlarmTopicARN is notified of alarms.
 	AlarmTopicARN pulumi.StringInput
 
+	// Program is what the container runs, and how.
+	Program Program
 	// MetricsNamespace is the CloudWatch namespace of the backend's metrics, BacklogMetric the one that counts queued and leased
 	// jobs, AgentsMetric the one that counts agents.
 	MetricsNamespace, BacklogMetric, AgentsMetric string
@@ -86,7 +92,10 @@ func (a *Args) validate() error {
 	check := component.NewCheck("fargate.Args")
 	check.Inputs(*a, component.NeededWhen{"FileSystemSecurityGroupID": a.PersistentStorage})
 	check.NoError("CPU, Memory", ValidateSize(a.CPU, a.Memory))
-	check.Sizes("MinTasks, DesiredTasks, MaxTasks", a.MinTasks, a.DesiredTasks, a.MaxTasks)
+	check.That(0 <= a.MinTasks && a.MinTasks <= a.DesiredTasks && a.DesiredTasks <= a.MaxTasks && a.MaxTasks >= 1,
+		"MinTasks, DesiredTasks, MaxTasks", "0 <= min <= desired <= max, and max of at least 1", []int{a.MinTasks, a.DesiredTasks, a.MaxTasks})
+	check.That(a.ServiceMetrics || a.MinTasks != 0, "MinTasks", "at least 1 without ServiceMetrics", a.MinTasks)
+	check.Between("CPUTarget", 10, 90, a.CPUTarget)
 	check.Between("SpotWeight", 0, 1000, a.SpotWeight)
 	check.Between("OnDemandBase", 0, a.MaxTasks, a.OnDemandBase)
 	check.AtLeast("BacklogPerTask", 1, a.BacklogPerTask)
@@ -97,6 +106,7 @@ func (a *Args) validate() error {
 	}
 	_, known := cpuArchitectures[a.Architecture]
 	check.That(known, "Architecture", "arm64 or x86_64", a.Architecture)
+	a.Program.validate(check)
 	check.Named("MetricsNamespace", a.MetricsNamespace)
 	check.Named("BacklogMetric", a.BacklogMetric)
 	check.Named("AgentsMetric", a.AgentsMetric)

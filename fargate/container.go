@@ -16,9 +16,11 @@ type Settings struct {
 	APIURL      string   // of the REST API's stage
 	SourceHosts []string // hosts from which an agent downloads
 	RetainHours int      // how long a downloaded file is kept, at most
+	Program     Program
 }
 
-// Environment is the agent container's whole environment. There is no secret in it: the agent signs with its role.
+// Environment is what the infrastructure sets of the agent container's environment. There is no secret in it: the agent signs with
+// its role.
 func Environment(s Settings) map[string]string {
 	return map[string]string{
 		"AWS_REGION":         s.Region,
@@ -28,8 +30,8 @@ func Environment(s Settings) map[string]string {
 		"AGENT_STACK":        s.Stack,
 		"AGENT_SOURCE_HOSTS": strings.Join(s.SourceHosts, ","),
 		"AGENT_RETAIN":       strconv.Itoa(s.RetainHours) + "h",
-		"AGENT_HEALTH_FILE":  tempDir + "/agent-health",
-		"AGENT_STOP_TIMEOUT": strconv.Itoa(agentStopSeconds) + "s",
+		"AGENT_HEALTH_FILE":  s.Program.stateDir() + "/agent-health",
+		"AGENT_STOP_TIMEOUT": strconv.Itoa(s.Program.StopSeconds-killMargin) + "s",
 	}
 }
 
@@ -38,17 +40,18 @@ type Container struct {
 	Name             string           `json:"name"`
 	Image            string           `json:"image"`
 	Essential        bool             `json:"essential"`
-	EntryPoint       []string         `json:"entryPoint"`
-	Command          []string         `json:"command"`
+	EntryPoint       []string         `json:"entryPoint,omitempty"`
+	Command          []string         `json:"command,omitempty"`
 	User             string           `json:"user"`
 	ReadonlyRoot     bool             `json:"readonlyRootFilesystem"`
 	Privileged       bool             `json:"privileged"`
 	StopTimeout      int              `json:"stopTimeout"`
 	Environment      []KeyValue       `json:"environment"`
+	Secrets          []KeyFrom        `json:"secrets,omitempty"`
 	MountPoints      []MountPoint     `json:"mountPoints"`
 	LinuxParameters  LinuxParameters  `json:"linuxParameters"`
 	Ulimits          []Ulimit         `json:"ulimits"`
-	HealthCheck      HealthCheck      `json:"healthCheck"`
+	HealthCheck      *HealthCheck     `json:"healthCheck,omitempty"`
 	LogConfiguration LogConfiguration `json:"logConfiguration"`
 }
 
@@ -58,6 +61,11 @@ type (
 	KeyValue struct {
 		Name  string `json:"name"`
 		Value string `json:"value"`
+	}
+	// KeyFrom is an environment variable that ECS reads from Secrets Manager.
+	KeyFrom struct {
+		Name      string `json:"name"`
+		ValueFrom string `json:"valueFrom"` // the secret's ARN, the key, and two empty parts: the current version
 	}
 	// MountPoint is where a volume is in the container.
 	MountPoint struct {
@@ -99,25 +107,19 @@ type (
 
 // Containers are the task's container definitions as JSON. There is one container.
 func Containers(s Settings, image, logGroup string) (string, error) {
+	p := &s.Program
 	environment := Environment(s)
+	maps.Copy(environment, p.Environment)
 	container := Container{
-		Name:         containerName,
-		Image:        image,
-		Essential:    true,
-		EntryPoint:   []string{"/agent"},
-		Command:      []string{"run"},
-		User:         fmt.Sprintf("%d:%d", containerUser, containerUser),
-		ReadonlyRoot: true,
-		StopTimeout:  stopSeconds,
-		MountPoints: []MountPoint{
-			{SourceVolume: dataVolume, ContainerPath: dataDir},
-			{SourceVolume: tempVolume, ContainerPath: tempDir},
-		},
+		Name:            containerName,
+		Image:           image,
+		Essential:       true,
+		User:            p.User,
+		ReadonlyRoot:    true,
+		StopTimeout:     p.StopSeconds,
+		MountPoints:     []MountPoint{{SourceVolume: dataVolume, ContainerPath: dataDir}},
 		LinuxParameters: LinuxParameters{InitProcessEnabled: true, Capabilities: Capabilities{Add: []string{}, Drop: []string{"ALL"}}},
 		Ulimits:         []Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
-		HealthCheck: HealthCheck{
-			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,
-		},
 		LogConfiguration: LogConfiguration{LogDriver: "awslogs", Options: map[string]string{
 			"awslogs-group":         logGroup,
 			"awslogs-region":        s.Region,
@@ -129,6 +131,20 @@ func Containers(s Settings, image, logGroup string) (string, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(environment)) {
 		container.Environment = append(container.Environment, KeyValue{Name: key, Value: environment[key]})
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Secrets)) {
+		container.Secrets = append(container.Secrets, KeyFrom{Name: key, ValueFrom: p.Secrets[key] + "::"})
+	}
+	for i, path := range p.WritablePaths {
+		container.MountPoints = append(container.MountPoints, MountPoint{SourceVolume: p.volumeName(i), ContainerPath: path})
+	}
+	if len(p.Command) > 0 {
+		container.EntryPoint, container.Command = p.Command[:1], p.Command[1:]
+	}
+	if len(p.HealthCommand) > 0 {
+		container.HealthCheck = &HealthCheck{
+			Command: slices.Concat([]string{"CMD"}, p.HealthCommand), Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,
+		}
 	}
 	text, err := json.Marshal([]Container{container})
 	if err != nil {

@@ -50,6 +50,9 @@ func dev() *fargate.Args {
 		MinTasks:         1,
 		DesiredTasks:     1,
 		MaxTasks:         4,
+		ServiceMetrics:   true,
+		CPUTarget:        60,
+		Program:          fargate.DefaultProgram(),
 		SpotWeight:       4,
 		BacklogPerTask:   20,
 		EphemeralStorage: 21,
@@ -228,6 +231,59 @@ func TestScaling(t *testing.T) {
 	require.Contains(t, p.DependsOn, target+"::fargate-agent")
 }
 
+// With no agent at all, any job exceeds the target; until the first agent is seen no second one is added.
+func TestScalingFromZero(t *testing.T) {
+	args := prod()
+	args.MinTasks, args.DesiredTasks, args.OnDemandBase = 0, 0, 0
+	g := run(t, args)
+	require.EqualValues(t, 0, g.Only(t, target).Number(t, "minCapacity"))
+	require.EqualValues(t, 0, g.Only(t, service).Number(t, "desiredCount"))
+	const config = "targetTrackingScalingPolicyConfiguration"
+	p := g.Only(t, scalingPolicy)
+	require.Equal(t, "backlog / IF(agents>0, agents, 1) + IF(agents<1 AND backlog>0, 20, 0)",
+		p.String(t, config, "customizedMetricSpecification", "metrics", 2, "expression"))
+	require.EqualValues(t, 180, p.Number(t, config, "scaleOutCooldown"))
+	require.EqualValues(t, 60, run(t, prod()).Only(t, scalingPolicy).Number(t, config, "scaleOutCooldown"))
+
+	a := g.Only(t, alarm)
+	require.NotContains(t, a.Inputs, "metricName")
+	require.Contains(t, a.String(t, "alarmDescription"), "Jobs wait, and the backend has seen no agent for 10 minutes.")
+	require.EqualValues(t, 10, a.Number(t, "evaluationPeriods"))
+	require.EqualValues(t, 1, a.Number(t, "threshold"))
+	require.Equal(t, "GreaterThanOrEqualToThreshold", a.String(t, "comparisonOperator"))
+	require.Equal(t, "notBreaching", a.String(t, "treatMissingData"))
+	query := func(id, name string) map[string]any {
+		return map[string]any{"id": id, "returnData": false, "metric": map[string]any{
+			"namespace": "ScalableBackend", "metricName": name, "dimensions": map[string]any{"stack": infratest.StackID}, "period": 60.0,
+			"stat": "Maximum",
+		}}
+	}
+	require.Equal(t, []any{query("backlog", "QueueBacklog"), query("agents", "AgentsSeen"), map[string]any{
+		"id": "unserved", "label": "Jobs without an agent", "expression": "IF(agents<1 AND backlog>0, 1, 0)", "returnData": true,
+	}}, value(t, a, "metricQueries"))
+	require.Len(t, value(t, g.Only(t, service), "alarms", "alarmNames"), 1)
+}
+
+// A backend that sends no metrics of the queue leaves the processor to scale on, and no alarm of the deployment.
+func TestScalingOnCPU(t *testing.T) {
+	args := prod()
+	args.ServiceMetrics, args.CPUTarget = false, 55
+	g := run(t, args)
+	const config = "targetTrackingScalingPolicyConfiguration"
+	g.RequireNames(t, scalingPolicy, "fargate-cpu")
+	p := g.Only(t, scalingPolicy)
+	require.Equal(t, "ECSServiceAverageCPUUtilization", p.String(t, config, "predefinedMetricSpecification", "predefinedMetricType"))
+	require.EqualValues(t, 55, p.Number(t, config, "targetValue"))
+	require.EqualValues(t, 60, p.Number(t, config, "scaleOutCooldown"))
+	require.EqualValues(t, 300, p.Number(t, config, "scaleInCooldown"))
+	_, custom := p.Get(config, "customizedMetricSpecification")
+	require.False(t, custom)
+	g.RequireNone(t, alarm)
+	require.NotContains(t, g.Only(t, service).Inputs, "alarms")
+	require.True(t, g.Only(t, service).Bool(t, "deploymentCircuitBreaker", "rollback"))
+	require.Empty(t, g.Outputs(t, componentKey)["GuardARNs"])
+}
+
 func TestAlarm(t *testing.T) {
 	a := run(t, prod()).Only(t, alarm)
 	require.Equal(t, "AgentsSeen", a.String(t, "metricName"))
@@ -256,8 +312,12 @@ func TestArgsAreChecked(t *testing.T) {
 		"size": {func(a *fargate.Args) { a.Memory = 4096 },
 			"fargate.Args.CPU, Memory: memory: with cpu 256 want 512, 1024, 2048 MiB, got 4096"},
 		"tasks": {func(a *fargate.Args) { a.MinTasks = 5 },
-			"fargate.Args.MinTasks, DesiredTasks, MaxTasks: want 1 <= min <= desired <= max, got [5 1 4]"},
-		"no task":      {func(a *fargate.Args) { a.MinTasks = 0 }, "fargate.Args.MinTasks"},
+			"fargate.Args.MinTasks, DesiredTasks, MaxTasks: want 0 <= min <= desired <= max, and max of at least 1, got [5 1 4]"},
+		"no task ever":      {func(a *fargate.Args) { a.MinTasks, a.DesiredTasks, a.MaxTasks = 0, 0, 0 }, "max of at least 1, got [0 0 0]"},
+		"less than no task": {func(a *fargate.Args) { a.MinTasks = -1 }, "fargate.Args.MinTasks, DesiredTasks, MaxTasks"},
+		"from zero on CPU": {func(a *fargate.Args) { a.MinTasks, a.ServiceMetrics = 0, false },
+			"fargate.Args.MinTasks: want at least 1 without ServiceMetrics, got 0"},
+		"CPU":          {func(a *fargate.Args) { a.CPUTarget = 91 }, "fargate.Args.CPUTarget: want 10..90, got 91"},
 		"spot":         {func(a *fargate.Args) { a.SpotWeight = -1 }, "fargate.Args.SpotWeight: want 0..1000, got -1"},
 		"base":         {func(a *fargate.Args) { a.OnDemandBase = 5 }, "fargate.Args.OnDemandBase: want 0..4, got 5"},
 		"backlog":      {func(a *fargate.Args) { a.BacklogPerTask = 0 }, "fargate.Args.BacklogPerTask"},

@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"scalable-backend/internal/component"
+	"scalable-backend/internal/container"
 	"scalable-backend/internal/policy"
 )
 
@@ -34,14 +35,17 @@ func (b *builder) newFiles(r *roles) (*files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating file system: %w", err)
 	}
-	owner := pulumi.Int(containerUser)
+	uid, gid, err := container.ParseUser(b.args.Program.User)
+	if err != nil {
+		return nil, err
+	}
 	point, err := efs.NewAccessPoint(b.Ctx, b.Name("files"), &efs.AccessPointArgs{
 		FileSystemId: system.ID(),
-		PosixUser:    efs.AccessPointPosixUserArgs{Uid: owner, Gid: owner},
+		PosixUser:    efs.AccessPointPosixUserArgs{Uid: pulumi.Int(uid), Gid: pulumi.Int(gid)},
 		RootDirectory: efs.AccessPointRootDirectoryArgs{
 			Path: pulumi.String("/agents"),
 			CreationInfo: efs.AccessPointRootDirectoryCreationInfoArgs{
-				OwnerUid: owner, OwnerGid: owner, Permissions: pulumi.String("0750"),
+				OwnerUid: pulumi.Int(uid), OwnerGid: pulumi.Int(gid), Permissions: pulumi.String("0750"),
 			},
 		},
 		Tags: b.Tags("files"),

@@ -29,26 +29,35 @@ func (b *builder) newRoles(logs *cloudwatch.LogGroup) (*roles, error) {
 	if r.task, err = b.newRole("task", "What an agent calls"); err != nil {
 		return nil, err
 	}
-	err = b.newPermissions(r, r.execution, "execution", "Pulls the agents' image and writes their logs", policy.JSON(
-		policy.Statement{
+	statements := []policy.Statement{
+		{
 			Sid:       "PullImage",
 			Effect:    policy.Allow,
 			Actions:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
 			Resources: []pulumi.StringInput{b.args.RepositoryARN},
 		},
-		policy.Statement{
+		{
 			Sid:       "RegistryLogin",
 			Effect:    policy.Allow,
 			Actions:   []string{"ecr:GetAuthorizationToken"},
 			Resources: policy.Strings("*"), // the action has no resource: the token is the account's
 		},
-		policy.Statement{
+		{
 			Sid:       "Logs",
 			Effect:    policy.Allow,
 			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 			Resources: []pulumi.StringInput{pulumi.Sprintf("%s:*", logs.Arn)}, // every stream of this one group
 		},
-	))
+	}
+	if arns := b.args.Program.secretARNs(); len(arns) > 0 {
+		statements = append(statements, policy.Statement{
+			Sid:       "ProgramSecrets",
+			Effect:    policy.Allow,
+			Actions:   []string{"secretsmanager:GetSecretValue"},
+			Resources: policy.Strings(arns...),
+		})
+	}
+	err = b.newPermissions(r, r.execution, "execution", "Pulls the agents' image and writes their logs", policy.JSON(statements...))
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package fargate
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/appautoscaling"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -12,16 +11,13 @@ import (
 	"scalable-backend/services/backend/metrics"
 )
 
-// Scaling adds agents quickly and removes them slowly: one that is stopped gives its jobs back, and another starts them again.
-const (
-	scaleOutSeconds = 60
-	scaleInSeconds  = 300
-)
-
 // newGuards creates the alarms that end a deployment. They exist before the service, which names them. ECS ignores one that is
 // on when the deployment begins, so the first deployment and a fix both go through.
 func (b *builder) newGuards() ([]*cloudwatch.MetricAlarm, error) {
-	missing, err := b.NewAlarm("agents-missing", component.Alarm{
+	if !b.args.ServiceMetrics {
+		return nil, nil // nobody counts agents
+	}
+	alarm := component.Alarm{
 		Description: fmt.Sprintf("The backend has seen fewer than %d agents for five minutes.", b.args.MinTasks),
 		Runbook:     "agents-missing",
 		Topic:       b.args.AlarmTopicARN,
@@ -32,7 +28,14 @@ func (b *builder) newGuards() ([]*cloudwatch.MetricAlarm, error) {
 		Statistic: "Maximum", Period: 60, Periods: 5,
 		Comparison: component.Below, Threshold: float64(b.args.MinTasks),
 		NoData: component.NoDataIsOK, // the backend reports nothing: no reason to undo a deployment of agents
-	})
+	}
+	if b.args.MinTasks == 0 {
+		// No agent is missing while no job waits. The first one takes some minutes: scaling, task, image.
+		alarm.Description = fmt.Sprintf("Jobs wait, and the backend has seen no agent for %d minutes.", firstAgentMinutes)
+		alarm.Queries = b.unservedQueries()
+		alarm.Comparison, alarm.Threshold, alarm.Periods = component.AtLeast, 1, firstAgentMinutes
+	}
+	missing, err := b.NewAlarm("agents-missing", alarm)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +64,7 @@ func (b *builder) newService(
 		DeploymentCircuitBreaker: ecs.ServiceDeploymentCircuitBreakerArgs{
 			Enable: pulumi.Bool(true), Rollback: pulumi.Bool(true),
 		},
-		Alarms: ecs.ServiceAlarmsArgs{
-			Enable: pulumi.Bool(true), Rollback: pulumi.Bool(true), AlarmNames: component.AlarmNames(guards),
-		},
+		Alarms:               serviceAlarms(guards),
 		EnableExecuteCommand: pulumi.Bool(false),
 		EnableEcsManagedTags: pulumi.Bool(true),
 		PropagateTags:        pulumi.String("SERVICE"),
@@ -80,6 +81,14 @@ func (b *builder) newService(
 	return service, nil
 }
 
+// serviceAlarms end a deployment when they are on. ECS takes no empty list of them.
+func serviceAlarms(guards []*cloudwatch.MetricAlarm) ecs.ServiceAlarmsPtrInput {
+	if len(guards) == 0 {
+		return nil
+	}
+	return ecs.ServiceAlarmsArgs{Enable: pulumi.Bool(true), Rollback: pulumi.Bool(true), AlarmNames: component.AlarmNames(guards)}
+}
+
 // strategy divides the tasks between on-demand and Spot capacity. FARGATE_SPOT never falls back to on-demand capacity, so
 // OnDemandBase tasks run without it.
 func (b *builder) strategy() ecs.ServiceCapacityProviderStrategyArray {
@@ -92,79 +101,4 @@ func (b *builder) strategy() ecs.ServiceCapacityProviderStrategyArray {
 		})
 	}
 	return out
-}
-
-// newScaling lets the service scale by the backlog.
-func (b *builder) newScaling(c *cluster, service *ecs.Service) error {
-	target, err := appautoscaling.NewTarget(b.Ctx, b.Name("agent"), &appautoscaling.TargetArgs{
-		ServiceNamespace:  pulumi.String("ecs"),
-		ScalableDimension: pulumi.String("ecs:service:DesiredCount"),
-		ResourceId:        pulumi.Sprintf("service/%s/%s", c.cluster.Name, service.Name),
-		MinCapacity:       pulumi.Int(b.args.MinTasks),
-		MaxCapacity:       pulumi.Int(b.args.MaxTasks),
-		Tags:              b.Tags("agent"),
-	}, b.Options()...)
-	if err != nil {
-		return fmt.Errorf("creating scaling target: %w", err)
-	}
-	_, err = appautoscaling.NewPolicy(b.Ctx, b.Name("backlog"), &appautoscaling.PolicyArgs{
-		PolicyType:        pulumi.String("TargetTrackingScaling"),
-		ServiceNamespace:  target.ServiceNamespace,
-		ScalableDimension: target.ScalableDimension,
-		ResourceId:        target.ResourceId,
-		TargetTrackingScalingPolicyConfiguration: appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs{
-			TargetValue:      pulumi.Float64(float64(b.args.BacklogPerTask)),
-			ScaleOutCooldown: pulumi.Int(scaleOutSeconds),
-			ScaleInCooldown:  pulumi.Int(scaleInSeconds),
-			CustomizedMetricSpecification: appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationArgs{
-				Metrics: b.backlogPerAgent(),
-			},
-		},
-	}, b.Options()...)
-	if err != nil {
-		return fmt.Errorf("creating scaling policy on the backlog: %w", err)
-	}
-	return nil
-}
-
-// The SDK's types under names that fit a line.
-type (
-	scalingMetric = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgs
-	//nolint:lll // the name has 120 characters
-	scalingDimensions = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricDimensionArray
-)
-
-// backlogPerAgent is the number of queued and leased jobs for each agent that the backend sees. The statistic is Maximum because
-// for a moment two backends may report. Leased jobs count, or agents would be stopped in mid-download once no job is queued.
-func (b *builder) backlogPerAgent() appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArray {
-	return appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArray{
-		b.backendMetric("backlog", b.args.BacklogMetric),
-		b.backendMetric("agents", b.args.AgentsMetric),
-		scalingMetric{
-			Id:         pulumi.String("load"),
-			Label:      pulumi.String("Jobs per agent"),
-			Expression: pulumi.String("backlog / IF(agents>0, agents, 1)"),
-			ReturnData: pulumi.Bool(true),
-		},
-	}
-}
-
-// backendMetric is one metric of the backend, as an input of the expression.
-func (b *builder) backendMetric(id, metric string) scalingMetric {
-	return scalingMetric{
-		Id: pulumi.String(id),
-		MetricStat: appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatArgs{
-			Metric: appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricArgs{
-				Namespace:  pulumi.String(b.args.MetricsNamespace),
-				MetricName: pulumi.String(metric),
-				Dimensions: scalingDimensions{
-					appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricDimensionArgs{
-						Name: pulumi.String(metrics.DimensionStack), Value: pulumi.String(b.Stack.Stack),
-					},
-				},
-			},
-			Stat: pulumi.String("Maximum"),
-		},
-		ReturnData: pulumi.Bool(false),
-	}
 }

@@ -11,15 +11,10 @@ import (
 
 const (
 	containerName = "agent"
-	containerUser = 65532 // uid and gid, as in the image
 	dataDir       = "/data"
 	tempDir       = "/tmp"
 	dataVolume    = "data"
 	tempVolume    = "tmp"
-
-	// stopSeconds is the longest that Fargate waits between SIGTERM and SIGKILL; the agent ends before, after agentStopSeconds.
-	stopSeconds      = 120
-	agentStopSeconds = 105
 )
 
 // cpuArchitectures are ECS's names of the architectures.
@@ -40,7 +35,7 @@ func (b *builder) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGrou
 		},
 		ExecutionRoleArn:     r.execution.Arn,
 		TaskRoleArn:          r.task.Arn,
-		Volumes:              ecs.TaskDefinitionVolumeArray{b.dataVolume(f), ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(tempVolume)}},
+		Volumes:              b.volumes(f),
 		ContainerDefinitions: b.containers(logs),
 		// ECS undoes a bad deployment with the revision before, which must still exist: Pulumi would have deleted it by then.
 		SkipDestroy: pulumi.Bool(!b.Stack.Disposable),
@@ -50,6 +45,15 @@ func (b *builder) newTaskDefinition(r *roles, f *files, logs *cloudwatch.LogGrou
 		return nil, fmt.Errorf("creating task definition: %w", err)
 	}
 	return task, nil
+}
+
+// volumes are the data directory's and one for each other writable directory.
+func (b *builder) volumes(f *files) ecs.TaskDefinitionVolumeArray {
+	volumes := ecs.TaskDefinitionVolumeArray{b.dataVolume(f)}
+	for i := range b.args.Program.WritablePaths {
+		volumes = append(volumes, ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(b.args.Program.volumeName(i))})
+	}
+	return volumes
 }
 
 // dataVolume is the task's own disk, or the shared file system through its access point.
@@ -79,6 +83,7 @@ func (b *builder) containers(logs *cloudwatch.LogGroup) pulumi.StringOutput {
 			APIURL:      values[1].(string),
 			SourceHosts: []string{values[2].(string) + ".s3." + args.Stack.Region + "." + args.Stack.DNSSuffix()},
 			RetainHours: args.RetainHours,
+			Program:     args.Program,
 		}, values[0].(string), values[3].(string))
 	}).(pulumi.StringOutput)
 }

@@ -68,7 +68,7 @@ func TestContainer(t *testing.T) {
 			InitProcessEnabled: true, Capabilities: fargate.Capabilities{Add: []string{}, Drop: []string{"ALL"}},
 		},
 		Ulimits: []fargate.Ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
-		HealthCheck: fargate.HealthCheck{
+		HealthCheck: &fargate.HealthCheck{
 			Command: []string{"CMD", "/agent", "healthcheck"}, Interval: 15, Timeout: 5, Retries: 3, StartPeriod: 30,
 		},
 		LogConfiguration: fargate.LogConfiguration{LogDriver: "awslogs", Options: map[string]string{
@@ -80,7 +80,7 @@ func TestContainer(t *testing.T) {
 
 // The keys of a container definition are those of ECS, which ignores unknown ones without an error.
 func TestContainerKeys(t *testing.T) {
-	text, err := fargate.Containers(fargate.Settings{}, image, "logs")
+	text, err := fargate.Containers(fargate.Settings{Program: fargate.DefaultProgram()}, image, "logs")
 	require.NoError(t, err)
 	var containers []map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &containers))
@@ -91,7 +91,7 @@ func TestContainerKeys(t *testing.T) {
 	for _, absent := range []string{"secrets", "portMappings"} {
 		require.NotContains(t, containers[0], absent)
 	}
-	again, err := fargate.Containers(fargate.Settings{}, image, "logs")
+	again, err := fargate.Containers(fargate.Settings{Program: fargate.DefaultProgram()}, image, "logs")
 	require.NoError(t, err)
 	require.Equal(t, text, again)
 }

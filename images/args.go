@@ -19,6 +19,8 @@ type Args struct {
 	Architecture string
 	// DataKeyARN is the KMS key that encrypts the images; a repository keeps its key for good.
 	DataKeyARN pulumi.StringInput
+	// Agents tells that the stack has agents. Without, the agent's repository stays empty and Agent is not deployed.
+	Agents bool
 	// Backend and Agent are digest URIs in this stack's own repositories, deployed as they are; "" builds the image.
 	Backend, Agent string
 	// RDSBundleChecksum pins the certificate authorities of Amazon RDS that the backend's image takes along: "sha256:" and 64

@@ -21,7 +21,7 @@ const (
 	Agent   = "agent"
 )
 
-// Images are deployed by digest: Backend and Agent look like <repository URL>@sha256:<64 hex digits>.
+// Images are deployed by digest: Backend and Agent look like <repository URL>@sha256:<64 hex digits>. Agent is "" without agents.
 type Images struct {
 	pulumi.ResourceState
 
@@ -52,11 +52,11 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	}
 	b := &builder{base, args}
 
-	backend, err := b.newImage(Backend, args.Backend)
+	backend, err := b.newImage(Backend, args.Backend, true)
 	if err != nil {
 		return nil, err
 	}
-	agent, err := b.newImage(Agent, args.Agent)
+	agent, err := b.newImage(Agent, args.Agent, args.Agents)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	return i, nil
 }
 
-// newImage creates the repository of a service and, unless uri names an image, builds its image.
-func (b *builder) newImage(service, uri string) (*image, error) {
+// newImage creates the repository of a service and, if it is needed and uri does not name one, builds its image.
+func (b *builder) newImage(service, uri string, needed bool) (*image, error) {
 	args := b.args
 	physical := RepositoryName(args.Stack.Project, args.Stack.Stack, service)
 	repository, err := ecr.NewRepository(b.Ctx, b.Name(service), repositoryArgs(args, b.Name(service), physical),
@@ -94,7 +94,7 @@ func (b *builder) newImage(service, uri string) (*image, error) {
 		repositoryARN:  pulumi.String(args.Stack.ARN("ecr", "repository/"+physical)).ToStringOutput(),
 		repositoryName: pulumi.String(physical).ToStringOutput(),
 	}
-	if uri != "" {
+	if uri != "" || !needed {
 		return result, nil
 	}
 	built, err := ecr.NewImage(b.Ctx, b.Name(service), &ecr.ImageArgs{

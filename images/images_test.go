@@ -24,11 +24,25 @@ const dataKey = "arn:aws:kms:eu-central-1:123456789012:key/data"
 
 func deploy(t *testing.T, args *Args) *infratest.Graph {
 	t.Helper()
+	args.Agents = true
+	return deployWith(t, args)
+}
+
+func deployWith(t *testing.T, args *Args) *infratest.Graph {
+	t.Helper()
 	args.DataKeyARN = pulumi.String(dataKey)
 	return infratest.Run(t, func(ctx *pulumi.Context) error {
 		_, err := New(ctx, "images", args)
 		return err
 	})
+}
+
+// Without agents their image is not built. Their repository stays: in a stack that lasts it is protected, and agents may come back.
+func TestWithoutAgents(t *testing.T) {
+	graph := deployWith(t, &Args{Stack: infratest.Stack(), Architecture: "arm64"})
+	graph.RequireNames(t, "awsx:ecr:Repository", "images-backend", "images-agent")
+	graph.RequireNames(t, "awsx:ecr:Image", "images-backend")
+	require.Empty(t, graph.Outputs(t, componentKey)["Agent"])
 }
 
 // TestBuildsBothImages checks the inputs for awsx. It does not check what awsx does with them: that needs its plugin.

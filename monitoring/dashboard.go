@@ -105,7 +105,7 @@ func charts(a *Args, table []alarm) []chart {
 	context(doors, "requests at the public door", "Sum", publicDoor(a, "RequestCount"))
 	context(doors, "requests that the backend failed", "Sum", publicDoor(a, "HTTPCode_Target_5XX_Count"))
 	byRoute := func(title, statistic, name string) {
-		if name != "" {
+		if name != "" && a.ServiceMetrics {
 			all = append(all, chart{section: backend, title: title, statistic: statistic, period: minute, search: fmt.Sprintf(
 				`SEARCH('{"%s",%s,%s} MetricName="%s" %s="%s"', '%s', %d)`,
 				a.MetricsNamespace, metrics.DimensionStack, metrics.DimensionRoute, name, metrics.DimensionStack, a.Stack.Stack, statistic, minute)})
@@ -122,7 +122,9 @@ func charts(a *Args, table []alarm) []chart {
 		context(backend, m.title, "Maximum", own(a, m.name))
 	}
 	context(database, "latency of reads and writes", "Average", rds("ReadLatency"), rds("WriteLatency"))
-	context(agents, "agents seen", "Maximum", own(a, a.Metrics.Agents))
+	if a.ServiceMetrics {
+		context(agents, "agents seen", "Maximum", own(a, a.Metrics.Agents))
+	}
 	context(gateway, "requests at the gateway", "Sum", api("Count"), api("4XXError"))
 	context(storage, "bytes in and out of the bucket", "Sum", bucket(a, "BytesUploaded"), bucket(a, "BytesDownloaded"))
 	for i := range a.NATGateways {
@@ -185,13 +187,16 @@ func (b *builder) newDashboard(table []alarm, arns pulumi.StringArray) (*cloudwa
 		}
 		return all
 	})
-	inputs := []any{shown, b.args.BackendLogGroupName, b.args.AgentLogGroupName}
+	logs := pulumi.StringArray{b.args.BackendLogGroupName}
+	if b.args.Agents {
+		logs = append(logs, b.args.AgentLogGroupName)
+	}
+	inputs := []any{shown, logs.ToStringArrayOutput()}
 	for _, c := range all {
 		inputs = append(inputs, c.properties(region))
 	}
 	body := pulumi.All(inputs...).ApplyT(func(values []any) (string, error) {
-		groups := []string{text(values[1]), text(values[2])}
-		body, err := json.Marshal(layout(region, all, values[0].([]string), groups, values[3:]))
+		body, err := json.Marshal(layout(region, all, values[0].([]string), values[1].([]string), values[2:]))
 		return string(body), err
 	}).(pulumi.StringOutput)
 	dashboard, err := cloudwatch.NewDashboard(b.Ctx, b.Name("dashboard"), &cloudwatch.DashboardArgs{

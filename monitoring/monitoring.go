@@ -37,13 +37,13 @@ type Args struct {
 	// the database's read replicas, needed when there are any, and their number, 0 or more,
 	DatabaseReplicaIDs pulumi.StringArrayInput
 	DatabaseReplicas   int
-	// the agents' cluster and service, the REST API and its stage,
+	// the agents' cluster and service, needed with Agents, the REST API and its stage,
 	ClusterName, ServiceName  pulumi.StringInput
 	RestAPIName, APIStageName pulumi.StringInput
 	// the bucket of the files and the id of its request metrics,
 	BucketName          pulumi.StringInput
 	BucketMetricsFilter string
-	// the log groups of both services,
+	// the log groups of both services, the second needed with Agents,
 	BackendLogGroupName, AgentLogGroupName pulumi.StringInput
 	// the NAT gateways, needed when there are any, and their number, 0 or more.
 	NATGatewayIDs pulumi.StringArrayInput
@@ -53,15 +53,19 @@ type Args struct {
 	DatabaseMemoryGiB, DatabaseStorageGiB int
 	// DatabaseConnections is how many connections the database takes; at least 1.
 	DatabaseConnections int
-	// MaxTasks is the largest number of agents, BacklogPerTask the number of jobs that each is there for; at least 1.
+	// Agents tells that the stack has agents of its own.
+	Agents bool
+	// MaxTasks is the largest number of agents, BacklogPerTask the number of jobs that each is there for; at least 1 with Agents.
 	MaxTasks, BacklogPerTask int
 	// QueueAgeLimitSeconds is how long a job that is due may wait before an alarm; 0 for 900.
 	QueueAgeLimitSeconds int
 	// LatencyMethods are the API's methods that get an alarm on their latency, which no long poll does; nil for none.
 	LatencyMethods []Method
 
-	// MetricsNamespace is the CloudWatch namespace of the backend's metrics.
+	// MetricsNamespace is the CloudWatch namespace of the metrics of backend and host.
 	MetricsNamespace string
+	// ServiceMetrics tells that the backend writes its Metrics. Otherwise nothing watches those, and only those of the host are needed.
+	ServiceMetrics bool
 	// Metrics are the names of the backend's metrics.
 	Metrics Metrics
 	// MonthlyBudgetUSD is the budget of the stack, in US dollars a month; 0 makes none, for partitions without AWS Budgets.
@@ -113,14 +117,21 @@ func (a *Args) validate() error {
 	check := component.NewCheck("monitoring.Args")
 	check.Inputs(*a, component.NeededWhen{
 		"DatabaseReplicaIDs": a.DatabaseReplicas > 0, "NATGatewayIDs": a.NATGateways > 0, "OwnAddresses": a.WAF,
+		"ClusterName": a.Agents, "ServiceName": a.Agents, "AgentLogGroupName": a.Agents,
 	})
-	for _, f := range []struct{ name, value string }{
-		{"BucketMetricsFilter", a.BucketMetricsFilter}, {"MetricsNamespace", a.MetricsNamespace}, {"Metrics.Backlog", a.Metrics.Backlog},
-		{"Metrics.OldestAge", a.Metrics.OldestAge}, {"Metrics.Agents", a.Metrics.Agents}, {"Metrics.DeadJobs", a.Metrics.DeadJobs},
-		{"Metrics.HostMemory", a.Metrics.HostMemory}, {"Metrics.HostDisk", a.Metrics.HostDisk},
-		{"Metrics.HostReleaseAge", a.Metrics.HostReleaseAge},
+	for _, f := range []struct {
+		name, value string
+		needed      bool
+	}{
+		{"BucketMetricsFilter", a.BucketMetricsFilter, true}, {"MetricsNamespace", a.MetricsNamespace, true},
+		{"Metrics.Backlog", a.Metrics.Backlog, a.ServiceMetrics}, {"Metrics.OldestAge", a.Metrics.OldestAge, a.ServiceMetrics},
+		{"Metrics.Agents", a.Metrics.Agents, a.ServiceMetrics}, {"Metrics.DeadJobs", a.Metrics.DeadJobs, a.ServiceMetrics},
+		{"Metrics.HostMemory", a.Metrics.HostMemory, true}, {"Metrics.HostDisk", a.Metrics.HostDisk, true},
+		{"Metrics.HostReleaseAge", a.Metrics.HostReleaseAge, true},
 	} {
-		check.Named(f.name, f.value)
+		if f.needed {
+			check.Named(f.name, f.value)
+		}
 	}
 	for _, f := range []struct {
 		name         string
@@ -128,11 +139,15 @@ func (a *Args) validate() error {
 	}{
 		{"LogRetentionDays", 1, a.LogRetentionDays}, {"DatabaseMemoryGiB", 1, a.DatabaseMemoryGiB},
 		{"DatabaseConnections", 1, a.DatabaseConnections},
-		{"DatabaseStorageGiB", 1, a.DatabaseStorageGiB}, {"MaxTasks", 1, a.MaxTasks}, {"BacklogPerTask", 1, a.BacklogPerTask},
+		{"DatabaseStorageGiB", 1, a.DatabaseStorageGiB},
 		{"MonthlyBudgetUSD", 0, a.MonthlyBudgetUSD}, {"QueueAgeLimitSeconds", 0, a.QueueAgeLimitSeconds},
 		{"DatabaseReplicas", 0, a.DatabaseReplicas}, {"NATGateways", 0, a.NATGateways},
 	} {
 		check.AtLeast(f.name, f.least, f.value)
+	}
+	if a.Agents {
+		check.AtLeast("MaxTasks", 1, a.MaxTasks)
+		check.AtLeast("BacklogPerTask", 1, a.BacklogPerTask)
 	}
 	return check.Err()
 }

@@ -41,6 +41,7 @@ func testArgs() *Args {
 		BackendLogGroupName: pulumi.String("backend-logs"), AgentLogGroupName: pulumi.String("agent-logs"),
 		NATGatewayIDs: pulumi.ToStringArray([]string{"nat-a", "nat-b"}), NATGateways: 2,
 		DatabaseMemoryGiB: 8, DatabaseConnections: 901, DatabaseStorageGiB: 100, MaxTasks: 50, BacklogPerTask: 20,
+		Agents: true, ServiceMetrics: true,
 		LatencyMethods: []Method{
 			{ID: "postHeartbeat", Method: "POST", Path: "/v1/agents/{agent_id}/heartbeats"},
 			{ID: "putOutcome", Method: "PUT", Path: "/v1/leases/{lease_id}/outcome"},
@@ -108,6 +109,56 @@ func TestAlarms(t *testing.T) {
 		assert.Regexp(t, `^[A-Z].*\. Runbook: docs/runbook\.md#[a-z0-9-]+$`, r.String(t, "alarmDescription"), r.Name)
 	}
 	assert.Subset(t, got, want, "the golden graphs have the others")
+}
+
+// alarmNames returns the names of the alarms without the tier's.
+func alarmNames(g *infratest.Graph) (names []string) {
+	for _, r := range g.OfType(alarmType) {
+		names = append(names, strings.TrimPrefix(r.Name, "monitoring-"))
+	}
+	return names
+}
+
+// Without the metrics of this repository's backend nothing uses them, and ECS itself tells that no agent runs.
+func TestWithoutServiceMetrics(t *testing.T) {
+	args := testArgs()
+	args.ServiceMetrics, args.Metrics.Backlog, args.Metrics.OldestAge, args.Metrics.Agents, args.Metrics.DeadJobs = false, "", "", "", ""
+	args.Metrics.RequestLatency, args.Metrics.RequestErrors, args.Metrics.Requests = "RequestLatencyMs", "RequestErrors", "Requests"
+	all, g := alarmNames(record(t, testArgs())), record(t, args)
+	left := alarmNames(g)
+	for _, gone := range []string{"backend-silent", "queue-age", "queue-backlog", "jobs-dead"} {
+		require.Contains(t, all, gone)
+		require.NotContains(t, left, gone)
+	}
+	require.NotContains(t, all, "agents-down")
+	require.Len(t, left, len(all)-4+1)
+	down := g.Find(t, alarmType, "monitoring-agents-down")
+	require.Equal(t, "AWS/ECS CPUUtilization ClusterName=cluster,ServiceName=service SampleCount < 1 60x5 breaching", summary(t, down))
+	require.Contains(t, down.String(t, "alarmDescription"), "Runbook: docs/runbook.md#agents-missing")
+	body := g.Only(t, dashboardType).String(t, "dashboardBody")
+	for _, name := range []string{"QueueBacklog", "AgentsSeen", "RequestLatencyMs", "agents seen", "by route"} {
+		require.NotContains(t, body, name)
+	}
+	require.Contains(t, body, "mem_used_percent", "the host reports as before")
+}
+
+// Without agents nothing watches them; the queue is watched all the same, as agents elsewhere may serve it.
+func TestWithoutAgents(t *testing.T) {
+	args := testArgs()
+	args.Agents, args.ClusterName, args.ServiceName, args.AgentLogGroupName, args.MaxTasks, args.BacklogPerTask = false, nil, nil, nil, 0, 0
+	g := record(t, args)
+	left := alarmNames(g)
+	for _, gone := range []string{"agents-memory", "agents-down", "agents-deployment", "queue-backlog"} {
+		require.NotContains(t, left, gone)
+	}
+	require.Subset(t, left, []string{"queue-age", "jobs-dead", "backend-silent", "backend-refresh"})
+	body := g.Only(t, dashboardType).String(t, "dashboardBody")
+	require.NotContains(t, body, "AWS/ECS")
+	require.Equal(t, 1, strings.Count(body, "SOURCE '"))
+	require.Contains(t, body, "SOURCE 'backend-logs'")
+	require.Contains(t, body, "agents seen")
+	args.ServiceMetrics = false
+	require.NotContains(t, alarmNames(record(t, args)), "agents-down")
 }
 
 // The event rules match this stack's service and group. Their alarms need no permission to publish events.

@@ -9,7 +9,9 @@ import (
 // One error names every problem with the expected value.
 func TestEveryProblemIsNamed(t *testing.T) {
 	require.EqualError(t, (*Args)(nil).validate(), "monitoring.Args: want a value, got nil")
-	wrong := &Args{WAF: true, MonthlyBudgetUSD: -1, QueueAgeLimitSeconds: -1, DatabaseReplicas: -1, NATGateways: -1}
+	wrong := &Args{
+		WAF: true, Agents: true, ServiceMetrics: true, MonthlyBudgetUSD: -1, QueueAgeLimitSeconds: -1, DatabaseReplicas: -1, NATGateways: -1,
+	}
 	require.EqualError(t, wrong.validate(), `monitoring.Args.TopicARN: want a value, got nil
 monitoring.Args.LogsKeyARN: want a value, got nil
 monitoring.Args.LoadBalancerARNSuffix: want a value, got nil
@@ -41,12 +43,12 @@ monitoring.Args.LogRetentionDays: want at least 1, got 0
 monitoring.Args.DatabaseMemoryGiB: want at least 1, got 0
 monitoring.Args.DatabaseConnections: want at least 1, got 0
 monitoring.Args.DatabaseStorageGiB: want at least 1, got 0
-monitoring.Args.MaxTasks: want at least 1, got 0
-monitoring.Args.BacklogPerTask: want at least 1, got 0
 monitoring.Args.MonthlyBudgetUSD: want at least 0, got -1
 monitoring.Args.QueueAgeLimitSeconds: want at least 0, got -1
 monitoring.Args.DatabaseReplicas: want at least 0, got -1
-monitoring.Args.NATGateways: want at least 0, got -1`)
+monitoring.Args.NATGateways: want at least 0, got -1
+monitoring.Args.MaxTasks: want at least 1, got 0
+monitoring.Args.BacklogPerTask: want at least 1, got 0`)
 }
 
 func TestEveryProblemOfTheAlertsIsNamed(t *testing.T) {

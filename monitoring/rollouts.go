@@ -18,6 +18,22 @@ type rollout struct {
 // rollouts are recognised by events of AWS: "Amazon ECS service deployment state change events" (Amazon ECS Developer Guide) and
 // "Instance refresh example events and patterns" (Amazon EC2 Auto Scaling User Guide).
 func rollouts(a *Args) []rollout {
+	var all []rollout
+	if a.Agents {
+		all = append(all, agentsRollout(a))
+	}
+	group := a.AutoScalingGroupName.ToStringOutput().ApplyT(func(name string) (string, error) {
+		return eventPattern{
+			Source: []string{"aws.autoscaling"}, DetailType: []string{"EC2 Auto Scaling Instance Refresh Failed"},
+			Detail: map[string][]any{"AutoScalingGroupName": {name}},
+		}.text()
+	}).(pulumi.StringOutput)
+	return append(all, rollout{
+		"backend-refresh", "An instance refresh has failed: old instances, and perhaps some new ones, serve.", backend, group,
+	})
+}
+
+func agentsRollout(a *Args) rollout {
 	service := pulumi.All(a.ClusterName, a.ServiceName).ApplyT(func(names []any) (string, error) {
 		return eventPattern{
 			Source: []string{"aws.ecs"}, DetailType: []string{"ECS Deployment State Change"},
@@ -25,16 +41,7 @@ func rollouts(a *Args) []rollout {
 			Detail:    map[string][]any{"eventName": {"SERVICE_DEPLOYMENT_FAILED"}},
 		}.text()
 	}).(pulumi.StringOutput)
-	group := a.AutoScalingGroupName.ToStringOutput().ApplyT(func(name string) (string, error) {
-		return eventPattern{
-			Source: []string{"aws.autoscaling"}, DetailType: []string{"EC2 Auto Scaling Instance Refresh Failed"},
-			Detail: map[string][]any{"AutoScalingGroupName": {name}},
-		}.text()
-	}).(pulumi.StringOutput)
-	return []rollout{
-		{"agents-deployment", "A new version of the agents did not start: the version before it runs on.", agents, service},
-		{"backend-refresh", "An instance refresh has failed: old instances, and perhaps some new ones, serve.", backend, group},
-	}
+	return rollout{"agents-deployment", "A new version of the agents did not start: the version before it runs on.", agents, service}
 }
 
 // newRolloutRules creates the rules for the events and returns the alarms on their counts. The rules have no target: EventBridge

@@ -92,18 +92,12 @@ func own(a *Args, name string) metric {
 }
 
 func backendAlarms(a *Args) []alarm {
-	return []alarm{
+	table := []alarm{
 		{"backend-cpu", backend, component.Alarm{
 			Metric:      groupMetric(a, "CPUUtilization"),
 			Description: "The backend's instances are above 85 % CPU although the group scales on CPU: it is at its maximum, or cannot launch.",
 			Statistic:   "Average", Period: fiveMinutes, Periods: 3,
 			Comparison: component.Above, Threshold: 85, NoData: component.NoDataIsUnknown,
-		}},
-		{"backend-silent", backend, component.Alarm{
-			Metric:      own(a, a.Metrics.Agents),
-			Description: "No backend reports the queue: leases do not expire, and scaling and the queue's alarms are blind.",
-			Statistic:   "SampleCount", Period: minute, Periods: 5,
-			Comparison: component.Below, Threshold: 1, NoData: component.NoDataIsAlarm,
 		}},
 		// An instance serves without the agent that reports these, so silence is no alarm.
 		{"backend-memory", backend, component.Alarm{
@@ -125,6 +119,15 @@ func backendAlarms(a *Args) []alarm {
 			Comparison: component.Above, Threshold: maxReleaseDays, NoData: component.NoDataIsUnknown,
 		}},
 	}
+	if !a.ServiceMetrics {
+		return table
+	}
+	return slices.Insert(table, 1, alarm{"backend-silent", backend, component.Alarm{
+		Metric:      own(a, a.Metrics.Agents),
+		Description: "No backend reports the queue: leases do not expire, and scaling and the queue's alarms are blind.",
+		Statistic:   "SampleCount", Period: minute, Periods: 5,
+		Comparison: component.Below, Threshold: 1, NoData: component.NoDataIsAlarm,
+	}})
 }
 
 // databaseAlarms watch the instance and each of its replicas, which also have to keep up.
@@ -190,38 +193,66 @@ func instanceAlarms(a *Args, name, who string, id pulumi.StringInput) []alarm {
 	}
 }
 
-// agentAlarms complete the alarm of the fargate tier, which watches the number of agents.
+// agentAlarms complete the alarm of the fargate tier, which watches the number of agents that the backend reports.
 func agentAlarms(a *Args) []alarm {
+	return slices.Concat(taskAlarms(a), queueAlarms(a))
+}
+
+// taskAlarms watch the stack's own agents by what ECS measures.
+func taskAlarms(a *Args) []alarm {
+	if !a.Agents {
+		return nil
+	}
+	service := func(name string) metric {
+		return metric{Namespace: "AWS/ECS", Name: name, Dimensions: []dimension{
+			{Name: "ClusterName", Value: a.ClusterName}, {Name: "ServiceName", Value: a.ServiceName},
+		}}
+	}
+	table := []alarm{{"agents-memory", agents, component.Alarm{
+		Metric:      service("MemoryUtilization"),
+		Description: "The agents use more than 90 % of their memory on average: the next step is that they are killed.",
+		Statistic:   "Average", Period: fiveMinutes, Periods: 3,
+		Comparison: component.Above, Threshold: 90, NoData: component.NoDataIsOK,
+	}}}
+	if a.ServiceMetrics {
+		return table
+	}
+	// ECS reports nothing of a service without a running task.
+	return append(table, alarm{"agents-down", agents, component.Alarm{
+		Runbook:     "agents-missing",
+		Metric:      service("CPUUtilization"),
+		Description: "No agent runs.",
+		Statistic:   "SampleCount", Period: minute, Periods: 5,
+		Comparison: component.Below, Threshold: 1, NoData: component.NoDataIsAlarm,
+	}})
+}
+
+// queueAlarms watch what the backend reports of its queue.
+func queueAlarms(a *Args) []alarm {
+	if !a.ServiceMetrics {
+		return nil
+	}
 	age := cmp.Or(a.QueueAgeLimitSeconds, defaultQueueAge)
-	backlog := a.MaxTasks * a.BacklogPerTask
-	return []alarm{
-		{"agents-memory", agents, component.Alarm{
-			Metric: metric{Namespace: "AWS/ECS", Name: "MemoryUtilization", Dimensions: []dimension{
-				{Name: "ClusterName", Value: a.ClusterName}, {Name: "ServiceName", Value: a.ServiceName},
-			}},
-			Description: "The agents use more than 90 % of their memory on average: the next step is that they are killed.",
-			Statistic:   "Average", Period: fiveMinutes, Periods: 3,
-			Comparison: component.Above, Threshold: 90, NoData: component.NoDataIsOK,
-		}},
-		{"queue-age", agents, component.Alarm{
-			Metric:      own(a, a.Metrics.OldestAge),
-			Description: fmt.Sprintf("A job that is due has waited longer than %d seconds.", age),
-			Statistic:   "Maximum", Period: minute, Periods: 5,
-			Comparison: component.Above, Threshold: float64(age), NoData: component.NoDataIsOK,
-		}},
-		{"queue-backlog", agents, component.Alarm{
+	table := []alarm{{"queue-age", agents, component.Alarm{
+		Metric:      own(a, a.Metrics.OldestAge),
+		Description: fmt.Sprintf("A job that is due has waited longer than %d seconds.", age),
+		Statistic:   "Maximum", Period: minute, Periods: 5,
+		Comparison: component.Above, Threshold: float64(age), NoData: component.NoDataIsOK,
+	}}}
+	if backlog := a.MaxTasks * a.BacklogPerTask; a.Agents {
+		table = append(table, alarm{"queue-backlog", agents, component.Alarm{
 			Metric:      own(a, a.Metrics.Backlog),
 			Description: fmt.Sprintf("More than %d jobs are queued or leased: more than the most agents are sized for.", backlog),
 			Statistic:   "Maximum", Period: fiveMinutes, Periods: 3,
 			Comparison: component.Above, Threshold: float64(backlog), NoData: component.NoDataIsOK,
-		}},
-		{"jobs-dead", agents, component.Alarm{
-			Metric:      own(a, a.Metrics.DeadJobs),
-			Description: "Jobs have failed for good.",
-			Statistic:   "Sum", Period: fiveMinutes, Periods: 1,
-			Comparison: component.AtLeast, Threshold: 1, NoData: component.NoDataIsOK,
-		}},
+		}})
 	}
+	return append(table, alarm{"jobs-dead", agents, component.Alarm{
+		Metric:      own(a, a.Metrics.DeadJobs),
+		Description: "Jobs have failed for good.",
+		Statistic:   "Sum", Period: fiveMinutes, Periods: 1,
+		Comparison: component.AtLeast, Threshold: 1, NoData: component.NoDataIsOK,
+	}})
 }
 
 func stageDimensions(a *Args) []dimension {

@@ -66,7 +66,11 @@ type Args struct {
 	AllowedCIDRs []string
 	// HTTPS tells that the public load balancer has a certificate. Without one, 0.0.0.0/0 is refused in AllowedCIDRs.
 	HTTPS bool
-	// PersistentStorage tells that the agents have a file system, which gets a security group.
+	// BackendPort and GatewayPort are where the backend serves the public load balancer and API Gateway's; 1 to 65535.
+	BackendPort, GatewayPort int
+	// Agents tells that there are agents, which get a security group.
+	Agents bool
+	// PersistentStorage tells that the agents have a file system, which gets a security group. Needs Agents.
 	PersistentStorage bool
 	// BucketARNs are the buckets of the system, at least one. Besides them the VPC reaches only the buckets from which AWS
 	// serves packages and image layers.
@@ -99,6 +103,9 @@ func (a *Args) validate() error {
 	distinct(check, "AllowedCIDRs", a.AllowedCIDRs, canonical, "an IPv4 range without host bits")
 	check.That(a.HTTPS || !slices.Contains(a.AllowedCIDRs, string(Anywhere)),
 		"AllowedCIDRs", "no "+string(Anywhere)+" without HTTPS: tokens would cross the internet unencrypted", a.AllowedCIDRs)
+	check.That(a.Agents || !a.PersistentStorage, "PersistentStorage", "no file system without Agents", a.PersistentStorage)
+	check.Between("BackendPort", 1, 65535, a.BackendPort)
+	check.Between("GatewayPort", 1, 65535, a.GatewayPort)
 	if a.FlowLogs {
 		check.AtLeast("LogRetentionDays", 1, a.LogRetentionDays)
 	}

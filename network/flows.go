@@ -3,8 +3,6 @@ package network
 import (
 	"slices"
 	"strings"
-
-	backend "scalable-backend/services/backend/config"
 )
 
 // Peer is one end of a flow: a security group of this package, or a range of addresses such as "10.20.64.0/18".
@@ -49,6 +47,9 @@ type Flow struct {
 type Options struct {
 	AllowedCIDRs      []string // IPv4 ranges that may reach the public load balancer
 	HTTPS             bool     // the public load balancer has a certificate
+	BackendPort       int      // where the backend serves the public load balancer
+	GatewayPort       int      // where it serves API Gateway's
+	Agents            bool     // there are agents
 	PersistentStorage bool     // agents have a file system
 	Endpoints         bool     // there are interface endpoints
 	NATRanges         []string // ranges that reach the internet through a NAT instance; empty without one
@@ -58,6 +59,10 @@ type Options struct {
 func Flows(o Options) []Flow {
 	allowed, private := ranges(o.AllowedCIDRs), ranges(o.NATRanges)
 	instance := len(private) > 0
+	services := []Peer{Backend}
+	if o.Agents {
+		services = append(services, Agents)
+	}
 	web := "users to the plain listener"
 	if o.HTTPS {
 		web = "users to the redirect to HTTPS"
@@ -71,16 +76,16 @@ func Flows(o Options) []Flow {
 	}{
 		{allowed, LoadBalancer, 443, "users to the HTTPS listener", o.HTTPS},
 		{allowed, LoadBalancer, 80, web, true},
-		{[]Peer{LoadBalancer}, Backend, backend.PublicPort, "public load balancer to the backend, requests and health checks", true},
+		{[]Peer{LoadBalancer}, Backend, o.BackendPort, "public load balancer to the backend, requests and health checks", true},
 		{
-			[]Peer{GatewayLoadBalancer}, Backend, backend.GatewayPort,
+			[]Peer{GatewayLoadBalancer}, Backend, o.GatewayPort,
 			"API Gateway through its load balancer to the backend, requests and health checks", true,
 		},
 		{[]Peer{Backend}, Database, 5432, "backend to PostgreSQL", true},
 		// The API, the registry and the AWS APIs have public addresses that change, and a rule cannot hold a name.
-		{[]Peer{Backend, Agents}, Anywhere, 443, "AWS APIs, image registry and S3 over TLS", true},
+		{services, Anywhere, 443, "AWS APIs, image registry and S3 over TLS", true},
 		{[]Peer{Agents}, FileSystem, 2049, "agents to their NFS file system", o.PersistentStorage},
-		{[]Peer{Backend, Agents}, Endpoints, 443, "AWS APIs through interface endpoints", o.Endpoints},
+		{services, Endpoints, 443, "AWS APIs through interface endpoints", o.Endpoints},
 		{private, NATInstance, 443, "private subnets to the NAT instance", instance},
 		{[]Peer{NATInstance}, Anywhere, 443, "NAT instance to the internet, its own packages included", instance},
 	}

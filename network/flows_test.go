@@ -24,14 +24,30 @@ func TestFlowsOfTheSmallestStack(t *testing.T) {
 		"backend > database tcp 5432",
 		"backend > 0.0.0.0/0 tcp 443",
 		"agents > 0.0.0.0/0 tcp 443",
-	}, lines(Flows(Options{})))
+	}, lines(Flows(withPorts(Options{Agents: true}))))
+}
+
+func withPorts(o Options) Options {
+	o.BackendPort, o.GatewayPort = 8080, 8081
+	return o
+}
+
+// Without agents nothing is about them, and another program has its own ports.
+func TestFlowsWithoutAgents(t *testing.T) {
+	assert.Equal(t, []string{
+		"load-balancer > backend tcp 9000",
+		"gateway-load-balancer > backend tcp 9001",
+		"backend > database tcp 5432",
+		"backend > 0.0.0.0/0 tcp 443",
+		"backend > endpoints tcp 443",
+	}, lines(Flows(Options{BackendPort: 9000, GatewayPort: 9001, Endpoints: true})))
 }
 
 func TestFlowsOfTheLargestStack(t *testing.T) {
-	flows := Flows(Options{
-		AllowedCIDRs: []string{"203.0.113.0/24", "198.51.100.7/32"}, HTTPS: true, PersistentStorage: true, Endpoints: true,
+	flows := Flows(withPorts(Options{
+		AllowedCIDRs: []string{"203.0.113.0/24", "198.51.100.7/32"}, HTTPS: true, Agents: true, PersistentStorage: true, Endpoints: true,
 		NATRanges: []string{"10.20.64.0/18", "10.20.128.0/18"},
-	})
+	}))
 	assert.Equal(t, []string{
 		"198.51.100.7/32 > load-balancer tcp 443",
 		"203.0.113.0/24 > load-balancer tcp 443",
@@ -59,9 +75,10 @@ func TestFlowsWithoutCertificateOpenNoHTTPS(t *testing.T) {
 
 // largest returns the options with every kind of flow.
 func largest(https bool) Options {
-	return Options{
-		AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: https, PersistentStorage: true, Endpoints: true, NATRanges: []string{"10.20.64.0/18"},
-	}
+	return withPorts(Options{
+		AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: https, Agents: true, PersistentStorage: true, Endpoints: true,
+		NATRanges: []string{"10.20.64.0/18"},
+	})
 }
 
 func TestOneNATRangeGivesTheNATInstanceItsFlows(t *testing.T) {

@@ -15,6 +15,9 @@ func (b *builder) options() Options {
 	options := Options{
 		AllowedCIDRs:      b.args.AllowedCIDRs,
 		HTTPS:             b.args.HTTPS,
+		BackendPort:       b.args.BackendPort,
+		GatewayPort:       b.args.GatewayPort,
+		Agents:            b.args.Agents,
 		PersistentStorage: b.args.PersistentStorage,
 		Endpoints:         len(b.args.InterfaceEndpoints) > 0,
 	}
@@ -38,7 +41,7 @@ func (b *builder) newSecurityGroups() error {
 		{GatewayLoadBalancer, "Load balancer behind API Gateway", true},
 		{Backend, "Backend instances", true},
 		{Database, "PostgreSQL", true},
-		{Agents, "Agent tasks", true},
+		{Agents, "Agent tasks", options.Agents},
 		{FileSystem, "File system of the agents", options.PersistentStorage},
 		{Endpoints, "Interface endpoints", options.Endpoints},
 		{NATInstance, "NAT instance", b.args.NAT == NATByInstance},

@@ -22,7 +22,7 @@ type rule struct {
 // optionsOf returns the options of the flow table for these Args.
 func optionsOf(args *Args) Options {
 	options := Options{
-		AllowedCIDRs: args.AllowedCIDRs, HTTPS: args.HTTPS,
+		AllowedCIDRs: args.AllowedCIDRs, HTTPS: args.HTTPS, BackendPort: args.BackendPort, GatewayPort: args.GatewayPort, Agents: args.Agents,
 		PersistentStorage: args.PersistentStorage, Endpoints: len(args.InterfaceEndpoints) > 0,
 	}
 	if args.NAT == NATByInstance {
@@ -132,4 +132,16 @@ func TestFlowWithoutItsGroupIsAnError(t *testing.T) {
 	for _, flow := range []Flow{{From: Agents, To: Anywhere}, {From: Anywhere, To: Agents}} {
 		require.ErrorContains(t, (&builder{}).newRules(flow), "there is no security group agents")
 	}
+}
+
+// Without agents there is no group for them; with another program the rules have its ports.
+func TestGroupsWithoutAgents(t *testing.T) {
+	args := production()
+	args.Agents, args.BackendPort, args.GatewayPort = false, 9000, 9001
+	g := deploy(t, args)
+	for _, group := range g.OfType(typeGroup) {
+		require.NotEqual(t, "network-agents", group.Name)
+	}
+	require.EqualValues(t, 9000, g.Find(t, typeIngress, "network-load-balancer-to-backend-9000-in").Number(t, "toPort"))
+	require.EqualValues(t, 9001, g.Find(t, typeIngress, "network-gateway-load-balancer-to-backend-9001-in").Number(t, "fromPort"))
 }

@@ -42,6 +42,7 @@ func development() *Args {
 	return &Args{
 		Stack: stack, CIDR: "10.20.0.0/16", Zones: []string{"eu-central-1a", "eu-central-1b"}, NAT: NATSingle,
 		FlowLogs: true, LogRetentionDays: 14, LogsKeyARN: pulumi.String("arn:aws:kms:eu-central-1:123456789012:key/logs"),
+		BackendPort: 8080, GatewayPort: 8081, Agents: true,
 		BucketARNs:    []pulumi.StringInput{pulumi.String("arn:aws:s3:::data")},
 		AlarmTopicARN: pulumi.String("arn:aws:sns:eu-central-1:123456789012:alerts"),
 	}

@@ -1,12 +1,48 @@
 #!/bin/sh
 # Checks what a build needs and installs the PostgreSQL server if it is missing. Says what to do where it cannot.
-# With the argument "test" it checks what tests need besides.
+# With the argument "test" it checks what tests need besides, with "browser" the browser of the console's tests and nothing else.
 set -eu
 
 fail() {
 	printf 'setup: %s\n' "$1" >&2
 	exit 1
 }
+
+browser_found() {
+	[ -z "${BROWSER:-}" ] || { command -v "$BROWSER" >/dev/null; return; }
+	for name in chromium chromium-browser google-chrome google-chrome-stable '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do
+		command -v "$name" >/dev/null && return 0
+	done
+	return 1
+}
+
+# Packages are installed as root, or by sudo.
+privileged() {
+	sudo=
+	[ "$(id -u)" -ne 0 ] || return 0
+	command -v sudo >/dev/null || fail "$2 is missing: run as root: apt-get install $1"
+	sudo=sudo
+}
+
+install_package() {
+	privileged "$1" "$2"
+	echo "setup: installing $2 from Debian's packages"
+	export DEBIAN_FRONTEND=noninteractive
+	$sudo apt-get update -qq
+	# shellcheck disable=SC2086 # several names
+	$sudo apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $1 >/dev/null
+}
+
+if [ "${1:-}" = browser ]; then
+	browser_found && exit 0
+	hint='a browser for the tests of the console is missing: install Chromium, or name one with BROWSER=/path/of/the/program
+  Fedora: dnf install chromium     macOS: brew install --cask chromium     Arch: pacman -S chromium'
+	[ -z "${BROWSER:-}" ] || fail "$BROWSER, which BROWSER names, is no program here"
+	command -v apt-get >/dev/null || fail "$hint"
+	install_package 'chromium fonts-dejavu-core' 'the browser Chromium'
+	browser_found || fail "$hint"
+	exit 0
+fi
 
 # An older Go fetches the one that go.mod names, unless GOTOOLCHAIN or the network keeps it from that.
 wanted=$(sed -n 's/^go //p' "$(dirname "$0")/../go.mod")
@@ -35,19 +71,11 @@ postgres_found && exit 0
 command -v apt-get >/dev/null || fail 'the PostgreSQL server is missing: install PostgreSQL 15 or later and put initdb and postgres on the PATH
   Fedora: dnf install postgresql-server     macOS: brew install postgresql@17     Arch: pacman -S postgresql'
 
-sudo=
-if [ "$(id -u)" -ne 0 ]; then
-	command -v sudo >/dev/null || fail 'the PostgreSQL server is missing: run as root: apt-get install postgresql'
-	sudo=sudo
-fi
-
-echo 'setup: installing the PostgreSQL server from Debian'"'"'s packages'
-export DEBIAN_FRONTEND=noninteractive
 # Only the programs are wanted: no cluster of the system's own, no service on port 5432.
 if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+	privileged postgresql 'the PostgreSQL server'
 	$sudo mkdir -p /etc/postgresql-common
 	echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
-$sudo apt-get update -qq
-$sudo apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold postgresql >/dev/null
+install_package postgresql 'the PostgreSQL server'
 postgres_found || fail 'the package postgresql was installed, but initdb and postgres are not where they are expected'

@@ -15,7 +15,7 @@ func (s *system) addAPI(ctx *pulumi.Context) (err error) {
 		StageName:            backendconfig.DefaultStage,
 		LoadBalancerARN:      s.compute.GatewayLoadBalancerARN,
 		LoadBalancerDNSName:  s.compute.GatewayLoadBalancerDNSName,
-		Port:                 backendconfig.GatewayPort,
+		Port:                 s.cfg.Compute.Program.GatewayPort,
 		ThrottleRate:         s.cfg.API.ThrottleRate,
 		ThrottleBurst:        s.cfg.API.ThrottleBurst,
 		ManageAccountLogging: s.cfg.API.ManageAccountLogging,

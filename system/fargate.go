@@ -10,6 +10,9 @@ import (
 
 // addFargate makes the service of agents.
 func (s *system) addFargate(ctx *pulumi.Context) (err error) {
+	if !s.cfg.Fargate.Enabled {
+		return nil
+	}
 	s.fargate, err = fargate.New(ctx, "fargate", &fargate.Args{
 		Stack:                     s.at,
 		SubnetIDs:                 s.network.ClientSubnetIDs,
@@ -24,9 +27,12 @@ func (s *system) addFargate(ctx *pulumi.Context) (err error) {
 		SpotWeight:                s.cfg.Fargate.SpotWeight,
 		OnDemandBase:              onDemandBase(s.cfg),
 		BacklogPerTask:            s.cfg.Fargate.BacklogPerTask,
+		ServiceMetrics:            s.cfg.Monitoring.ServiceMetrics,
+		CPUTarget:                 s.cfg.Fargate.CPUTarget,
 		EphemeralStorage:          s.cfg.Fargate.EphemeralStorage,
 		PersistentStorage:         s.cfg.Fargate.PersistentStorage,
 		RetainHours:               s.cfg.Fargate.RetainHours,
+		Program:                   s.cfg.Fargate.Program,
 		Image:                     s.images.Agent,
 		RepositoryARN:             s.images.AgentRepositoryARN,
 		Architecture:              s.cfg.Compute.Architecture,

@@ -12,6 +12,7 @@ func (s *system) addImages(ctx *pulumi.Context) (err error) {
 		Stack:             s.at,
 		Architecture:      s.cfg.Compute.Architecture,
 		DataKeyARN:        s.storage.DataKeyARN,
+		Agents:            s.cfg.Fargate.Enabled,
 		Backend:           s.cfg.Images.Backend,
 		Agent:             s.cfg.Images.Agent,
 		RDSBundleChecksum: s.cfg.Images.RDSBundleChecksum,

@@ -18,12 +18,12 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	s.monitoring, err = monitoring.New(ctx, "monitoring", &monitoring.Args{
+	args := &monitoring.Args{
 		Stack:                        s.at,
 		TopicARN:                     s.alerts.TopicARN,
 		LogsKeyARN:                   s.storage.LogsKeyARN,
 		LogRetentionDays:             s.cfg.Monitoring.LogRetentionDays,
-		GuardARNs:                    []pulumi.StringArrayInput{s.compute.GuardARNs, s.fargate.GuardARNs},
+		GuardARNs:                    []pulumi.StringArrayInput{s.compute.GuardARNs},
 		LoadBalancerARNSuffix:        s.compute.LoadBalancerARNSuffix,
 		TargetGroupARNSuffix:         s.compute.TargetGroupARNSuffix,
 		GatewayLoadBalancerARNSuffix: s.compute.GatewayLoadBalancerARNSuffix,
@@ -32,23 +32,22 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 		DatabaseInstanceID:           s.database.InstanceID,
 		DatabaseReplicaIDs:           s.database.ReplicaIDs,
 		DatabaseReplicas:             s.cfg.Database.Replicas,
-		ClusterName:                  s.fargate.ClusterName,
-		ServiceName:                  s.fargate.ServiceName,
 		RestAPIName:                  s.api.RestAPIName,
 		APIStageName:                 s.api.StageName,
 		BucketName:                   s.storage.BucketName,
 		BucketMetricsFilter:          storage.RequestMetrics,
 		BackendLogGroupName:          s.compute.LogGroupName,
-		AgentLogGroupName:            s.fargate.LogGroupName,
 		NATGatewayIDs:                s.network.NATGatewayIDs,
 		NATGateways:                  network.NAT(s.cfg.Network.NAT).Gateways(len(s.zones)),
 		DatabaseMemoryGiB:            memory,
 		DatabaseConnections:          database.MaxConnections(memory),
 		DatabaseStorageGiB:           s.cfg.Database.AllocatedStorage,
+		Agents:                       s.cfg.Fargate.Enabled,
 		MaxTasks:                     s.cfg.Fargate.MaxTasks,
 		BacklogPerTask:               s.cfg.Fargate.BacklogPerTask,
 		LatencyMethods:               quickMethods(s.document),
 		MetricsNamespace:             s.at.Deployment(),
+		ServiceMetrics:               s.cfg.Monitoring.ServiceMetrics,
 		Metrics: monitoring.Metrics{
 			Backlog:        metrics.QueueBacklog,
 			OldestAge:      metrics.QueueOldestAgeSeconds,
@@ -69,7 +68,12 @@ func (s *system) addMonitoring(ctx *pulumi.Context) error {
 		Inspector:        s.cfg.Monitoring.Inspector,
 		LoadBalancerARN:  s.compute.LoadBalancerARN,
 		APIStageARN:      s.api.StageARN,
-	})
+	}
+	if s.cfg.Fargate.Enabled {
+		args.GuardARNs = append(args.GuardARNs, s.fargate.GuardARNs)
+		args.ClusterName, args.ServiceName, args.AgentLogGroupName = s.fargate.ClusterName, s.fargate.ServiceName, s.fargate.LogGroupName
+	}
+	s.monitoring, err = monitoring.New(ctx, "monitoring", args)
 	return err
 }
 

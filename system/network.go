@@ -21,7 +21,10 @@ func (s *system) addNetwork(ctx *pulumi.Context) (err error) {
 		AlarmTopicARN:      s.alerts.TopicARN,
 		AllowedCIDRs:       s.cfg.Compute.AllowedCIDRs,
 		HTTPS:              s.cfg.HTTPS(),
-		PersistentStorage:  s.cfg.Fargate.PersistentStorage,
+		BackendPort:        s.cfg.Compute.Program.Port,
+		GatewayPort:        s.cfg.Compute.Program.GatewayPort,
+		Agents:             s.cfg.Fargate.Enabled,
+		PersistentStorage:  s.cfg.Fargate.Enabled && s.cfg.Fargate.PersistentStorage,
 		BucketARNs:         []pulumi.StringInput{s.storage.BucketARN},
 	})
 	return err

@@ -80,6 +80,9 @@ type system struct {
 
 // lookAround compares the configuration with what is in the account already, as far as the caller may look.
 func lookAround(ctx *pulumi.Context, cfg config.Config, at stack.Info) (warnings []string, err error) {
+	if err := checkZone(ctx, cfg); err != nil {
+		return nil, err
+	}
 	upgrade, err := checkUpgrade(ctx, cfg, at)
 	if upgrade != "" {
 		warnings = append(warnings, upgrade)

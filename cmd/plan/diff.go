@@ -15,7 +15,6 @@ import (
 	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/review"
-	"scalable-backend/internal/rules"
 )
 
 // comparison is what `diff` compares.
@@ -168,7 +167,7 @@ func (c *comparison) refs(ctx context.Context) ([]*review.Report, error) {
 	if len(stacks) == 0 {
 		return nil, fmt.Errorf("%s has no stack: want a file Pulumi.<stack>.yaml", dir)
 	}
-	if c.options.WaiversBefore, c.options.WaiversAfter, err = waivers(old, dir); err != nil {
+	if c.options.Waivers, err = waivers(old, dir); err != nil {
 		return nil, err
 	}
 	var reports []*review.Report
@@ -194,25 +193,27 @@ func (c *comparison) refs(ctx context.Context) ([]*review.Report, error) {
 			return nil, fmt.Errorf("stack %s: %w", stack, err)
 		}
 		reports = append(reports, next...)
-		c.options.WaiversBefore, c.options.WaiversAfter = nil, nil // they are of all stacks: once is enough
+		c.options.Waivers = nil // they are of all stacks: once is enough
 	}
 	return reports, nil
 }
 
-// waivers reads the exceptions from the security rules on both sides; a version without the file has none to compare.
-func waivers(old, now string) (before, after []rules.Waiver, err error) {
-	const file = "internal/rules/waivers.yaml"
-	was, errWas := os.ReadFile(filepath.Join(old, file))
-	is, errIs := os.ReadFile(filepath.Join(now, file))
-	if err := errors.Join(errWas, errIs); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, nil
+// waivers compares the files with exceptions from the rules. A version without one has none to compare.
+func waivers(old, now string) (all []review.Item, err error) {
+	for _, file := range review.WaiverFiles {
+		before, errBefore := os.ReadFile(filepath.Join(old, filepath.FromSlash(file)))
+		after, errAfter := os.ReadFile(filepath.Join(now, filepath.FromSlash(file)))
+		switch err := errors.Join(errBefore, errAfter); {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return nil, err
 		}
-		return nil, nil, err
+		items, err := review.Waivers(before, after)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, items...)
 	}
-	if before, err = rules.ParseWaivers(was); err != nil {
-		return nil, nil, err
-	}
-	after, err = rules.ParseWaivers(is)
-	return before, after, err
+	return all, nil
 }

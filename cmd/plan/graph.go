@@ -25,9 +25,10 @@ func draw(ctx context.Context, s *session, flags *flag.FlagSet, args []string) e
 	if err != nil {
 		return err
 	}
-	write := map[string]func(io.Writer) error{"json": g.WriteJSON, "readable": g.WriteReadable, "dot": g.WriteDOT, "svg": func(w io.Writer) error {
-		return picture.WriteSVG(w, plan.Restore(g))
-	}}[*format]
+	write := map[string]func(io.Writer) error{
+		"json": g.WriteJSON, "readable": g.WriteReadable, "dot": g.WriteDOT,
+		"svg": func(w io.Writer) error { return picture.WriteSVG(w, plan.Restore(g)) },
+	}[*format]
 	var text bytes.Buffer
 	if err := write(&text); err != nil {
 		return err

@@ -172,6 +172,38 @@ func TestPricesAreReadStrictly(t *testing.T) {
 	require.ErrorContains(t, err, "no subnet with a zone")
 }
 
+// Groups that tools of the kind have got wrong: none at first (infracost #2366), Spot above a base (infracost #104), and types that
+// override the template's (infracost #2189), which are refused.
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	prices, err := Shipped()
+	require.NoError(t, err)
+	usage, err := ShippedUsage()
+	require.NoError(t, err)
+	with := func(edit func(map[string]any)) (*Estimate, error) {
+		g := golden(t, "dev")
+		for _, r := range g.Resources {
+			if r.Type == scalingGroup {
+				edit(r.Inputs)
+			}
+		}
+		return Of(g, prices, usage)
+	}
+	const hour = 0.0168
+	e, err := with(func(inputs map[string]any) { inputs["desiredCapacity"], inputs["minSize"], inputs["maxSize"] = 0.0, 0.0, 50.0 })
+	require.NoError(t, err)
+	l := line(t, e, "compute", "instances")
+	require.InDeltaSlice(t, []float64{0, 0, 50 * hour * Hours}, []float64{l.Low, l.USD, l.High}, 0.001)
+	e, err = with(func(inputs map[string]any) { inputs["desiredCapacity"], inputs["minSize"], inputs["maxSize"] = 4.0, 3.0, 5.0 })
+	require.NoError(t, err)
+	l = line(t, e, "compute", "instances")
+	require.InDeltaSlice(t, []float64{(1 + 2*0.4) * hour * Hours, 4 * hour * Hours, 5 * hour * Hours}, []float64{l.Low, l.USD, l.High}, 0.001)
+	_, err = with(func(inputs map[string]any) {
+		inputs["mixedInstancesPolicy"].(map[string]any)["launchTemplate"].(map[string]any)["overrides"] = []any{}
+	})
+	require.ErrorContains(t, err, "overrides: other types than the template's have no price here")
+}
+
 // A type without a price would be estimated at 0.
 func TestUnknownTypesAreRefused(t *testing.T) {
 	t.Parallel()

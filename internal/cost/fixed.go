@@ -76,6 +76,9 @@ func instances(r *reader) Line {
 	}
 	each := r.hourly(r.region.Instances, instance, "instanceType") * Hours
 	line := scaled(times(first, each), first, least, most)
+	if _, ok := group.Get("mixedInstancesPolicy", "launchTemplate", "overrides"); ok {
+		r.fail("%s: overrides: other types than the template's have no price here", group.Key())
+	}
 	if _, ok := group.Get("mixedInstancesPolicy"); ok {
 		base := r.number(group, "mixedInstancesPolicy", "instancesDistribution", "onDemandBaseCapacity")
 		part := r.number(group, "mixedInstancesPolicy", "instancesDistribution", "onDemandPercentageAboveBaseCapacity") / 100

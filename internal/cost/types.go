@@ -33,6 +33,9 @@ var free = map[string]string{
 	"random:":           "a number in Pulumi's state",
 	"docker-build:":     "an image that this machine builds; the repository keeps it",
 
+	"aws:acm/certificate:Certificate":                                      "free where AWS's services use it",
+	"aws:acm/certificateValidation:CertificateValidation":                  "nothing in AWS: it waits",
+	"aws:route53/record:Record":                                            "the zone is the owner's, and billed there",
 	"aws:apigateway/account:Account":                                       "a setting",
 	"aws:apigateway/deployment:Deployment":                                 "a version of the API",
 	"aws:apigateway/stage:Stage":                                           "its calls are billed; a cache would be, and there is none",

@@ -8,6 +8,10 @@ import (
 // Source: the resource schemas of the Terraform provider in pulumi-aws 6.83 (ForceNew and RequiresReplace). A path includes all
 // paths below it; indexes are left out. With an empty row no input replaces it. A type without a row is reported as not reviewed.
 var replacing = map[string]string{
+	"aws:acm/certificate:Certificate": "certificateAuthorityArn domainName keyAlgorithm subjectAlternativeNames validationMethod " +
+		"validationOptions",
+	"aws:acm/certificateValidation:CertificateValidation": "certificateArn validationRecordFqdns",
+
 	"aws:apigateway/account:Account":               "",
 	"aws:apigateway/deployment:Deployment":         "restApi triggers variables stageName stageDescription canarySettings",
 	"aws:apigateway/methodSettings:MethodSettings": "restApi stageName methodPath",
@@ -81,6 +85,7 @@ var replacing = map[string]string{
 		"ncharCharacterSetName restoreToPointInTime s3Import snapshotIdentifier storageEncrypted timezone username",
 	"aws:rds/parameterGroup:ParameterGroup": "name namePrefix family description",
 	"aws:rds/subnetGroup:SubnetGroup":       "name namePrefix",
+	"aws:route53/record:Record":             "name zoneId",
 
 	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2":                       "bucket expectedBucketOwner",
 	"aws:s3/bucketLoggingV2:BucketLoggingV2":                                                     "bucket expectedBucketOwner",
@@ -175,6 +180,7 @@ func otherKindOfPeer(before, after Resource) []string {
 // sharedNames are types whose "name" need not be unique: two resources may have the same at the same time.
 var sharedNames = map[string]bool{
 	"aws:guardduty/detectorFeature:DetectorFeature": true,
+	"aws:route53/record:Record":                     true, // in another zone
 }
 
 // replaces lists the paths of a resource's inputs whose change replaces it; reviewed is false for a type without a row above.

@@ -124,11 +124,12 @@ func loadProject(dir, rename string) (*workspace.Project, error) {
 
 // Stacks lists the stacks that have a file in the project in dir. Pulumi.<stack>.local.yaml is not a stack's: see Unseen.
 func Stacks(dir string) []string {
-	paths, _ := filepath.Glob(filepath.Join(dir, "Pulumi.*.yaml")) // the pattern is constant, so it cannot be malformed
+	entries, _ := os.ReadDir(dir) // none in a directory that is not there; no pattern: its name may hold any character
 	var names []string
-	for _, path := range paths {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "Pulumi."), ".yaml")
-		if name != "local" && !strings.HasSuffix(name, ".local") {
+	for _, entry := range entries {
+		name, ok := strings.CutPrefix(entry.Name(), "Pulumi.")
+		name, yaml := strings.CutSuffix(name, ".yaml")
+		if ok && yaml && name != "" && name != "local" && !strings.HasSuffix(name, ".local") {
 			names = append(names, name)
 		}
 	}

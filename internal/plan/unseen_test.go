@@ -80,7 +80,8 @@ func TestLocalFileStandsInForEnvironments(t *testing.T) {
 
 func TestStacksLeaveLocalFilesOut(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a [project")
+	require.NoError(t, os.Mkdir(dir, 0o700))
 	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.dev.local.yaml", "Pulumi.local.yaml", "Pulumi.locals.yaml"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
 	}

@@ -3,6 +3,7 @@ package proof
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -88,6 +89,11 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 		},
 		"stack": map[string]any{},
 	}
+	maps.Copy(values["compute"].(map[string]any), d.backendProgram(option, partition, region, account))
+	maps.Copy(values["fargate"].(map[string]any), d.agentProgram(option, partition, region, account))
+	if values["fargate"].(map[string]any)["minTasks"] == 0 {
+		values["monitoring"].(map[string]any)["serviceMetrics"] = true // CPU starts no first agent
+	}
 	images := map[string]any{}
 	for _, service := range []string{"backend", "agent"} {
 		if option() {
@@ -150,8 +156,16 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		low = max(low, 2)
 	}
 	desired := low + d.small(0, 100)
+	domain, zone := "", ""
+	if certificate != "" || option() {
+		domain = pick(d, "files.example.org", "example.net", "a.b-c.xn--bcher-kva.example")
+	}
+	if domain != "" && option() {
+		zone = fmt.Sprintf("Z%019X", d.Uint64())
+		certificate = pick(d, certificate, "")
+	}
 	sources := some(d, "203.0.113.0/24", "198.51.100.7/32", "8.0.0.0/8")
-	if certificate != "" && d.yes() {
+	if certificate+zone != "" && d.yes() {
 		sources = []string{"0.0.0.0/0"}
 	}
 	ami := ""
@@ -171,7 +185,8 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 		"instanceType": instanceType, "release": release, "cpuCredits": credits,
 		"minSize": low, "desiredCapacity": desired, "maxSize": desired + d.small(0, 100), "spot": option(),
 		"cpuTarget": d.between(10, 90), "requestsPerTarget": d.between(1, 1_000_000), "certificateArn": certificate,
-		"allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(), "keepObjects": option(),
+		"domainName": domain, "hostedZoneId": zone, "allowedCidrs": sources, "amiId": ami, "ignoreRollbackAlarms": option(),
+		"keepObjects": option(),
 	}
 }
 
@@ -186,10 +201,11 @@ func (d draw) fargate(option func() bool) map[string]any {
 	case 8192, 16384:
 		memory = pick(d, 2, 4) * cpu
 	}
-	low := d.small(1, 20) // the smallest network with every endpoint has addresses for twenty agents
+	low := d.small(0, 20) // the smallest network with every endpoint has addresses for twenty agents
 	desired := low + d.small(0, 100)
 	return map[string]any{
-		"cpu": cpu, "memory": memory, "minTasks": low, "desiredTasks": desired, "maxTasks": desired + d.small(0, 500),
+		"enabled": option() || d.yes(), "cpuTarget": d.between(10, 90),
+		"cpu": cpu, "memory": memory, "minTasks": low, "desiredTasks": desired, "maxTasks": max(1, desired+d.small(0, 500)),
 		"spotWeight": d.between(0, 100), "backlogPerTask": d.between(1, 10_000), "ephemeralStorage": d.between(21, 200),
 		"persistentStorage": option(), "retainHours": d.between(1, 8760),
 	}
@@ -204,7 +220,44 @@ func (d draw) monitoring(c configuration, option func() bool) map[string]any {
 		"runbookUrl":  pick(d, "", "https://wiki.example.com/runbook", "https://git.example.org:8443/a%20b/blob/main/docs/runbook.md"),
 		"alertEmails": emails, "monthlyBudgetUsd": d.between(1, 1_000_000),
 		"logRetentionDays": pick(d, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
-		"waf":              option(), "guardDuty": option(), "awsConfig": option(), "inspector": option(),
+		"serviceMetrics":   option() || d.yes(), "waf": option(), "guardDuty": option(), "awsConfig": option(), "inspector": option(),
+	}
+}
+
+// settings are the variables and secrets of a program.
+func (d draw) settings(option func() bool, partition, region, account string) (environment, secrets map[string]string) {
+	environment, secrets = map[string]string{}, map[string]string{}
+	if option() {
+		environment = map[string]string{"LOG_FORMAT": pick(d, "json", "text"), "NOTE": `100 % of "$HOME" & more`}
+	}
+	if option() {
+		arn := fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:team/payments-Ab%04d", partition, region, account, d.IntN(10_000))
+		secrets = map[string]string{"PAYMENTS_KEY": arn + ":key", "PAYMENTS_USER": arn + ":user"}
+	}
+	return environment, secrets
+}
+
+func (d draw) backendProgram(option func() bool, partition, region, account string) map[string]any {
+	environment, secrets := d.settings(option, partition, region, account)
+	port := d.between(1024, 65534)
+	command := []string{}
+	if option() {
+		command = []string{"/usr/bin/python3", "-c", "print('50 %')", "-c"}
+	}
+	return map[string]any{
+		"environment": environment, "secrets": secrets, "command": command, "port": port, "gatewayPort": d.between(port+1, 65535),
+		"healthPath": pick(d, "/healthz", "/v1/health"), "user": pick(d, "65532:65532", "1000:1001"),
+		"writablePaths": some(d, "/tmp", "/var/cache/app"), "writableMiB": d.small(1, 65_536), "memory": pick(d, 0, 64, 4096),
+		"stopSeconds": d.between(60, 140),
+	}
+}
+
+func (d draw) agentProgram(option func() bool, partition, region, account string) map[string]any {
+	environment, secrets := d.settings(option, partition, region, account)
+	return map[string]any{
+		"environment": environment, "secrets": secrets, "command": pick(d, []string{"/agent", "run"}, []string{"/app"}, []string{}),
+		"healthCommand": pick(d, []string{"/agent", "healthcheck"}, []string{}), "user": pick(d, "65532:65532", "1000:1001"),
+		"writablePaths": some(d, "/tmp", "/var/cache/app"), "stopSeconds": d.between(30, 120),
 	}
 }
 

@@ -31,6 +31,7 @@ func everything(more map[string]string) map[string]string {
 
 // untagged lists the types that have no tags. Every other type must have them.
 var untagged = map[string]bool{
+	"aws:acm/certificateValidation:CertificateValidation":                                        true,
 	"aws:apigateway/account:Account":                                                             true,
 	"aws:apigateway/deployment:Deployment":                                                       true,
 	"aws:apigateway/methodSettings:MethodSettings":                                               true,

@@ -3,12 +3,14 @@ package proof
 import (
 	"encoding/json"
 	"strings"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	apitier "scalable-backend/api"
 	"scalable-backend/fargate"
 	"scalable-backend/internal/authz"
+	"scalable-backend/internal/container"
 	"scalable-backend/internal/plan"
 	"scalable-backend/services/api"
 )
@@ -162,6 +164,20 @@ func (w *world) writeLogs(who authz.Principal, group string) []call {
 	}
 }
 
+// backendSecrets returns the ARNs that the user data's script reads.
+func backendSecrets(t *testing.T, userData string) (arns []string) {
+	t.Helper()
+	if !strings.Contains(userData, "backend-secrets") {
+		return nil
+	}
+	var table map[string][2]string
+	require.NoError(t, json.Unmarshal([]byte(between(t, userData, "json.loads('", "')")), &table))
+	for _, secret := range table {
+		arns = append(arns, secret[0])
+	}
+	return arns
+}
+
 // hostCalls returns the calls of Docker, the CloudWatch agent and the SSM agent on an instance.
 func (w *world) hostCalls(p iamFixture) []call {
 	calls := append(pullImage(p.backend, p.backendImages), w.writeLogs(p.backend, p.backendLogs)...)
@@ -170,6 +186,10 @@ func (w *world) hostCalls(p iamFixture) []call {
 		who: p.backend, action: "cloudwatch:PutMetricData", resource: "*", inside: true, why: "CloudWatch agent",
 		context: map[string]string{"cloudwatch:namespace": p.metricsNamespace},
 	})
+	for _, arn := range backendSecrets(w.t, p.environment) {
+		calls = append(calls, call{who: p.backend, action: "secretsmanager:GetSecretValue", resource: arn, inside: true,
+			why: "variables of the backend's container"})
+	}
 	for _, action := range []string{"ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel", "ssmmessages:CreateDataChannel",
 		"ssmmessages:OpenDataChannel"} {
 		calls = append(calls, call{who: p.backend, action: action, resource: "*", inside: true, why: "Session Manager"})
@@ -197,6 +217,12 @@ func (w *world) gatewayOperations() []apitier.Operation {
 // agentCalls returns the calls for the agents' tasks: those of ECS when it starts one, and those in the agent's code.
 func (w *world) agentCalls(p iamFixture) []call {
 	calls := append(pullImage(p.execution, p.agentImages), w.writeLogs(p.execution, p.agentLogs)...)
+	for _, variable := range agentContainer(w.t, w.g).Secrets {
+		secret, err := container.ParseSecret(strings.TrimSuffix(variable.ValueFrom, "::"))
+		require.NoError(w.t, err)
+		calls = append(calls, call{who: p.execution, action: "secretsmanager:GetSecretValue", resource: secret.ARN, inside: true,
+			why: "variables of the agent's container"})
+	}
 	byID := map[string]apitier.Operation{}
 	for _, o := range w.gatewayOperations() {
 		byID[o.ID] = o

@@ -32,7 +32,7 @@ func (w *world) agentRefusals(p iamFixture) []call {
 		calls = append(calls, forActions(call{who: who, resource: p.bucket + file, inside: true, why: "agents use presigned URLs"},
 			"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObjectVersion")...)
 		calls = append(calls, call{who: who, action: "s3:ListBucket", resource: p.bucket, inside: true, why: "agents use presigned URLs"})
-		for _, secret := range []string{p.databaseSecret, p.adminToken} {
+		for _, secret := range []string{p.databaseSecret, p.adminToken, otherSecret} {
 			calls = append(calls, call{who: who, action: "secretsmanager:GetSecretValue", resource: secret, why: "agents read no secrets"})
 		}
 		calls = append(calls, call{who: who, action: "kms:Decrypt", resource: p.dataKey, context: through, why: "agents use no KMS key"},

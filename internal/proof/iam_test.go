@@ -16,6 +16,8 @@ import (
 // everyPolicy turns on the options that are off by default and add policies.
 var everyPolicy = map[string]string{
 	"fargate.persistentStorage": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true", "monitoring.inspector": "true",
+	"compute.secrets.PAYMENTS_KEY": ownSecret + ":key", "compute.secrets.MAIL_KEY": otherSecret + ":key",
+	"fargate.secrets.PAYMENTS_KEY": ownSecret + ":key",
 }
 
 // worlds returns the stacks, and each with every option on. Tests share the plans but not the worlds.

@@ -60,6 +60,7 @@ func TestPartitions(t *testing.T) {
 				for i, service := range everyEndpoint {
 					settings[fmt.Sprintf("network.interfaceEndpoints[%d]", i)] = service
 				}
+				settings["compute.domainName"] = "files.example.org"
 				settings["compute.certificateArn"] = strings.NewReplacer(":aws:", ":"+want.partition+":", "us-east-1", region).Replace(certificateARN)
 				g := plannedWith(t, stack, settings)
 				endpointNames(t, g, region, want.chineseEndpoints)

@@ -125,25 +125,47 @@ func TestNewerMachineImagesAreIgnored(t *testing.T) {
 	})), "replace Instance network-nat: ami")
 }
 
+// Secrets that an owner has made.
+const (
+	ownSecret   = "arn:aws:secretsmanager:us-east-1:123456789012:secret:payments-AbCdEf"
+	otherSecret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mail-GhIjKl"
+)
+
 // optionSettings are settings that change which resources the program registers.
 var optionSettings = map[string]struct {
 	stack     string
 	overrides map[string]string
 }{
-	"NAT instance":       {"dev", map[string]string{"network.nat": "instance"}},
-	"gateway per zone":   {"dev", map[string]string{"network.nat": "one-per-az", "network.azCount": "3"}},
-	"four zones":         {"prod", map[string]string{"network.azCount": "4"}},
-	"no flow logs":       {"dev", map[string]string{"network.flowLogs": "false"}},
-	"HTTPS":              {"dev", map[string]string{"compute.certificateArn": certificateARN, "compute.allowedCidrs[0]": "0.0.0.0/0"}},
-	"on demand":          {"dev", map[string]string{"compute.spot": "false", "fargate.spotWeight": "0"}},
-	"Spot":               {"prod", map[string]string{"compute.spot": "true"}},
-	"a machine image":    {"prod", map[string]string{"compute.amiId": "ami-0123456789abcdef0"}},
-	"a release":          {"prod", map[string]string{"compute.release": "2023.9.20251117"}},
-	"unlimited credits":  {"dev", map[string]string{"compute.cpuCredits": "unlimited"}},
-	"given images":       {"prod", map[string]string{"images.backend": digest("backend", "a"), "images.agent": digest("agent", "a")}},
+	"NAT instance":                   {"dev", map[string]string{"network.nat": "instance"}},
+	"gateway per zone":               {"dev", map[string]string{"network.nat": "one-per-az", "network.azCount": "3"}},
+	"four zones":                     {"prod", map[string]string{"network.azCount": "4"}},
+	"no flow logs":                   {"dev", map[string]string{"network.flowLogs": "false"}},
+	"HTTPS":                          {"dev", withCertificate(map[string]string{"compute.allowedCidrs[0]": "0.0.0.0/0"})},
+	"a hosted zone":                  {"dev", inZone(map[string]string{"compute.allowedCidrs[0]": "0.0.0.0/0"})},
+	"a zone for a given certificate": {"prod", setting("compute.hostedZoneId", hostedZoneID)},
+	"on demand":                      {"dev", map[string]string{"compute.spot": "false", "fargate.spotWeight": "0"}},
+	"Spot":                           {"prod", map[string]string{"compute.spot": "true"}},
+	"a machine image":                {"prod", map[string]string{"compute.amiId": "ami-0123456789abcdef0"}},
+	"a release":                      {"prod", map[string]string{"compute.release": "2023.9.20251117"}},
+	"unlimited credits":              {"dev", map[string]string{"compute.cpuCredits": "unlimited"}},
+	"given images": {"prod", map[string]string{
+		"images.backend": digest("backend", "a"), "images.agent": digest("agent", "a"),
+	}},
 	"persistent storage": {"prod", map[string]string{"fargate.persistentStorage": "true"}},
 	"replicas":           {"prod", map[string]string{"database.replicas": "2"}},
-	"another API owner":  {"prod", map[string]string{"api.manageAccountLogging": "false"}},
+	"another backend": {"prod", map[string]string{
+		"compute.port": "9000", "compute.gatewayPort": "9001", "compute.healthPath": "/v1/health", "compute.user": "1000:1000",
+		"compute.command[0]": "/usr/bin/python3", "compute.command[1]": "/app/server.py", "compute.environment.LOG_FORMAT": "json",
+		"compute.secrets.PAYMENTS_KEY": ownSecret + ":key", "compute.stopSeconds": "120", "compute.memory": "512",
+		"compute.writablePaths[0]": "/var/cache/app", "monitoring.serviceMetrics": "false",
+	}},
+	"another agent": {"prod", map[string]string{
+		"fargate.command[0]": "/app", "fargate.healthCommand[0]": "/healthy", "fargate.environment.LOG_FORMAT": "json",
+		"fargate.secrets.PAYMENTS_KEY": ownSecret + ":key", "fargate.user": "1000:1000", "fargate.writablePaths[0]": "/var/cache/app",
+	}},
+	"no agents":         {"prod", map[string]string{"fargate.enabled": "false"}},
+	"agents from zero":  {"dev", map[string]string{"fargate.minTasks": "0", "fargate.desiredTasks": "0"}},
+	"another API owner": {"prod", map[string]string{"api.manageAccountLogging": "false"}},
 	"boundary and tags": {"prod", map[string]string{
 		"stack.permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary", "stack.tags.team": "payments",
 	}},

@@ -63,7 +63,14 @@ func TestOutputs(t *testing.T) {
 		"loadBalancerUrl", "logBucketName", "logGroups", "machineImage", "serviceName",
 	}
 	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "dev").Outputs)))
-	require.Equal(t, want, slices.Sorted(maps.Keys(planned(t, "prod").Outputs)))
+	withName := slices.Sorted(slices.Values(append([]string{"domainRecord"}, want...)))
+	prod := planned(t, "prod")
+	require.Equal(t, withName, slices.Sorted(maps.Keys(prod.Outputs)))
+	url, _ := prod.RevealedOutput("loadBalancerUrl")
+	require.Equal(t, "https://backend.example.com", url, "the certificate covers the name, not the load balancer's own")
+	record, _ := prod.RevealedOutput("domainRecord")
+	require.Regexp(t, `^backend\.example\.com\. CNAME compute-alb-[0-9a-f]{10}\.us-east-1\.elb\.amazonaws\.com\.$`, record)
+	require.Equal(t, want, slices.Sorted(maps.Keys(plannedWith(t, "dev", inZone(nil)).Outputs)), "the stack makes the record")
 
 	g := plannedWith(t, "dev", setting("fargate.persistentStorage", "true"))
 	require.Contains(t, g.Outputs, "fileSystemId")
@@ -118,7 +125,7 @@ func TestUpdateRefusesDocumentationValues(t *testing.T) {
 	update := configured("prod", nil)
 	update.Update = true
 	_, err := plan.Run(t.Context(), update)
-	for _, key := range []string{"aws:allowedAccountIds", "compute.certificateArn", "monitoring.alertEmails"} {
+	for _, key := range []string{"aws:allowedAccountIds", "compute.domainName", "compute.certificateArn", "monitoring.alertEmails"} {
 		require.ErrorContains(t, err, key)
 		require.Contains(t, strings.Join(planned(t, "prod").Warnings, "\n"), key)
 	}

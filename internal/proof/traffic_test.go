@@ -204,8 +204,12 @@ func publicAddresses(t *testing.T, c traffic) {
 func exitsByZone(t *testing.T, c traffic) {
 	gateways := c.OfType("aws:ec2/natGateway:NatGateway")
 	devices := map[string]bool{}
-	for _, token := range []string{fleetType, agentsType} {
-		exits, err := c.network.Exits(host(t, c.network, token))
+	users := []reach.Host{host(t, c.network, fleetType)}
+	if c.options.Agents {
+		users = append(users, host(t, c.network, agentsType))
+	}
+	for _, user := range users {
+		exits, err := c.network.Exits(user)
 		require.NoError(t, err)
 		for _, e := range exits {
 			devices[e.Device] = true

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -14,6 +15,22 @@ type change struct {
 }
 
 const certificateARN = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+
+const hostedZoneID = "Z0123456789ABCDEFGHIJ"
+
+// withCertificate adds a name and its certificate to settings.
+func withCertificate(more map[string]string) map[string]string {
+	settings := map[string]string{"compute.domainName": "files.example.org", "compute.certificateArn": certificateARN}
+	maps.Copy(settings, more)
+	return settings
+}
+
+// inZone adds a name and its hosted zone to settings; they may name another.
+func inZone(more map[string]string) map[string]string {
+	settings := map[string]string{"compute.domainName": "files.example.org", "compute.hostedZoneId": hostedZoneID}
+	maps.Copy(settings, more)
+	return settings
+}
 
 // digest returns the URI of a service's image in prod's repository, by a made-up digest.
 func digest(service, digit string) string {
@@ -126,13 +143,32 @@ func updates() map[string]change {
 		"no Spot": {stack: "dev", to: setting("compute.spot", "false"), want: []string{
 			"update Group compute-group: capacityRebalance launchTemplate mixedInstancesPolicy",
 		}},
-		"a first certificate": {stack: "dev", to: setting("compute.certificateArn", certificateARN), want: []string{
+		"a first certificate": {stack: "dev", to: withCertificate(nil), want: []string{
 			"create Listener compute-https:",
 			"update Listener compute-http: defaultActions",
 		}},
 		"another certificate": {stack: "prod", to: setting("compute.certificateArn", certificateARN), want: []string{
 			"update Listener compute-https: certificateArn",
 		}},
+		// Users keep their way: the certificate is there before the listener changes to it, and the name's record comes last.
+		"a hosted zone in place of a certificate": {
+			stack: "prod", to: map[string]string{"compute.certificateArn": "", "compute.hostedZoneId": hostedZoneID}, want: []string{
+				"create Certificate compute-certificate:",
+				"create CertificateValidation compute-certificate:",
+				"create Record compute-alias:",
+				"create Record compute-certificate:",
+				"update Listener compute-https: certificateArn",
+			},
+		},
+		"another name in the zone": {
+			stack: "dev", from: inZone(nil), to: inZone(setting("compute.domainName", "other.example.org")), want: []string{
+				"replace Certificate compute-certificate: domainName",
+				"replace CertificateValidation compute-certificate: certificateArn validationRecordFqdns",
+				"replace Record compute-alias: name",
+				"replace Record compute-certificate: name records",
+				"update Listener compute-https: certificateArn",
+			},
+		},
 		"storage that stays": {stack: "prod", to: setting("fargate.persistentStorage", "true"), want: together([]string{
 			"create AccessPoint fargate-files:",
 			"create FileSystem fargate-files:",

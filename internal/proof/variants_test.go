@@ -62,6 +62,17 @@ var variants = func() map[string]variant {
 			all[nat+" "+zones] = variant{stack: "prod", overrides: map[string]string{"network.nat": nat, "network.azCount": zones}, options: prod}
 		}
 	}
+	for name, v := range all {
+		v.options.BackendPort, v.options.GatewayPort, v.options.Agents = 8080, 8081, true
+		all[name] = v
+	}
+	all["another program, no agents"] = variant{
+		stack: "prod",
+		overrides: map[string]string{
+			"compute.port": "9000", "compute.gatewayPort": "9001", "fargate.enabled": "false", "fargate.persistentStorage": "true",
+		},
+		options: network.Options{AllowedCIDRs: []string{"0.0.0.0/0"}, HTTPS: true, Endpoints: true, BackendPort: 9000, GatewayPort: 9001},
+	}
 	return all
 }()
 
@@ -105,18 +116,25 @@ func (c configuration) options(t *testing.T) network.Options {
 			}
 			Compute struct {
 				CertificateARN string   `yaml:"certificateArn"`
+				HostedZoneID   string   `yaml:"hostedZoneId"`
+				Port           int      `yaml:"port"`
+				GatewayPort    int      `yaml:"gatewayPort"`
 				AllowedCIDRs   []string `yaml:"allowedCidrs"`
 			}
 			Fargate struct {
+				Enabled           bool `yaml:"enabled"`
 				PersistentStorage bool `yaml:"persistentStorage"`
 			}
 		}
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(c.text), &file))
 	o := network.Options{
-		AllowedCIDRs: slices.Clone(file.Config.Compute.AllowedCIDRs), HTTPS: file.Config.Compute.CertificateARN != "",
-		PersistentStorage: file.Config.Fargate.PersistentStorage, Endpoints: len(file.Config.Network.InterfaceEndpoints) > 0,
+		AllowedCIDRs:      slices.Clone(file.Config.Compute.AllowedCIDRs),
+		HTTPS:             file.Config.Compute.CertificateARN+file.Config.Compute.HostedZoneID != "",
+		PersistentStorage: file.Config.Fargate.Enabled && file.Config.Fargate.PersistentStorage,
+		Endpoints:         len(file.Config.Network.InterfaceEndpoints) > 0,
 	}
+	o.BackendPort, o.GatewayPort, o.Agents = file.Config.Compute.Port, file.Config.Compute.GatewayPort, file.Config.Fargate.Enabled
 	if file.Config.Network.NAT == "instance" {
 		subnets, err := network.Plan(file.Config.Network.CIDR, 2)
 		require.NoError(t, err)

@@ -12,7 +12,6 @@ import (
 
 	"scalable-backend/internal/cost"
 	"scalable-backend/internal/graph"
-	"scalable-backend/internal/rules"
 )
 
 // Item is one sentence of a report. Its arguments come from the program and are shown as they are, never as markup.
@@ -73,8 +72,8 @@ type CostLine struct {
 type Options struct {
 	Prices cost.Prices
 	Usage  cost.Usage
-	// WaiversBefore and WaiversAfter are the waivers of both sides; nil on both sides compares none.
-	WaiversBefore, WaiversAfter []rules.Waiver
+	// Waivers are what Waivers says of the files with exceptions.
+	Waivers []Item
 }
 
 // New reports a change. The graphs need ids (plan.Restore gives them to one from a file).
@@ -87,7 +86,7 @@ func New(before, after *graph.Graph, diff *graph.Diff, o Options) *Report {
 		}
 		r.Security = append(r.Security, found...)
 	}
-	r.Security = append(r.Security, waived(o.WaiversBefore, o.WaiversAfter)...)
+	r.Security = append(r.Security, o.Waivers...)
 	r.Security = append(r.Security, settings(diff)...)
 	r.Refused, r.Replaced, r.Ignored = actions(diff)
 	for _, p := range diff.Outputs {

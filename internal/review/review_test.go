@@ -3,6 +3,7 @@ package review
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +14,6 @@ import (
 
 	"scalable-backend/internal/graph"
 	"scalable-backend/internal/reach"
-	"scalable-backend/internal/rules"
 )
 
 // granting returns a graph of one role with a policy of these statements.
@@ -117,17 +117,37 @@ func TestConnectionsInclude(t *testing.T) {
 
 func TestWaivers(t *testing.T) {
 	t.Parallel()
-	w := func(rule, reason string, stacks ...string) rules.Waiver {
-		return rules.Waiver{Rule: rule, Resource: "r", Reason: reason, Stacks: stacks}
-	}
+	items, err := Waivers([]byte(`
+- {rule: a, resource: r, stacks: [dev], reason: x}
+- {rule: b, resource: r, stacks: [dev], reason: x}
+- {rule: c, resource: r, stacks: [dev], reason: old}
+- {rule: e, resource: r, stacks: [dev], reason: x}
+`), []byte(`
+- {rule: b, resource: r, stacks: [dev, prod], reason: x}
+- {rule: c, resource: r, stacks: [dev], reason: new}
+- {rule: e, resource: r, stacks: [dev], reason: x}
+`))
+	require.NoError(t, err)
 	require.Equal(t, []string{
-		"the waiver of rule b for r is for dev, prod now, no longer for dev",
-		"the waiver of rule c for r has another reason: new",
-		"new waiver of rule d for r in prod: because",
-		"dropped waiver of rule a for r in dev",
-	}, texts(waived(
-		[]rules.Waiver{w("a", "x", "dev"), w("b", "x", "dev"), w("c", "old", "dev"), w("e", "x", "dev")},
-		[]rules.Waiver{w("b", "x", "dev", "prod"), w("c", "new", "dev"), w("d", "because", "prod"), w("e", "x", "dev")})))
+		"new waiver: resource r, rule b, stacks dev and prod: x",
+		"a waiver has another reason: resource r, rule c, stacks dev: new",
+		"dropped waiver: resource r, rule a, stacks dev",
+		"dropped waiver: resource r, rule b, stacks dev",
+	}, texts(items))
+
+	items, err = Waivers([]byte("wildcards:\n- {policy: p, values: ['*'], reason: x}\n"),
+		[]byte("wildcards:\nunused:\n- {policy: p, reason: y}\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"new waiver: unused policy p: y", "dropped waiver: wildcards policy p, values *"}, texts(items))
+	_, err = Waivers(nil, []byte("- text"))
+	require.ErrorContains(t, err, "after: want keys and values")
+	for _, file := range WaiverFiles {
+		text, err := os.ReadFile("../../" + file)
+		require.NoError(t, err, "the files have moved")
+		items, err := Waivers(nil, text)
+		require.NoError(t, err)
+		require.NotEmpty(t, items)
+	}
 }
 
 func TestSettings(t *testing.T) {

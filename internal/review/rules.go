@@ -67,34 +67,6 @@ func findings(g *graph.Graph, production bool) map[string]rules.Finding {
 	return all
 }
 
-// waived returns the waivers that are new, gone, or for other stacks or reasons.
-func waived(before, after []rules.Waiver) (items []Item) {
-	find := func(list []rules.Waiver, w rules.Waiver) (rules.Waiver, bool) {
-		i := slices.IndexFunc(list, func(o rules.Waiver) bool { return o.Rule == w.Rule && o.Resource == w.Resource })
-		if i < 0 {
-			return rules.Waiver{}, false
-		}
-		return list[i], true
-	}
-	stacks := func(w rules.Waiver) string { return strings.Join(w.Stacks, ", ") }
-	for _, w := range after {
-		switch old, had := find(before, w); {
-		case !had:
-			items = append(items, item("new waiver of rule %s for %s in %s: %s", w.Rule, w.Resource, stacks(w), w.Reason))
-		case stacks(old) != stacks(w):
-			items = append(items, item("the waiver of rule %s for %s is for %s now, no longer for %s", w.Rule, w.Resource, stacks(w), stacks(old)))
-		case old.Reason != w.Reason:
-			items = append(items, item("the waiver of rule %s for %s has another reason: %s", w.Rule, w.Resource, w.Reason))
-		}
-	}
-	for _, w := range before {
-		if _, has := find(after, w); !has {
-			items = append(items, item("dropped waiver of rule %s for %s in %s", w.Rule, w.Resource, stacks(w)))
-		}
-	}
-	return items
-}
-
 // more are words of settings that matter beside those of the rules.
 var more = []string{
 	"internal", "assignPublicIp", "skipFinalSnapshot", "backupRetentionPeriod", "permissionsBoundary", "httpTokens", "multiAz",

@@ -30,6 +30,21 @@ func balancerRules() []Rule {
 				}
 				return ""
 			})},
+		{"certificate-renewal", ids("ACM.1 R-ACMCertificateExpirationCheck"), "ACM renews a certificate by itself: it is validated by DNS",
+			Everywhere, of(certificate), is("DNS", "validationMethod")},
+		{"certificate-key", ids("ACM.2"), "A certificate's RSA key has 2,048 bits or more", Everywhere, of(certificate),
+			oneOf("keyAlgorithm", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1")},
+		{"certificate-issued", nil, "A listener gets a certificate of the stack once ACM has issued it", Everywhere,
+			of(listener).where(func(w *World, r graph.Resource) bool {
+				return len(w.To(r, "certificateArn", certificate))+len(w.To(r, "certificateArn", certificateValidation)) > 0
+			}), refers("certificateArn", certificateValidation)},
+		{"records-have-targets", nil, "A DNS record points to a resource of the stack: what outlives its target can be taken over", Everywhere,
+			of(dnsRecord), that(func(w *World, r graph.Resource) string {
+				if len(w.To(r, "aliases", loadBalancer))+len(w.To(r, "records", certificate)) == 0 {
+					return "it points to nothing in the graph"
+				}
+				return ""
+			})},
 		{"drop-invalid-headers", ids("ELB.4 C_131 T0052"), "Invalid headers are dropped", Everywhere,
 			application, is(true, "dropInvalidHeaderFields")},
 		{"desync-mitigation", ids("ELB.12 C_328"), "Requests that allow request smuggling are refused", Everywhere,

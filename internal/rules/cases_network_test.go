@@ -144,6 +144,15 @@ func balancerCases() map[string][]example {
 		},
 		"tls-policy": {breaks("compute-https", set(listener, "compute-https", "ELBSecurityPolicy-2016-08", "sslPolicy")),
 			breaks("compute-https", drop(listener, "compute-https", "sslPolicy"))},
+		"certificate-renewal": {breaks("compute-certificate", set(certificate, "compute-certificate", "EMAIL", "validationMethod"))},
+		"certificate-key":     {breaks("compute-certificate", set(certificate, "compute-certificate", "RSA_1024", "keyAlgorithm"))},
+		"certificate-issued": {breaks("compute-https", with(listener, "compute-https", func(r *graph.Resource) {
+			r.PropertyDependencies["certificateArn"] = []string{certificate + "::compute-certificate"}
+		}))},
+		"records-have-targets": {
+			breaks("compute-alias", drop(dnsRecord, "compute-alias", "aliases")),
+			breaks("compute-certificate", drop(dnsRecord, "compute-certificate", "records")),
+		},
 		"secure-listeners": {breaks("compute-https", set(listener, "compute-https", "HTTP", "protocol"))},
 		"drop-invalid-headers": {
 			breaks("compute-alb", drop(loadBalancer, "compute-alb", "dropInvalidHeaderFields")),

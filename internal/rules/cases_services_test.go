@@ -65,7 +65,7 @@ func containerCases() map[string][]example {
 		"revisions-stay":               {breaks(agent, set(ecsTask, agent, false, "skipDestroy"))},
 		"on-demand-base":               {service(0, "capacityProviderStrategies", 0, "base")},
 		"strategy-without-launch-type": {service("FARGATE", "launchType"), service(false, "forceNewDeployment")},
-		"stop-timeout":                 {edited(`"stopTimeout":120`, `"stopTimeout":30`)},
+		"stop-timeout":                 {edited(`"stopTimeout":120`, `"stopTimeout":29`), edited(`"stopTimeout":120`, `"stopTimeout":121`)},
 		"count-is-initial":             {breaks(agent, with(ecsService, agent, func(r *graph.Resource) { r.IgnoreChanges = nil }))},
 
 		"scan-on-push":   {breaks(image, set(ecrRepository, image, false, "imageScanningConfiguration", "scanOnPush"))},

@@ -104,9 +104,9 @@ func containerRules() []Rule {
 			})},
 		{"strategy-without-launch-type", nil, "Capacity providers are used without a launch type, and a change redeploys", Everywhere,
 			service, all(hasNo("launchType"), has("capacityProviderStrategies"), is(true, "forceNewDeployment"))},
-		{"stop-timeout", nil, "A task has the longest stop timeout that Fargate allows", Everywhere,
+		{"stop-timeout", nil, "A task has at least 30 seconds to stop, and no more than Fargate allows", Everywhere,
 			task, eachContainer(func(_ *World, _ graph.Resource, c container) string {
-				if c.StopTimeout != 120 {
+				if c.StopTimeout < 30 || c.StopTimeout > 120 {
 					return fmt.Sprintf("it has %d s", c.StopTimeout)
 				}
 				return ""

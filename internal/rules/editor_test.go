@@ -19,7 +19,7 @@ import (
 var bases = map[string]func(t *testing.T) *graph.Graph{
 	Prod: planOnce("prod", map[string]string{
 		"fargate.persistentStorage": "true", "monitoring.guardDuty": "true", "monitoring.awsConfig": "true",
-		"monitoring.inspector": "true", "database.replicas": "1",
+		"monitoring.inspector": "true", "database.replicas": "1", "compute.certificateArn": "", "compute.hostedZoneId": "Z0123456789ABCDEFGHIJ",
 	}),
 	Dev: planOnce("dev", map[string]string{"network.nat": "instance"}),
 }

@@ -38,15 +38,6 @@ func (v Waiver) covers(f Finding, stack string) bool {
 // Waivers returns the waivers of waivers.yaml, which is read once. Callers must not change them.
 var Waivers = sync.OnceValues(func() ([]Waiver, error) { return readWaivers(waiversText) })
 
-// ParseWaivers reads the waivers of another version of the program, whose rules may be other ones.
-func ParseWaivers(data []byte) ([]Waiver, error) {
-	var waivers []Waiver
-	if err := yaml.Unmarshal(data, &waivers); err != nil {
-		return nil, fmt.Errorf("reading the waivers: %w", err)
-	}
-	return waivers, nil
-}
-
 func readWaivers(data []byte) ([]Waiver, error) {
 	var waivers []Waiver
 	d := yaml.NewDecoder(bytes.NewReader(data))

@@ -27,19 +27,19 @@ type ServiceConfig struct {
 // direct is what a Service leaves to its store unchanged. It has no method beside which the Service has one of its own: whoever
 // holds a Service cannot call ClaimJobs, which does not wait, where Claim is meant.
 type direct interface {
+	SearchStore
 	GetFile(ctx context.Context, id uuid.UUID) (File, error)
 	ListFiles(ctx context.Context, filter FileFilter, page Page) ([]File, error)
 	GetJob(ctx context.Context, id uuid.UUID) (Job, error)
 	ListJobs(ctx context.Context, filter JobFilter, page Page) ([]Job, error)
 	ListAttempts(ctx context.Context, id uuid.UUID, limit int) ([]Attempt, error)
-	CancelJob(ctx context.Context, id uuid.UUID) (Job, error)
-	RetryJob(ctx context.Context, id uuid.UUID) (Job, error)
 	Stats(ctx context.Context) (Stats, error)
 	ListAgents(ctx context.Context, limit int) ([]Agent, error)
 	TokenByHash(ctx context.Context, hash [32]byte) (Token, error)
-	CreateToken(ctx context.Context, t Token, hash [32]byte) (Token, error)
+	GetToken(ctx context.Context, id uuid.UUID) (Token, error)
 	ListTokens(ctx context.Context, page Page) ([]Token, error)
-	RevokeToken(ctx context.Context, id uuid.UUID) error
+	ListSamples(ctx context.Context) ([]Sample, time.Time, error)
+	ListAudit(ctx context.Context, limit int) ([]AuditEvent, error)
 }
 
 // Service is what the API calls: uploads, deletion and the wait for work, which take more than one step, and the methods of its
@@ -98,7 +98,7 @@ func (s *Service) Ready(ctx context.Context) error {
 // DeleteFile removes a file from the catalogue and then its object: an object without an entry costs a little money, an entry
 // without an object would fail jobs.
 func (s *Service) DeleteFile(ctx context.Context, id uuid.UUID, ifMatch string) (File, error) {
-	file, err := s.store.DeleteFile(ctx, id, ifMatch)
+	file, err := s.deleteFile(ctx, id, ifMatch)
 	if err != nil {
 		return File{}, err
 	}

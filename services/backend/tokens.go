@@ -28,9 +28,10 @@ const (
 	GatewayDoor Door = "gateway"
 )
 
-// Caller is who makes a request. ID is "token:<uuid>" or an IAM ARN.
+// Caller is who makes a request. ID is "token:<uuid>" or an IAM ARN; Name is a token's, for people.
 type Caller struct {
 	ID     string
+	Name   string
 	Door   Door
 	Scopes []Scope
 }
@@ -55,6 +56,7 @@ type TokenStore interface {
 	CreateToken(ctx context.Context, t Token, hash [32]byte) (Token, error)
 	// TokenByHash returns a token that is neither revoked nor expired, by the database's clock; else NotFound.
 	TokenByHash(ctx context.Context, hash [32]byte) (Token, error)
+	GetToken(ctx context.Context, id uuid.UUID) (Token, error)
 	ListTokens(ctx context.Context, page Page) ([]Token, error)
 	RevokeToken(ctx context.Context, id uuid.UUID) error
 	// EnsureToken stores a token under a fixed id unless it is there; with another hash the stored one is replaced.
@@ -80,6 +82,9 @@ type Store interface {
 	BucketStore
 	JobStore
 	TokenStore
+	SearchStore
+	SampleStore
+	AuditStore
 	// Once runs do in a transaction, together with storing its response under the key for 24 h. A repeat with the same hash
 	// gets the stored response without running do; with another hash Unprocessable; a concurrent one Conflict with RetryAfter.
 	// An error of do rolls everything back and stores nothing. do may run again in a new transaction when the database undid

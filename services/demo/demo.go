@@ -66,7 +66,7 @@ func Run(ctx context.Context, bin string, environ []string, out io.Writer) (err 
 		show.say("removed %s, which a demo has left that was killed", dir)
 	}
 	if err != nil {
-		return err
+		show.say("%v", err) // no reason not to begin
 	}
 	dir, lock, err := claimDir(os.TempDir())
 	if err != nil {

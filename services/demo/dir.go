@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,32 +37,51 @@ func claimDir(parent string) (string, *os.File, error) {
 	}
 }
 
-// removeLeft removes the directories below parent of this user's demos that were killed, and returns their paths.
+// removeLeft removes the directories below parent of this user's demos that were killed, and returns their paths. What it cannot remove
+// it returns as an error.
 func removeLeft(parent string) (removed []string, err error) {
-	dirs, err := filepath.Glob(filepath.Join(parent, dirPrefix+"*"))
+	entries, err := os.ReadDir(parent) // no pattern: the path of a temporary directory may hold any character
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range dirs {
-		info, statErr := os.Lstat(dir)
-		if statErr != nil || !info.IsDir() {
+	for _, entry := range entries {
+		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), dirPrefix) {
 			continue
 		}
-		if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Geteuid() {
-			continue
-		}
-		lock, lockErr := lockDir(dir, unix.LOCK_NB)
-		if lockErr != nil {
-			continue // it runs, or has gone
-		}
-		if removeErr := os.RemoveAll(dir); removeErr != nil {
+		dir := filepath.Join(parent, entry.Name())
+		ours, removeErr := removeDir(dir)
+		switch {
+		case removeErr != nil:
 			err = errors.Join(err, fmt.Errorf("removing what a killed demo has left: %w", removeErr))
-		} else {
+		case ours:
 			removed = append(removed, dir)
 		}
-		_ = lock.Close()
 	}
 	return removed, err
+}
+
+// removeDir removes a directory of this user's that no demo uses, and reports whether it is one. A server that was killed in this
+// moment may still write, so it tries more than once.
+func removeDir(dir string) (ours bool, err error) {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return false, nil //nolint:nilerr // it has gone
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Geteuid() {
+		return false, nil
+	}
+	lock, err := lockDir(dir, unix.LOCK_NB)
+	if err != nil {
+		return false, nil //nolint:nilerr // it is in use, or has gone
+	}
+	defer lock.Close() //nolint:errcheck // nothing was written to it
+	for range 20 {
+		if err = os.RemoveAll(dir); err == nil {
+			return true, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return true, err
 }
 
 func lockDir(dir string, how int) (*os.File, error) {

@@ -22,16 +22,17 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "big"), nil, 0o400)
 	}
-	fmt.Println(dir, err)
+	fmt.Printf("%q %v\n", dir, err)
 	select {}
 }
 
 // What a demo leaves that was killed, the next one removes; what another one is using stays, and so does everything else.
 func TestKilledDemo(t *testing.T) {
-	parent := t.TempDir()
+	parent := filepath.Join(t.TempDir(), "a [temporary directory")
+	require.NoError(t, os.Mkdir(parent, 0o700))
 	mine, lock, err := claimDir(parent)
 	require.NoError(t, err)
-	defer lock.Close() //nolint:errcheck // nothing was written to it
+	defer lock.Close()
 	other := filepath.Join(parent, dirPrefix+"file")
 	require.NoError(t, os.WriteFile(other, nil, 0o600))
 	require.NoError(t, os.Symlink(mine, filepath.Join(parent, dirPrefix+"link")))
@@ -44,7 +45,7 @@ func TestKilledDemo(t *testing.T) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	var left, problem string
-	_, err = fmt.Sscan(line, &left, &problem)
+	_, err = fmt.Sscanf(line, "%q %s", &left, &problem)
 	require.NoError(t, err)
 	require.Equal(t, "<nil>", problem)
 

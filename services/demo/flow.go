@@ -63,9 +63,13 @@ func (d *demo) makeUserToken(ctx context.Context) (string, error) {
 // upload runs the command-line client over the directory and watches the catalogue fill.
 func (d *demo) upload(ctx context.Context, source, token string) (time.Duration, error) {
 	began := time.Now()
-	paths, err := filepath.Glob(filepath.Join(source, "*"))
+	entries, err := os.ReadDir(source)
 	if err != nil {
 		return 0, err
+	}
+	var paths []string
+	for _, entry := range entries {
+		paths = append(paths, filepath.Join(source, entry.Name()))
 	}
 	client, err := startService(
 		d.dir,

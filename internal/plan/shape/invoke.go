@@ -47,6 +47,8 @@ func Invoke(env Env, token string, args resource.PropertyMap) (resource.Property
 			ids = nil
 		}
 		return object(map[string]any{"ids": ids, "id": env.Region}), nil
+	case "aws:route53/getZone:getZone": // whoever plans may not look: the answer is the owner's
+		return nil, fmt.Errorf("a plan has no hosted zone %s", arg("zoneId"))
 	case "aws:rds/getInstances:getInstances":
 		return object(map[string]any{"instanceIdentifiers": []any{}, "instanceArns": []any{}, "id": env.Region}), nil
 	case "aws:servicequotas/getServiceQuota:getServiceQuota":

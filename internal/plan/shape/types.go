@@ -11,6 +11,7 @@ import (
 // ids holds the form of a type's id: "prefix-" before the name, or "=output" for the output that is the id. Without an entry the
 // id is the name.
 var ids = map[string]string{
+	"aws:acm/certificate:Certificate":                           "=arn",
 	"aws:apigateway/vpcLink:VpcLink":                            "vpclink-",
 	"aws:autoscaling/policy:Policy":                             "=name",
 	"aws:ec2/amiCopy:AmiCopy":                                   "ami-",
@@ -50,6 +51,7 @@ var ids = map[string]string{
 
 // arns holds the types whose ARN is not arn:partition:module:region:account:kind/name.
 var arns = map[string]func(subject) string{
+	"aws:acm/certificate:Certificate": func(r subject) string { return r.arn("acm", "certificate/"+uuid(r)) },
 	"aws:apigateway/stage:Stage": func(r subject) string {
 		return "arn:" + r.Partition + ":apigateway:" + r.Region + "::/restapis/" + r.input("restApi") + "/stages/" + r.input("stageName")
 	},
@@ -159,6 +161,8 @@ func specific(r subject) map[string]resource.PropertyValue {
 		values["hostedZoneId"] = "Z1RLNUO7B9Q6NB"
 		values["status"] = "available"
 		numbers["port"] = 5432
+	case "aws:route53/record:Record":
+		values["fqdn"] = strings.TrimSuffix(r.name, ".")
 	case "aws:s3/bucketV2:BucketV2", "aws:s3/bucket:Bucket":
 		values["bucket"] = r.name
 		values["bucketDomainName"] = r.name + ".s3." + r.DNSSuffix
@@ -168,6 +172,9 @@ func specific(r subject) map[string]resource.PropertyValue {
 		values["versionId"] = uuid(r)
 	}
 	out := random(r)
+	if r.typ == "aws:acm/certificate:Certificate" {
+		out["domainValidationOptions"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(r.domainValidation())})
+	}
 	for key, value := range values {
 		out[key] = text(value)
 	}
@@ -175,6 +182,16 @@ func specific(r subject) map[string]resource.PropertyValue {
 		out[key] = resource.NewProperty(value)
 	}
 	return out
+}
+
+// domainValidation returns the record that ACM wants for a name, which is the same for every certificate of the account.
+func (r subject) domainValidation() resource.PropertyMap {
+	name := r.input("domainName")
+	proof := "_" + Digits("record of "+name, 32) + "."
+	return object(map[string]any{
+		"domainName": name, "resourceRecordName": proof + name + ".", "resourceRecordType": "CNAME",
+		"resourceRecordValue": proof + "acm-validations.aws.",
+	})
 }
 
 // random returns the outputs of pulumi-random; secret results are marked as the provider marks them.

@@ -15,6 +15,8 @@ import (
 const (
 	// tokenTTL is how long a revoked token may live on in another process.
 	tokenTTL = 2 * time.Second
+	// latelyTTL is how long a token that was right may see the last numbers while the database does not answer.
+	latelyTTL = time.Hour
 	// maxCached bounds the memory that callers can make this process use.
 	maxCached = 10_000
 	// maxCredential is longer than any token of ours and any ARN of IAM.
@@ -36,7 +38,7 @@ func (d *door) authenticate(r *http.Request) (backend.Caller, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return backend.Caller{}, backend.Errorf(backend.Unauthorized, "the Authorization header must hold a bearer token")
 	}
-	return d.tokens.caller(r.Context(), strings.TrimSpace(token))
+	return d.bearer(r, strings.TrimSpace(token), d.wrong)
 }
 
 func gatewayCaller(h http.Header) (backend.Caller, error) {
@@ -58,6 +60,7 @@ type tokenCache struct {
 
 	mu     sync.Mutex
 	tokens map[[32]byte]cachedCaller
+	lately map[[32]byte]cachedCaller // those that were right within latelyTTL, for when the store cannot be asked
 }
 
 type cachedCaller struct {
@@ -66,7 +69,7 @@ type cachedCaller struct {
 }
 
 func newTokenCache(store tokenFinder) *tokenCache {
-	return &tokenCache{store: store, tokens: map[[32]byte]cachedCaller{}}
+	return &tokenCache{store: store, tokens: map[[32]byte]cachedCaller{}, lately: map[[32]byte]cachedCaller{}}
 }
 
 func (c *tokenCache) caller(ctx context.Context, token string) (backend.Caller, error) {
@@ -82,19 +85,39 @@ func (c *tokenCache) caller(ctx context.Context, token string) (backend.Caller, 
 	}
 	found, err := c.store.TokenByHash(ctx, hash)
 	if backend.CodeOf(err) == backend.NotFound {
+		c.mu.Lock()
+		delete(c.lately, hash)
+		c.mu.Unlock()
 		return backend.Caller{}, errToken
 	}
 	if err != nil {
 		return backend.Caller{}, err
 	}
-	caller := backend.Caller{ID: "token:" + found.ID.String(), Door: backend.PublicDoor, Scopes: found.Scopes}
+	caller := backend.Caller{ID: "token:" + found.ID.String(), Name: found.Name, Door: backend.PublicDoor, Scopes: found.Scopes}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.tokens) >= maxCached {
 		clear(c.tokens)
 	}
-	c.tokens[hash] = cachedCaller{caller, time.Now().Add(tokenTTL)}
+	if len(c.lately) >= maxCached {
+		clear(c.lately)
+	}
+	now := time.Now()
+	c.tokens[hash] = cachedCaller{caller, now.Add(tokenTTL)}
+	end := now.Add(latelyTTL)
+	if !found.ExpiresAt.IsZero() && found.ExpiresAt.Before(end) {
+		end = found.ExpiresAt
+	}
+	c.lately[hash] = cachedCaller{caller, end}
 	return caller, nil
+}
+
+// known returns the caller of a token that was right lately and, as far as this process knows, still is.
+func (c *tokenCache) known(token string) (backend.Caller, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok := c.lately[sha256.Sum256([]byte(token))]
+	return cached.caller, ok && time.Now().Before(cached.until)
 }
 
 // forget drops everything, after a revocation.
@@ -102,6 +125,7 @@ func (c *tokenCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.tokens)
+	clear(c.lately)
 }
 
 var errToken = backend.Errorf(backend.Unauthorized, "the token is unknown, revoked or expired")

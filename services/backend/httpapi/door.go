@@ -71,7 +71,7 @@ func (d *door) admit(op *operation, w http.ResponseWriter, r **http.Request) err
 		if err := d.limiter.allow(caller.ID); err != nil {
 			return err
 		}
-		*r = (*r).WithContext(context.WithValue((*r).Context(), callerKey, caller))
+		*r = (*r).WithContext(backend.WithCaller((*r).Context(), caller))
 	}
 	return validate(op, w, *r)
 }
@@ -101,12 +101,22 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	probe := &probe{header: http.Header{}, status: http.StatusNotFound}
 	handler.ServeHTTP(probe, r)
+	var err error = backend.Errorf(backend.NotFound, "there is nothing at this path")
 	if allow := probe.header.Get("Allow"); allow != "" && probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", allow)
-		d.fail(w, r, &statusError{status: http.StatusMethodNotAllowed, detail: "allowed here: " + allow})
+		err = &statusError{status: http.StatusMethodNotAllowed, detail: "allowed here: " + allow}
+	}
+	if d.kind == backend.PublicDoor && forPeople(r) {
+		infoOf(r.Context()).err = err
+		d.console.Fail(w, r, err)
 		return
 	}
-	d.fail(w, r, backend.Errorf(backend.NotFound, "there is nothing at this path"))
+	d.fail(w, r, err)
+}
+
+// forPeople reports whether a browser shows the answer to a request that is none of the API's.
+func forPeople(r *http.Request) bool {
+	return !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 func (d *door) health(w http.ResponseWriter, r *http.Request) {

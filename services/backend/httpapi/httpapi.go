@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/backend/console"
 )
 
 // Config is what the API needs. Service and Secret are required.
@@ -22,7 +23,7 @@ type Config struct {
 	Stage string
 	// RateLimit is how many requests a caller may make per second, twice as many at once. Zero means no limit.
 	RateLimit int
-	// Version is the build, for /healthz and the page.
+	// Version is the build, for /healthz and the console.
 	Version string
 	// Observe is called after every request. Nil means that nothing is.
 	Observe func(route string, status int, took time.Duration)
@@ -40,7 +41,9 @@ type API struct {
 	tokens   *tokenCache
 	limiter  *limiter
 	seal     *sealer
-	page     *page
+	console  *console.Console
+	wrong    *limiter // tokens that are none, by address
+	signIns  *limiter // the same at the sign-in form
 }
 
 // New makes an API. An operation of the document that it cannot route is an error.
@@ -74,14 +77,17 @@ func New(c Config) (*API, error) {
 		tokens:   newTokenCache(c.Service),
 		limiter:  newLimiter(limit, 2*c.RateLimit),
 	}
-	a.page = newPage(a)
-	return a, nil
+	a.wrong, a.signIns = newLimiter(wrongRate, wrongBurst), newLimiter(signInRate, signInBurst)
+	a.console, err = console.New(console.Config{
+		Service: c.Service, Host: host{a}, Secret: c.Secret, Version: c.Version, Logger: c.Logger,
+	})
+	return a, err
 }
 
-// Public is the load balancer's door: bearer tokens, and the page.
+// Public is the load balancer's door: bearer tokens, and the console.
 func (a *API) Public() http.Handler {
 	d := a.newDoor(backend.PublicDoor)
-	a.page.register(d.mux)
+	a.console.Register(d.mux)
 	return d.observed()
 }
 
@@ -89,6 +95,9 @@ func (a *API) Public() http.Handler {
 func (a *API) Gateway() http.Handler {
 	return a.newDoor(backend.GatewayDoor).observed()
 }
+
+// Remember reads the numbers that the console shows while the database does not answer. Call it now and then.
+func (a *API) Remember(ctx context.Context) error { return a.console.Remember(ctx) }
 
 // handlers implements StrictServerInterface for one door.
 type handlers struct {
@@ -100,13 +109,7 @@ var _ StrictServerInterface = (*handlers)(nil)
 
 type contextKey int
 
-const (
-	callerKey contextKey = iota
-	requestKey
-)
+const requestKey contextKey = iota
 
 // callerOf returns who makes the request. The pipeline put it there for every operation that is not anonymous.
-func callerOf(ctx context.Context) backend.Caller {
-	c, _ := ctx.Value(callerKey).(backend.Caller)
-	return c
-}
+func callerOf(ctx context.Context) backend.Caller { return backend.CallerOf(ctx) }

@@ -44,6 +44,21 @@ func (l *limiter) allow(caller string) error {
 	return &backend.Error{Code: backend.TooMany, Detail: "too many requests", RetryAfter: delay}
 }
 
+// exhausted returns TooMany when allow would, and counts nothing.
+func (l *limiter) exhausted(caller string) error {
+	l.mu.Lock()
+	e, ok := l.callers[caller]
+	l.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	if left := e.Value.(*limited).bucket.Tokens(); left < 1 {
+		return &backend.Error{Code: backend.TooMany, Detail: "too many wrong tokens from this address",
+			RetryAfter: time.Duration((1 - left) / float64(l.rate) * float64(time.Second))}
+	}
+	return nil
+}
+
 func (l *limiter) bucket(caller string) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()

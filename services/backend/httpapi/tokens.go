@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/google/uuid"
+
 	"scalable-backend/services/api"
 	"scalable-backend/services/backend"
 )
@@ -22,8 +24,7 @@ func (h *handlers) CreateToken(ctx context.Context, r CreateTokenRequestObject) 
 	if err := backend.ValidateToken(token.Name, r.Body.ExpiresAt, time.Now()); err != nil {
 		return nil, err
 	}
-	secret := tokenPrefix + rand.Text() + rand.Text()
-	token, err := h.service.CreateToken(ctx, token, sha256.Sum256([]byte(secret)))
+	secret, token, err := h.makeToken(ctx, token)
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +32,13 @@ func (h *handlers) CreateToken(ctx context.Context, r CreateTokenRequestObject) 
 		Body:    api.CreatedToken{Token: secret, Info: tokenAnswer(token)},
 		Headers: CreateToken201ResponseHeaders{Location: new(h.prefix + "/v1/tokens/" + token.ID.String())},
 	}, nil
+}
+
+// makeToken stores a token with a secret of its own, which is told this once.
+func (a *API) makeToken(ctx context.Context, token backend.Token) (secret string, made backend.Token, err error) {
+	secret = tokenPrefix + rand.Text() + rand.Text()
+	made, err = a.service.CreateToken(ctx, token, sha256.Sum256([]byte(secret)))
+	return secret, made, err
 }
 
 func (h *handlers) ListTokens(ctx context.Context, r ListTokensRequestObject) (ListTokensResponseObject, error) {
@@ -51,9 +59,15 @@ func (h *handlers) RevokeToken(ctx context.Context, r RevokeTokenRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	if err := h.service.RevokeToken(ctx, tokenID); err != nil {
+	if err := h.revokeToken(ctx, tokenID); err != nil {
 		return nil, err
 	}
-	h.tokens.forget()
 	return RevokeToken204Response{}, nil
+}
+
+// revokeToken revokes a token, at this process at once.
+func (a *API) revokeToken(ctx context.Context, tokenID uuid.UUID) error {
+	err := a.service.RevokeToken(ctx, tokenID)
+	a.tokens.forget()
+	return err
 }

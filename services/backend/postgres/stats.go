@@ -34,11 +34,8 @@ func (s *Store) Stats(ctx context.Context) (stats backend.Stats, err error) {
 
 // ListAgents implements backend.JobStore: those heard of last come first.
 func (s *Store) ListAgents(ctx context.Context, limit int) (agents []backend.Agent, err error) {
-	scan := func(row pgx.Row, a *backend.Agent) error {
-		return row.Scan(&a.ID, &a.Name, &a.Version, &a.Caller, &a.LastSeen, &a.Leases, &a.BytesDone)
-	}
 	err = s.do(ctx, func(q querier) error {
-		agents, err = all(ctx, q, scan, `
+		agents, err = all(ctx, q, scanAgent, `
 			SELECT a.id, a.name, a.version, a.caller, a.last_seen, held.leases, held.bytes_done
 			FROM (SELECT * FROM agents ORDER BY last_seen DESC, id LIMIT $1) a, LATERAL (
 				SELECT count(*) AS leases, coalesce(sum(j.bytes_done), 0)::bigint AS bytes_done
@@ -48,4 +45,8 @@ func (s *Store) ListAgents(ctx context.Context, limit int) (agents []backend.Age
 		return err
 	})
 	return agents, err
+}
+
+func scanAgent(row pgx.Row, a *backend.Agent) error {
+	return row.Scan(&a.ID, &a.Name, &a.Version, &a.Caller, &a.LastSeen, &a.Leases, &a.BytesDone)
 }

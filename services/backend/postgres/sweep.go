@@ -17,6 +17,8 @@ const (
 	expireTimes = 10   // statements in one sweep
 	purgeLimit  = 1000 // rows of each kind in one sweep
 
+	// auditKept is how long it is known who changed what.
+	auditKept = 365 * 24 * time.Hour
 	// agentsKept is how long an agent that is not heard of stays in the list.
 	agentsKept = 24 * time.Hour
 )
@@ -82,6 +84,12 @@ func (s *Store) purge(ctx context.Context) error {
 	_, err := s.tx.Exec(ctx, `
 		DELETE FROM idempotency WHERE id IN (
 			SELECT id FROM idempotency WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)`, purgeLimit)
+	if err != nil {
+		return err
+	}
+	_, err = s.tx.Exec(ctx, `
+		DELETE FROM audit WHERE id IN (
+			SELECT id FROM audit WHERE at < now() - $2::interval ORDER BY at LIMIT $1 FOR UPDATE SKIP LOCKED)`, purgeLimit, auditKept)
 	if err != nil {
 		return err
 	}

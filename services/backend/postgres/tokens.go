@@ -44,6 +44,15 @@ func (s *Store) TokenByHash(ctx context.Context, hash [32]byte) (t backend.Token
 	return t, err
 }
 
+// GetToken implements backend.TokenStore.
+func (s *Store) GetToken(ctx context.Context, id uuid.UUID) (t backend.Token, err error) {
+	err = s.do(ctx, func(q querier) error {
+		t, err = one(ctx, q, scanToken, "token", `SELECT `+tokenColumns+` FROM tokens t WHERE t.id = $1`, id)
+		return err
+	})
+	return t, err
+}
+
 // ListTokens implements backend.TokenStore.
 func (s *Store) ListTokens(ctx context.Context, page backend.Page) (tokens []backend.Token, err error) {
 	var l list

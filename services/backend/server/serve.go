@@ -42,6 +42,7 @@ func (s *server) run(ctx context.Context) error {
 	defer stop()
 	var chores errgroup.Group
 	chores.Go(func() error { s.sweep(background); return nil })
+	chores.Go(func() error { s.sample(background); return nil })
 	chores.Go(func() error { s.retain(background); return nil })
 	chores.Go(func() error { s.sweepBucket(background); return nil })
 	chores.Go(func() error { s.store.Listen(background, nil); return nil })

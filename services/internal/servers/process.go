@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// Process is a child that dies with this process, even if this one is killed.
+// Process is a child that dies with this process, even if this one is killed. What it has started ends when it does, as in a
+// container.
 type Process struct {
 	cmd    *exec.Cmd
 	output tail
@@ -44,6 +45,7 @@ func StartProcess(cmd *exec.Cmd) (*Process, error) {
 		started <- err
 		if err == nil {
 			p.err = cmd.Wait()
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it started and left behind
 			close(p.done)
 		}
 	}()

@@ -19,9 +19,10 @@ var sources = []struct {
 	dirs   []string
 }{
 	{"github.com/pulumi/pulumi-aws/sdk/v6", []string{
-		"go/aws/apigateway", "go/aws/appautoscaling", "go/aws/autoscaling", "go/aws/budgets", "go/aws/cfg", "go/aws/cloudwatch",
-		"go/aws/ec2", "go/aws/ecr", "go/aws/ecs", "go/aws/efs", "go/aws/guardduty", "go/aws/iam", "go/aws/inspector2", "go/aws/kms",
-		"go/aws/lb", "go/aws/rds", "go/aws/s3", "go/aws/secretsmanager", "go/aws/sns", "go/aws/ssm", "go/aws/vpc", "go/aws/wafv2",
+		"go/aws/acm", "go/aws/apigateway", "go/aws/appautoscaling", "go/aws/autoscaling", "go/aws/budgets", "go/aws/cfg",
+		"go/aws/cloudwatch", "go/aws/ec2", "go/aws/ecr", "go/aws/ecs", "go/aws/efs", "go/aws/guardduty", "go/aws/iam",
+		"go/aws/inspector2", "go/aws/kms", "go/aws/lb", "go/aws/rds", "go/aws/route53", "go/aws/s3", "go/aws/secretsmanager",
+		"go/aws/sns", "go/aws/ssm", "go/aws/vpc", "go/aws/wafv2",
 	}},
 	{"github.com/pulumi/pulumi-random/sdk/v4", []string{"go/random"}},
 }
