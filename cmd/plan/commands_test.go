@@ -197,7 +197,11 @@ func repository(t *testing.T) (project string, commit func()) {
 func TestDiffOfRefs(t *testing.T) {
 	t.Parallel()
 	project, commit := repository(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(project, "internal", "rules"), 0o700))
+	waivers := filepath.Join(project, "internal", "rules", "waivers.yaml")
+	require.NoError(t, os.WriteFile(waivers, []byte("- {rule: a, resource: b, stacks: [dev], reason: c}\n"), 0o600))
 	commit()
+	require.NoError(t, os.WriteFile(waivers, []byte("- {rule: a, resource: d, stacks: [dev], reason: c}\n"), 0o600))
 	edit := func(name, old, new string) {
 		text, err := os.ReadFile(filepath.Join(project, name))
 		require.NoError(t, err)
@@ -210,6 +214,7 @@ func TestDiffOfRefs(t *testing.T) {
 	status, stdout, stderr := invoke(t, "diff", "-base", "main", "-dir", project, "-stack", "dev")
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "      settings.size: 3 -> 4\n")
+	require.Contains(t, stdout, "  new waiver: resource d, rule a, stacks dev: c\n  dropped waiver: resource b, rule a, stacks dev\n")
 	after, err := exec.CommandContext(t.Context(), "git", "-C", project, "status", "--porcelain").Output()
 	require.NoError(t, err)
 	require.Equal(t, string(state), string(after))

@@ -190,11 +190,15 @@ func TestGroups(t *testing.T) {
 		return Of(g, prices, usage)
 	}
 	const hour = 0.0168
-	e, err := with(func(inputs map[string]any) { inputs["desiredCapacity"], inputs["minSize"], inputs["maxSize"] = 0.0, 0.0, 50.0 })
+	e, err := with(func(inputs map[string]any) {
+		inputs["desiredCapacity"], inputs["minSize"], inputs["maxSize"] = 0.0, 0.0, 50.0
+	})
 	require.NoError(t, err)
 	l := line(t, e, "compute", "instances")
 	require.InDeltaSlice(t, []float64{0, 0, 50 * hour * Hours}, []float64{l.Low, l.USD, l.High}, 0.001)
-	e, err = with(func(inputs map[string]any) { inputs["desiredCapacity"], inputs["minSize"], inputs["maxSize"] = 4.0, 3.0, 5.0 })
+	e, err = with(func(inputs map[string]any) {
+		inputs["desiredCapacity"], inputs["minSize"], inputs["maxSize"] = 4.0, 3.0, 5.0
+	})
 	require.NoError(t, err)
 	l = line(t, e, "compute", "instances")
 	require.InDeltaSlice(t, []float64{(1 + 2*0.4) * hour * Hours, 4 * hour * Hours, 5 * hour * Hours}, []float64{l.Low, l.USD, l.High}, 0.001)
