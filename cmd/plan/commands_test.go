@@ -116,10 +116,10 @@ func TestCost(t *testing.T) {
 // The gate prints the estimate and says why it fails. Its limit is the stack's budget.
 func TestCostGate(t *testing.T) {
 	t.Parallel()
-	status, stdout, stderr := invoke(t, "cost", "-max", dev)
+	status, _, stderr := invoke(t, "cost", "-max", dev)
 	require.Zero(t, status, stderr)
 	require.Empty(t, stderr)
-	status, stdout, stderr = invoke(t, "cost", "-max=100", dev)
+	status, stdout, stderr := invoke(t, "cost", "-max=100", dev)
 	require.Equal(t, tooMuch, status)
 	require.Contains(t, stdout, "The biggest lines")
 	require.Regexp(t, `^the estimate of dev, 1\d\d\.\d\d USD a month, is above 100.00\n$`, stderr)
@@ -202,11 +202,11 @@ func TestDiffOfRefs(t *testing.T) {
 	require.NoError(t, os.WriteFile(waivers, []byte("- {rule: a, resource: b, stacks: [dev], reason: c}\n"), 0o600))
 	commit()
 	require.NoError(t, os.WriteFile(waivers, []byte("- {rule: a, resource: d, stacks: [dev], reason: c}\n"), 0o600))
-	edit := func(name, old, new string) {
+	edit := func(name, from, to string) {
 		text, err := os.ReadFile(filepath.Join(project, name))
 		require.NoError(t, err)
-		require.Contains(t, string(text), old)
-		require.NoError(t, os.WriteFile(filepath.Join(project, name), []byte(strings.Replace(string(text), old, new, 1)), 0o600))
+		require.Contains(t, string(text), from)
+		require.NoError(t, os.WriteFile(filepath.Join(project, name), []byte(strings.Replace(string(text), from, to, 1)), 0o600))
 	}
 	edit("Pulumi.dev.yaml", "size: 3", "size: 4")
 	state, err := exec.CommandContext(t.Context(), "git", "-C", project, "status", "--porcelain").Output()

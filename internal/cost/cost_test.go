@@ -14,7 +14,7 @@ func golden(t *testing.T, stack string) *graph.Graph {
 	t.Helper()
 	file, err := os.Open("../../testdata/" + stack + ".json")
 	require.NoError(t, err)
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	g, err := graph.ReadGraph(file)
 	require.NoError(t, err)
 	return g

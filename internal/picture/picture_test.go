@@ -19,7 +19,7 @@ func restored(t *testing.T, stack string) *graph.Graph {
 	t.Helper()
 	file, err := os.Open("../../testdata/" + stack + ".json")
 	require.NoError(t, err)
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	g, err := graph.ReadGraph(file)
 	require.NoError(t, err)
 	return plan.Restore(g)

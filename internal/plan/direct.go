@@ -46,7 +46,7 @@ func stopCallbacks(p *pulumi.Context) {
 	handle, _ := unexported(server.Elem().FieldByName("handle")).(rpcutil.ServeHandle)
 	if stop != nil && handle.Done != nil {
 		close(stop)
-		<-handle.Done
+		<-handle.Done //nolint:errcheck // how the server ended is of no interest
 	}
 }
 

@@ -104,7 +104,8 @@ func TestInlineProgramLeavesNothingListening(t *testing.T) {
 	var server reflect.Value
 	_, err := inlined(t, func(ctx *pulumi.Context) error {
 		transform := func(context.Context, *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult { return nil }
-		if err := ctx.RegisterResource(bucketToken, "data", pulumi.Map{}, &thing{}, pulumi.Transforms([]pulumi.ResourceTransform{transform})); err != nil {
+		transforms := pulumi.Transforms([]pulumi.ResourceTransform{transform})
+		if err := ctx.RegisterResource(bucketToken, "data", pulumi.Map{}, &thing{}, transforms); err != nil {
 			return err
 		}
 		server = callbackServer(ctx)

@@ -74,8 +74,8 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 	return graph, nil
 }
 
-// The graph and its resources, as internal/graph declares them.
-type (
-	Graph    = graph.Graph
-	Resource = graph.Resource
-)
+// Graph is the graph of internal/graph.
+type Graph = graph.Graph
+
+// Resource is a resource of such a graph.
+type Resource = graph.Resource

@@ -43,14 +43,15 @@ func guardRules() []Rule {
 			}
 			return ""
 		})},
-		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl, that(func(_ *World, r graph.Resource) string {
-			for _, rule := range list(r, "rules") {
-				if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
-					return show(at(rule, "name")) + " is not"
+		{"web-acl-metrics", ids("WAF.12"), "Every rule of the web ACL has metrics", Everywhere, acl,
+			that(func(_ *World, r graph.Resource) string {
+				for _, rule := range list(r, "rules") {
+					if at(rule, "visibilityConfig", "cloudwatchMetricsEnabled") != true {
+						return show(at(rule, "name")) + " is not"
+					}
 				}
-			}
-			return ""
-		})},
+				return ""
+			})},
 		{"web-acl-log", ids("WAF.11 C2_31 R-WAFv2LoggingEnabled"), "The web ACL logs, without credentials", Everywhere,
 			acl, satellite(webACLLogging, "resourceArn", that(webACLLog))},
 		{"guardduty", ids("GuardDuty.1 C_238"), "GuardDuty monitors the account", Production, account, present(detector)},
