@@ -33,12 +33,21 @@ test-browser: setup ## Try the console in Chromium, headless (Debian and Ubuntu:
 	@./scripts/setup.sh browser
 	cd services && $(GO) test -tags browser -count=1 -timeout 20m ./browsertest
 
+# A backend of somebody else's, as configuration: services/examples/python-backend.
+FOREIGN = -set 'compute.command[0]=python3' -set 'compute.command[1]=/app/backend.py' -set compute.port=9080 -set compute.gatewayPort=9081 \
+	-set 'compute.environment["GREETING"]=hello, "$$USER" 100%' \
+	-set 'compute.secrets["API_KEY"]=arn:aws:secretsmanager:us-east-1:210987654321:secret:keys-AbCdEf:api' \
+	-set compute.user=12345:12345 -set 'compute.writablePaths[0]=/tmp' -set 'compute.writablePaths[1]=/run/app' -set compute.writableMiB=16 \
+	-set compute.memory=256 -set compute.stopSeconds=60 -set fargate.enabled=false -set monitoring.serviceMetrics=false
+
 # The plan says how the images are built and run. Images that an owner has set would be deployed as they are: here they are built.
 test-images: setup $(BIN)/versitygw ## Build both images, look at every file in them, and run them (as root; Linux)
 	@./scripts/setup-images.sh
 	@mkdir -p .cache/images
 	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= -json > .cache/images/plan.json
-	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json $(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
+	@$(GO) run ./cmd/plan -stack dev -set images.backend= -set images.agent= $(FOREIGN) -json > .cache/images/foreign.json
+	cd services && IMAGES_PLAN=$(CURDIR)/.cache/images/plan.json IMAGES_FOREIGN_PLAN=$(CURDIR)/.cache/images/foreign.json \
+		$(GO) test -tags images -count=1 -timeout 60m -v ./imagetest
 
 check: fmt lint tidy cross test test-browser ## Everything that a change must pass: format, lint, tidy modules, tests, the console in a browser
 

@@ -42,7 +42,8 @@ type Program struct {
 // The bounds of Program.StopSeconds. Deregistration takes at least half a minute, as API Gateway waits for an answer as long, and ends
 // before a Spot instance is gone, two minutes after the notice.
 const (
-	MinStopSeconds, MaxStopSeconds = 60, 140
+	MinStopSeconds = 60
+	MaxStopSeconds = 140
 
 	killMargin  = 15 // seconds from the drain's end to SIGKILL
 	drainMargin = 30 // seconds from deregistration's end to SIGKILL
@@ -50,7 +51,8 @@ const (
 
 // The bounds of Program.Port and Program.GatewayPort: a user that is not root binds no lower one.
 const (
-	MinPort, MaxPort = 1024, 65535
+	MinPort = 1024
+	MaxPort = 65535
 )
 
 // MinMemoryMiB is the least limit of Program.MemoryMiB but 0.

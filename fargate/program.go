@@ -31,7 +31,8 @@ type Program struct {
 
 // The bounds of Program.StopSeconds: the largest is Fargate's.
 const (
-	MinStopSeconds, MaxStopSeconds = 30, 120
+	MinStopSeconds = 30
+	MaxStopSeconds = 120
 
 	killMargin = 15 // seconds from the agent's end to SIGKILL
 )

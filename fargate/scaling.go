@@ -48,7 +48,6 @@ func (b *builder) newScaling(c *cluster, service *ecs.Service) error {
 	if !b.args.ServiceMetrics {
 		suffix, tracking.CustomizedMetricSpecification = "cpu", nil
 		tracking.TargetValue = pulumi.Float64(float64(b.args.CPUTarget))
-		//nolint:lll // the name is the SDK's
 		tracking.PredefinedMetricSpecification = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs{
 			PredefinedMetricType: pulumi.String("ECSServiceAverageCPUUtilization"),
 		}

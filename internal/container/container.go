@@ -3,6 +3,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -48,11 +49,14 @@ func ValidateValue(value string) error {
 	if len(value) > MaxValue {
 		return fmt.Errorf("it has %d bytes, want at most %d", len(value), MaxValue)
 	}
-	if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
-		return fmt.Errorf("want one line of text without control characters")
+	if !utf8.ValidString(value) || strings.ContainsFunc(value, endsLine) {
+		return errors.New("want one line of text without control characters")
 	}
 	return nil
 }
+
+// endsLine is true for control characters, and for Unicode's separators of lines and paragraphs.
+func endsLine(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
 // Secret is one key of a secret in AWS Secrets Manager whose value is a JSON object.
 type Secret struct {

@@ -56,7 +56,8 @@ func setup(t *testing.T) *bundle {
 	address.Host = b.wire.Addr
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b.store, err = postgres.Open(t.Context(), postgres.Options{
-		URL: address.String(), MaxConns: 8, LeaseTTL: time.Minute, SweepInterval: time.Second, CallTimeout: 2 * time.Second, Logger: logger,
+		URL: address.String(), MaxConns: 8, LeaseTTL: time.Minute, SweepInterval: time.Second, Logger: logger,
+		CallTimeout: 10 * time.Second, StatementTimeout: 9 * time.Second, AcquireTimeout: 8 * time.Second, // the machine may be busy
 	})
 	require.NoError(t, err)
 	t.Cleanup(b.store.Close)

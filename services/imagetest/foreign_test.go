@@ -65,12 +65,7 @@ func TestForeignBackend(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, api.Caller{Id: key.ARN, Door: api.CallerDoorGateway, Scopes: []api.Scope{}}, caller)
 
-	out, err := c.run("python3", "-c", "open('/app/x', 'w')")
-	require.Error(t, err)
-	require.Contains(t, out, "Read-only file system")
-	out, err = c.run("python3", "-c", "open('/tmp/x', 'w'); import os; print(os.getuid(), os.umask(0))")
-	require.NoError(t, err, out)
-	require.Equal(t, "65532 18\n", out)
+	requireConfined(t, c)
 
 	answer := halfSent(t, public)
 	c.signal("TERM")
@@ -82,6 +77,30 @@ func TestForeignBackend(t *testing.T) {
 	require.Positive(t, lines)
 	require.Empty(t, other, "a line of the log that is not JSON")
 	require.NotContains(t, c.log(), adminToken)
+}
+
+// requireConfined looks at the container from inside: the planned user, variables and writable directories.
+func requireConfined(t *testing.T, c *container) {
+	t.Helper()
+	in := func(statement string) string {
+		out, err := c.run("python3", "-c", "import os\n"+statement)
+		if err != nil {
+			return out + err.Error()
+		}
+		return out
+	}
+	require.Equal(t, "12345 12345\n", in("print(os.getuid(), os.getgid())"))
+	require.Equal(t, "hello, \"$USER\" 100%\n", in("print(os.environ['GREETING'])"), "compute.environment")
+	require.Equal(t, "the-key\n", in("print(os.environ['API_KEY'])"), "compute.secrets")
+	for _, dir := range []string{"/tmp", "/run/app"} {
+		require.Empty(t, in("open('"+dir+"/x', 'w').close()"), "compute.writablePaths")
+		require.Contains(t, in("os.chmod('"+dir+"/x', 0o755); os.execv('"+dir+"/x', ['x'])"), "Permission denied")
+	}
+	for _, dir := range []string{"/app", "/var/tmp", "/run"} {
+		require.Contains(t, in("open('"+dir+"/x', 'w')"), "Read-only file system")
+	}
+	require.Contains(t, in("open('/tmp/x', 'wb').write(bytes(17 << 20))"), "No space left on device", "compute.writableMiB")
+	require.Contains(t, in("b'x' * (300 << 20)"), "exit status 137", "compute.memory")
 }
 
 // TestForeignBackendChecksItsDatabase shows that the check in TestForeignBackend is one: by other authorities the database is refused.
@@ -119,19 +138,27 @@ func foreignImage(t *testing.T) string {
 // startForeign runs the backend as planned. What differs is where things are.
 func startForeign(t *testing.T, id, root string, change map[string]string) (c *container, public, private string) {
 	t.Helper()
-	plan := shared.plan.backend
+	plan := shared.foreign.backend
+	require.Equal(t, ":9080", plan.environment["BACKEND_PUBLIC_ADDR"])
+	require.Equal(t, ":9081", plan.environment["BACKEND_GATEWAY_ADDR"])
 	public, private = freeAddress(t), freeAddress(t)
 	environment := maps.Clone(plan.environment)
 	maps.Copy(environment, map[string]string{
-		"BACKEND_PUBLIC_ADDR": public, "BACKEND_GATEWAY_ADDR": private, "BACKEND_DRAIN_TIMEOUT": "8s",
-		"AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata(t),
+		"BACKEND_PUBLIC_ADDR": public, "BACKEND_GATEWAY_ADDR": private, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata(t),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": signedByRole(t, secretsManager(t, map[string]any{
 			plan.environment["BACKEND_ADMIN_TOKEN_SECRET_ARN"]: map[string]string{"token": adminToken},
 			plan.environment["BACKEND_DATABASE_SECRET_ARN"]:    tlsDatabase(t),
 		})),
 	})
+	// The unit reads these at each start, and docker takes their values from its own environment.
+	require.Equal(t, []string{"API_KEY"}, plan.flags["--env"])
+	require.Equal(t, map[string][2]string{
+		"API_KEY": {"arn:aws:secretsmanager:us-east-1:210987654321:secret:keys-AbCdEf", "api"},
+	}, plan.secrets)
+	environment["API_KEY"] = "the-key"
 	maps.Copy(environment, change)
-	return start(t, id, root, backendSpec(t, plan, []string{"python3", "/app/backend.py"}, environment)), public, private
+	command := append([]string{one(t, plan.flags, "--entrypoint")}, plan.arguments...)
+	return start(t, id, root, backendSpec(t, plan, command, environment)), public, private
 }
 
 func freeAddress(t *testing.T) string {
@@ -208,7 +235,8 @@ func signedByRole(t *testing.T, server string) string {
 		}
 		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 		if err == nil {
-			err = v4.NewSigner().SignHTTP(r.Context(), role, again, hash(body), "secretsmanager", shared.plan.backend.environment["AWS_REGION"], at)
+			region := shared.foreign.backend.environment["AWS_REGION"]
+			err = v4.NewSigner().SignHTTP(r.Context(), role, again, hash(body), "secretsmanager", region, at)
 		}
 		if err != nil || again.Header.Get("Authorization") != r.Header.Get("Authorization") ||
 			r.Header.Get("X-Amz-Security-Token") != role.SessionToken {

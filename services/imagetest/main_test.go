@@ -30,6 +30,7 @@ var shared struct {
 	bundle           *bundleServer
 	pki              *pki
 	plan             *planned
+	foreign          *planned // the same stack with a backend of somebody else's and without agents
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -67,7 +68,10 @@ func prepare() (err error) {
 	if shared.dir, err = os.MkdirTemp("", "images-"); err != nil {
 		return err
 	}
-	if shared.plan, err = readPlan(os.Getenv("IMAGES_PLAN")); err != nil {
+	if shared.plan, err = readPlan("IMAGES_PLAN", true); err != nil {
+		return err
+	}
+	if shared.foreign, err = readPlan("IMAGES_FOREIGN_PLAN", false); err != nil {
 		return err
 	}
 	if shared.pki, err = makePKI(shared.cache); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,8 +24,9 @@ type planned struct {
 // plannedBackend is the `docker run` of the instances' user data.
 type plannedBackend struct {
 	environment map[string]string
-	flags       map[string][]string // "--read-only": [""], "--tmpfs": ["/tmp:..."]
-	arguments   []string            // behind the image
+	flags       map[string][]string  // "--read-only": [""], "--tmpfs": ["/tmp:..."]
+	arguments   []string             // behind the image
+	secrets     map[string][2]string // by the variable's name: a secret's ARN, and a key of its JSON object
 }
 
 // plannedAgent is the container definition of the task.
@@ -45,10 +47,12 @@ type plannedAgent struct {
 	HealthCheck struct{ Command []string }
 }
 
-// readPlan reads what `go run ./cmd/plan -json` prints.
-func readPlan(path string) (*planned, error) {
+// readPlan reads the file that an environment variable names: what `go run ./cmd/plan -json` prints of a stack with or without
+// agents.
+func readPlan(variable string, agents bool) (*planned, error) {
+	path := os.Getenv(variable)
 	if path == "" {
-		return nil, errors.New("IMAGES_PLAN: want the file that `go run ./cmd/plan -stack dev -json` printed, as make test-images sets it")
+		return nil, fmt.Errorf("%s: want a file that `go run ./cmd/plan -stack dev -json` printed, as make test-images sets it", variable)
 	}
 	var graph struct {
 		Resources []struct {
@@ -79,16 +83,21 @@ func readPlan(path string) (*planned, error) {
 			return nil, fmt.Errorf("%s %s of %s: %w", r.Type, r.Name, path, err)
 		}
 	}
-	if len(p.args) != 2 || len(p.backend.environment) == 0 || len(p.agent.environment) == 0 {
-		return nil, fmt.Errorf("%s: want two images, an instance and a task, got %d images, %d and %d variables",
-			path, len(p.args), len(p.backend.environment), len(p.agent.environment))
+	images := 1
+	if agents {
+		images = 2
+	}
+	if len(p.args) != images || len(p.backend.environment) == 0 || agents != (len(p.agent.environment) > 0) {
+		return nil, fmt.Errorf("%s: want %d images, an instance and agents: %t; got %d images, %d and %d variables",
+			path, images, agents, len(p.args), len(p.backend.environment), len(p.agent.environment))
 	}
 	return p, nil
 }
 
 var (
 	environmentFile = regexp.MustCompile(`(?s)cat > /etc/backend/environment <<'END'\n(.*?)\nEND\n`)
-	dockerRun       = regexp.MustCompile(`(?s)\nExecStart=/usr/bin/docker run (.*?)\nExecStop=`)
+	dockerRun       = regexp.MustCompile(`(?s)\nExecStart=(?:/usr/local/sbin/backend-secrets )?/usr/bin/docker run (.*?)\nExecStop=`)
+	secretsTable    = regexp.MustCompile(`json\.loads\('(\{.*?\})'\)`)
 )
 
 func readUserData(encoded string) (plannedBackend, error) {
@@ -105,7 +114,12 @@ func readUserData(encoded string) (plannedBackend, error) {
 		key, value, _ := strings.Cut(line, "=")
 		p.environment[key] = value
 	}
-	words := strings.Fields(strings.ReplaceAll(string(run[1]), "\\\n", " "))
+	if table := secretsTable.FindSubmatch(script); table != nil {
+		if err := json.Unmarshal(table[1], &p.secrets); err != nil {
+			return p, fmt.Errorf("the secrets of the user data: %w", err)
+		}
+	}
+	words := unitWords(strings.ReplaceAll(string(run[1]), "\\\n", " "))
 	for len(words) > 0 && strings.HasPrefix(words[0], "--") {
 		flag, value := words[0], ""
 		words = words[1:]
@@ -120,6 +134,22 @@ func readUserData(encoded string) (plannedBackend, error) {
 	p.arguments = words[1:]
 	return p, nil
 }
+
+// unitWords divides a command line of a unit as systemd does: words in double quotes with backslashes, and $$ and %% for $ and %.
+func unitWords(line string) (words []string) {
+	for _, word := range unitWord.FindAllString(line, -1) {
+		if strings.HasPrefix(word, `"`) {
+			word = escaped.ReplaceAllString(word[1:len(word)-1], "$1")
+		}
+		words = append(words, strings.NewReplacer("$$", "$", "%%", "%").Replace(word))
+	}
+	return words
+}
+
+var (
+	unitWord = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[^\s"]+`)
+	escaped  = regexp.MustCompile(`\\(.)`)
+)
 
 // switches are the flags of docker run without a value.
 var switches = []string{"--rm", "--read-only"}

@@ -121,8 +121,13 @@ func startBackend(t *testing.T, s3 testenv.S3) *container {
 // backendSpec is how docker would run a program by the planned flags.
 func backendSpec(t *testing.T, plan plannedBackend, args []string, environment map[string]string) spec {
 	t.Helper()
-	// The container has no limit of its own on an instance; a quarter of the smallest instance's memory is plenty for one job.
+	// Without a limit of its own on an instance, a quarter of the smallest instance's memory is plenty for one job.
 	s := spec{args: args, environment: environment, memory: 512 << 20}
+	if len(plan.flags["--memory"]) > 0 {
+		_, err := fmt.Sscanf(one(t, plan.flags, "--memory"), "%dm", &s.memory)
+		require.NoError(t, err)
+		s.memory <<= 20
+	}
 	_, err := fmt.Sscanf(one(t, plan.flags, "--user"), "%d:%d", &s.uid, &s.gid)
 	require.NoError(t, err)
 	_, s.readOnly = plan.flags["--read-only"]

@@ -94,6 +94,8 @@ func (c *Console) serve(route route, q *request) (*page, error) {
 		return route.serve(q)
 	}
 	switch err := c.identify(q); {
+	case backend.CodeOf(err) == backend.Unauthorized && q.token != "":
+		return c.signInPage(q, "You were signed out: your token has expired or was revoked."), nil
 	case backend.CodeOf(err) == backend.Unauthorized:
 		return c.signInPage(q, ""), nil
 	case err != nil && q.caller.ID != "" && route.last != nil:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -132,6 +133,10 @@ func TestConsoleDeletesAndRevokes(t *testing.T) {
 	require.Contains(t, string(ask.body), "reader")
 	p.again(303, ask)
 	b.do(401, request{method: "GET", path: "/v1/files", token: secret})
+	cookie := http.Header{"Cookie": {"backend-token=" + secret}}
+	out := b.do(401, request{method: "GET", path: "/files", token: "-", header: cookie})
+	require.Contains(t, string(out.body), "You were signed out")
+	require.Contains(t, string(out.body), `name="next" value="/files"`)
 
 	own := p.post(200, "/tokens/00000000-0000-4000-8000-000000000001/revoke", url.Values{})
 	require.Contains(t, string(own.body), "you will be signed out")
@@ -182,10 +187,23 @@ func TestConsoleRefusesForgedForms(t *testing.T) {
 	require.Contains(t, string(got.body), `name="next" value="/jobs?state=dead"`)
 }
 
-// Wrong tokens are limited for each address; right ones of the same address go on working.
+// lines keeps what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// Wrong tokens are limited for each address, and logged; right ones of the same address go on working.
 func TestWrongTokensAreLimited(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	log := &lines{}
+	b := setup(t, func(o *options) { o.log = log })
 	from := func(address string) http.Header { return http.Header{"X-Forwarded-For": {"203.0.113.9, " + address}} }
 	var last reply
 	for i := range 11 {
@@ -211,6 +229,15 @@ func TestWrongTokensAreLimited(t *testing.T) {
 	b.do(200, request{method: "GET", path: "/v1/whoami", header: from("192.0.2.1")})
 	b.do(401, request{method: "GET", path: "/v1/whoami", token: "guess", header: from("192.0.2.2")})
 	signIn(b, 303, adminToken, from("192.0.2.1"))
+
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	text := log.text.String()
+	require.Equal(t, 10, strings.Count(text, `msg="wrong token" address=198.51.100.7 path=/sign-in`), "each that was looked up")
+	require.Contains(t, text, "address=2001:db8::/64")
+	require.Contains(t, text, "address=192.0.2.1 path=/v1/whoami")
+	require.NotContains(t, text, "guess")
+	require.NotContains(t, text, "203.0.113.9", "what a client says of itself does not count")
 }
 
 // Every page stays below 50 KB, with names as long and as hostile as they may be.

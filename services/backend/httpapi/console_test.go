@@ -179,3 +179,28 @@ func TestConsoleIsAtOneDoor(t *testing.T) {
 	got = b.do(401, request{method: "GET", path: "/v1/jobs", token: "-", header: http.Header{"Accept": {"text/html"}}})
 	require.Equal(t, "application/problem+json", got.header.Get("Content-Type"), "the API's answers do not depend on who asks")
 }
+
+// A file's page has all versions of its name, who stored them, and its jobs; an agent's has what it works on.
+func TestConsoleShowsFilesAndAgents(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	older, newer := b.ready("film.mkv", []byte("old")), b.ready("film.mkv", []byte("newer"))
+	b.submit(older)
+	agent := uuid.NewString()
+	lease := b.lease(agent, 0)[0]
+	p := b.person(adminToken)
+	work := p.see(200, "/agents?text="+agent)
+	require.Contains(t, work, `<a href="/jobs/`+lease.Job.Id)
+	require.Contains(t, p.see(200, "/jobs?state=leased&agent="+agent), lease.Job.Id)
+	digest := hexDigest([]byte("old"))
+	outcome := api.Outcome{Status: api.OutcomeStatusSucceeded, Sha256: &digest, Bytes: new(int64(3)), Ms: new(int64(5))}
+	b.call(200, "PUT", "/v1/leases/"+lease.LeaseId+"/outcome", outcome, nil)
+	text := p.see(200, "/files/"+older.Id)
+	require.Contains(t, text, newer.Id)
+	require.Contains(t, text, "this one")
+	require.Contains(t, text, digest)
+	require.Contains(t, text, lease.Job.Id)
+	require.Contains(t, text, agent[:8])
+	require.Contains(t, p.see(200, "/files?name=film.mkv&state=ready"), older.Id)
+	require.NotContains(t, p.see(200, "/files?text="+digest[:10]), newer.Id)
+}

@@ -61,11 +61,12 @@ type options struct {
 	leaseTTL  time.Duration
 	rateLimit int
 	tracer    trace.TracerProvider
+	log       io.Writer
 }
 
 func setup(t *testing.T, change ...func(*options)) *bundle {
 	t.Helper()
-	o := options{leaseTTL: time.Minute}
+	o := options{leaseTTL: time.Minute, log: io.Discard}
 	for _, c := range change {
 		c(&o)
 	}
@@ -84,7 +85,7 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	require.NoError(t, err)
 	t.Cleanup(objects.Close)
 	b := &bundle{t: t, store: store, objects: objects}
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	logger := slog.New(slog.NewTextHandler(o.log, nil))
 	b.service = backend.NewService(store, objects, backend.ServiceConfig{LeaseTTL: o.leaseTTL, Wake: store.Wake, Logger: logger})
 	a, err := httpapi.New(
 		httpapi.Config{

@@ -13,17 +13,19 @@ import (
 	"scalable-backend/services/backend"
 )
 
-// A long history: go test -run TestPagesOfALongHistory -v -timeout 2h ./backend/postgres -args -history.jobs=10000000
-var historyJobs = flag.Int("history.jobs", 20_000, "jobs that a page must not depend on")
-
-const (
-	// pageTime is what the database may take for one page of the console.
-	pageTime = 100 * time.Millisecond
-	// pageTries is how often a page is read: the fastest counts, as the others wait for what else the machine does.
-	pageTries = 7
+// By hand, on a machine that does nothing else:
+//
+//	go test -run TestPagesOfALongHistory -v -timeout 2h ./backend/postgres -args -history.jobs=10000000 -history.page=100ms
+var (
+	historyJobs = flag.Int("history.jobs", 20_000, "jobs that a page must not depend on")
+	historyPage = flag.Duration("history.page", 3*time.Second, "what one page may take, beside all other tests of a busy machine")
 )
 
-// Every page of the console takes the database less than 100 ms, however long the history is: each call of a page, and all together.
+// pageTries is how often a page is read: the fastest counts, as the others wait for what else the machine does.
+const pageTries = 7
+
+// Every page of the console takes the database a bounded time, however long the history is. That it is an index which does it, and no luck,
+// shows TestSearchesUseIndexes.
 func TestPagesOfALongHistory(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -100,7 +102,7 @@ func TestPagesOfALongHistory(t *testing.T) {
 			best = min(best, time.Since(began))
 		}
 		t.Logf("%-20s %6.1f ms", p.name, float64(best.Microseconds())/1000)
-		require.Less(t, best, pageTime, p.name)
+		require.Less(t, best, *historyPage, p.name)
 	}
 }
 
