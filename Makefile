@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images test-browser check cross fmt lint tidy generate plan golden mutate preview up build install clean
+.PHONY: help setup demo test test-infra test-services test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,9 +79,12 @@ generate: ## Generate the Go types of services/api/openapi.yaml again
 plan: ## Show what a stack would create, without AWS (STACK=dev)
 	@$(GO) run ./cmd/plan -stack $(STACK)
 
+cost: ## Show what a month of a stack costs, by tier and resource (STACK=dev)
+	@$(GO) run ./cmd/plan cost -stack $(STACK)
+
 golden: ## Renew testdata and the generated pages of docs, after a change that is meant
 	cd services && $(GO) test ./internal/environ -run TestVariables -update
-	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
+	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|ReviewSamples|ArchitecturePicture|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
 	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata

@@ -1,9 +1,8 @@
-// Command plan prints the resources and outputs of a stack without credentials, the Pulumi CLI or a network, or what an
-// update would change.
+// Command plan shows what a stack would create, what a change does to it, and what it costs: without credentials, the Pulumi CLI or a
+// network.
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -13,9 +12,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-
-	"scalable-backend/internal/graph"
-	"scalable-backend/internal/plan"
 )
 
 func main() {
@@ -24,110 +20,116 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 0 when it has printed a plan, 1 on an error, 2 on a wrong command line. On an error it prints
-// nothing to stdout.
+// The exit statuses. On an error nothing is printed to stdout.
+const (
+	done     = 0
+	failed   = 1
+	misused  = 2 // a wrong command line
+	tooMuch  = 3 // `cost -max`: the estimate is above the limit
+	helpText = `plan shows what a stack would create, without credentials, the Pulumi CLI or a network.
+
+  plan show  -stack dev             the resources and outputs of a stack
+  plan diff  -base main             what this tree changes in each stack, compared with a git ref
+  plan diff  old.json new.json      what an update from one saved graph to another changes
+  plan diff  -stack prod -to dev    how two stacks differ
+  plan cost  -stack dev             what a month costs
+  plan graph -stack dev             the graph, as JSON, DOT or a picture (SVG)
+
+"plan COMMAND -h" lists the flags of a command. The flags without a command still do what they did: plan -stack dev -json.
+`
+)
+
+// command is one subcommand.
+type command struct {
+	usage string // what follows its name
+	run   func(ctx context.Context, s *session, flags *flag.FlagSet, args []string) error
+}
+
+var commands = map[string]command{
+	"show":  {"-stack STACK [flags]", show},
+	"diff":  {"[-base REF | OLD NEW | -stack STACK -to STACK] [flags]", diff},
+	"cost":  {"[-stack STACK | GRAPH] [flags]", estimate},
+	"graph": {"[-stack STACK | GRAPH] [flags]", draw},
+}
+
+// session is one call of the command.
+type session struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	args           []string // what is left of the command line without flags
+}
+
+// exit is an error with a status of its own.
+type exit struct {
+	status int
+	error
+}
+
+// run returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("plan", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	set := settings{}
-	stack := flags.String("stack", "", "the stack to plan; its file is Pulumi.<stack>.yaml")
-	asJSON := flags.Bool("json", false, "print the graph, or the changes, as one JSON object")
-	unknown := flags.Bool("unknown", false, "leave the outputs that AWS decides unknown, as the preview of a new stack does")
-	dir := flags.String("dir", ".", "the directory of Pulumi.yaml")
-	diff := flags.String("diff", "", "compare with the graph in this `file` (- for standard input) and print what an update would change")
-	save := flags.String("save", "", "write the graph to this `file`, policies as JSON and scripts as lines, and print nothing")
-	flags.Var(set, "set", "set `key=value` in the configuration as pulumi config set --path does; may be given more than once")
-	if err := flags.Parse(args); err != nil {
-		return 2
+	s := &session{stdin: stdin, stdout: stdout, stderr: stderr}
+	name, rest := "", args
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, rest = args[0], args[1:]
 	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "plan: unexpected argument %q\n", flags.Arg(0))
-		return 2
-	}
-	if *save != "" && (*diff != "" || *asJSON) {
-		fmt.Fprintln(stderr, "plan: -save prints nothing: leave out -diff and -json")
-		return 2
-	}
-	options := plan.Options{Dir: *dir, Stack: *stack, Unknown: *unknown, ConfigOverrides: set}
-	text, warnings, err := output(ctx, options, *diff, *asJSON, *save != "", stdin)
-	if err == nil && *save != "" {
-		err = os.WriteFile(*save, text, 0o644)
-		text, warnings = nil, nil
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	for _, warning := range warnings {
-		fmt.Fprintln(stderr, "warning:", warning)
-	}
-	if _, err := stdout.Write(text); err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	return 0
-}
-
-// output plans the stack and returns its text, in the form that the flags ask for, and the warnings.
-func output(ctx context.Context, o plan.Options, diff string, asJSON, readable bool, stdin io.Reader) ([]byte, []string, error) {
-	var text bytes.Buffer
-	if diff != "" {
-		before, err := read(diff, stdin)
-		if err != nil {
-			return nil, nil, err
-		}
-		graph, changes, err := plan.Compare(ctx, before, o)
-		if err != nil {
-			return nil, nil, err
-		}
-		write := changes.WriteText
-		if asJSON {
-			write = changes.WriteJSON
-		}
-		err = write(&text)
-		return text.Bytes(), graph.Warnings, err
-	}
-	graph, err := plan.Run(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	write := graph.WriteTree
+	c, known := commands[name]
 	switch {
-	case readable:
-		write = graph.WriteReadable
-	case asJSON:
-		write = graph.WriteJSON
+	case name == "help" || len(args) == 1 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help"):
+		fmt.Fprint(stdout, helpText)
+		return done
+	case len(args) == 0:
+		fmt.Fprint(stderr, helpText)
+		return misused
+	case name == "":
+		c = command{"[flags]", withoutCommand}
+	case !known:
+		fmt.Fprintf(stderr, "plan: there is no command %q: want show, diff, cost or graph\n", name)
+		return misused
 	}
-	err = write(&text)
-	return text.Bytes(), graph.Warnings, err
+	flags := flag.NewFlagSet(strings.TrimSpace("plan "+name), flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(flags.Output(), "usage: %s %s\n", flags.Name(), c.usage)
+		flags.PrintDefaults()
+	}
+	err := c.run(ctx, s, flags, rest)
+	var status exit
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return done
+	case errors.As(err, &status):
+		if status.error != nil {
+			fmt.Fprintln(stderr, status.error)
+		}
+		return status.status
+	}
+	fmt.Fprintln(stderr, err)
+	return failed
 }
 
-func read(path string, stdin io.Reader) (*plan.Graph, error) {
-	if path == "-" {
-		return graph.ReadGraph(stdin)
+// parse reads the flags of a command, which may stand after other arguments too. The package flag has printed what is wrong with them.
+func parse(s *session, flags *flag.FlagSet, args []string) error {
+	for _, arg := range args {
+		if arg == "-h" || arg == "-help" || arg == "--help" {
+			flags.SetOutput(s.stdout)
+		}
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	for {
+		err := flags.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			return err
+		case err != nil:
+			return exit{status: misused}
+		case flags.NArg() == 0:
+			return nil
+		}
+		s.args = append(s.args, flags.Arg(0))
+		args = flags.Args()[1:]
 	}
-	defer file.Close() //nolint:errcheck // it was only read
-	g, err := graph.ReadGraph(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return g, nil
 }
 
-// settings are the values of -set, by key.
-type settings map[string]string
-
-func (s settings) String() string { return "" }
-
-func (s settings) Set(text string) error {
-	key, value, ok := strings.Cut(text, "=")
-	if !ok || key == "" {
-		return errors.New("want key=value")
-	}
-	s[key] = value
-	return nil
+// wrong is a wrong command line.
+func wrong(flags *flag.FlagSet, format string, args ...any) error {
+	return exit{misused, fmt.Errorf(flags.Name()+": "+format, args...)}
 }

@@ -43,7 +43,7 @@ func (d *Diff) WriteText(w io.Writer) error {
 		return cmp.Compare(slices.Index(order, x.Action), slices.Index(order, y.Action))
 	})
 	for _, c := range list {
-		fmt.Fprintf(&b, "%s %s %s%s\n", signs[c.Action], short(c.Type), c.Name, remarks(c))
+		fmt.Fprintf(&b, "%s %s %s (%s)\n", signs[c.Action], Short(c.Type), c.Name, strings.Join(c.Remarks(), "; "))
 		writeProperties(&b, readable(c.Properties))
 	}
 	if len(d.Outputs) > 0 {
@@ -59,7 +59,8 @@ func (d *Diff) WriteText(w io.Writer) error {
 	return err
 }
 
-func remarks(c Change) string {
+// Remarks says in words what happens to the resource.
+func (c Change) Remarks() []string {
 	remarks := []string{string(c.Action)}
 	if c.Action == Keep {
 		remarks[0] = "nothing changes in AWS"
@@ -76,7 +77,7 @@ func remarks(c Change) string {
 	if c.Unreviewed && c.Action != Create && c.Action != Delete {
 		remarks = append(remarks, "not reviewed: it may be replaced")
 	}
-	return " (" + strings.Join(remarks, "; ") + ")"
+	return remarks
 }
 
 // readable leaves out property dependencies, which dependsOn contains too.
@@ -115,12 +116,12 @@ func writeProperties(b *strings.Builder, properties []Property) {
 		if len(why) > 0 {
 			reason = " [" + strings.Join(why, ", ") + "]"
 		}
-		fmt.Fprintf(b, "      %s%s: %s\n", p.Path, reason, change(p))
+		fmt.Fprintf(b, "      %s%s: %s\n", p.Path, reason, p.Change())
 	}
 }
 
-// change returns a property's two values as text; for two lists of plain values only the items that are in one of them.
-func change(p Property) string {
+// Change returns a property's two values as text; for two lists of plain values only the items that are in one of them.
+func (p Property) Change() string {
 	before, isList := p.Before.([]any)
 	after, alsoList := p.After.([]any)
 	if !isList || !alsoList {

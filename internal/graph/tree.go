@@ -47,11 +47,11 @@ func (g *Graph) writeLevel(b *strings.Builder, key, indent string) {
 		}
 	}
 	for _, token := range slices.Sorted(maps.Keys(names)) {
-		fmt.Fprintf(b, "%-52s %3d  %s\n", indent+short(token), len(names[token]), wrap(names[token], 58))
+		fmt.Fprintf(b, "%-52s %3d  %s\n", indent+Short(token), len(names[token]), wrap(names[token], 58))
 	}
 	for _, r := range children {
 		if len(g.Children(r.Key())) > 0 {
-			fmt.Fprintf(b, "%-52s %3d  %s\n", indent+short(r.Type), 1, label(r))
+			fmt.Fprintf(b, "%-52s %3d  %s\n", indent+Short(r.Type), 1, label(r))
 			g.writeLevel(b, r.Key(), indent+"  ")
 		}
 	}
@@ -72,8 +72,8 @@ func label(r Resource) string {
 	return r.Name + " (" + strings.Join(marks, ", ") + ")"
 }
 
-// short shortens a token: aws:ec2/vpc:Vpc becomes aws ec2 Vpc.
-func short(token string) string {
+// Short shortens a token: aws:ec2/vpc:Vpc becomes aws ec2 Vpc.
+func Short(token string) string {
 	parts := strings.Split(token, ":")
 	if len(parts) != 3 {
 		return token

@@ -13,7 +13,7 @@ import (
 
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/proof/complete"
-	"scalable-backend/internal/proof/rules"
+	"scalable-backend/internal/rules"
 )
 
 // sdkSource returns the source of the AWS provider's SDK.
@@ -28,11 +28,11 @@ func sdkSource(t *testing.T) *complete.Source {
 type gap struct{ token, property string }
 
 func (g gap) String() string {
-	const or = "\n  or add an entry with the reason to internal/proof/rules/unasked.yaml"
+	const or = "\n  or add an entry with the reason to internal/rules/unasked.yaml"
 	if g.property == "" {
-		return g.token + ": no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case in cases_*_test.go," + or
+		return g.token + ": no rule selects this type.\n  Write a rule for it in internal/rules, with a case in cases_*_test.go," + or
 	}
-	return g.token + ": no rule checks " + g.property + ".\n  Add a check of it to the type's rules in internal/proof/rules, with a case " +
+	return g.token + ": no rule checks " + g.property + ".\n  Add a check of it to the type's rules in internal/rules, with a case " +
 		"in cases_*_test.go," + or
 }
 
@@ -225,7 +225,7 @@ func TestUncoveredTypeIsReported(t *testing.T) {
 		messages = append(messages, left.String())
 	}
 	text := strings.Join(messages, "\n")
-	require.Contains(t, text, "aws:sqs/queue:Queue: no rule selects this type.\n  Write a rule for it in internal/proof/rules, with a case "+
+	require.Contains(t, text, "aws:sqs/queue:Queue: no rule selects this type.\n  Write a rule for it in internal/rules, with a case "+
 		"in cases_*_test.go")
 	for _, property := range []string{"kmsMasterKeyId", "sqsManagedSseEnabled"} {
 		require.Contains(t, text, "aws:sqs/queue:Queue: no rule checks "+property+".")

@@ -9,9 +9,9 @@ import (
 
 	apitier "scalable-backend/api"
 	"scalable-backend/fargate"
+	"scalable-backend/internal/authz"
 	"scalable-backend/internal/container"
 	"scalable-backend/internal/plan"
-	"scalable-backend/internal/proof/authz"
 	"scalable-backend/services/api"
 )
 

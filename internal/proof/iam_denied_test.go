@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"scalable-backend/internal/proof/authz"
+	"scalable-backend/internal/authz"
 )
 
 const otherAccount = "999988887777"

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/authz"
 	"scalable-backend/internal/plan"
-	"scalable-backend/internal/proof/authz"
 )
 
 // userData returns the script of the planned launch template.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"scalable-backend/internal/proof/authz"
+	"scalable-backend/internal/authz"
 )
 
 // everyPolicy turns on the options that are off by default and add policies.

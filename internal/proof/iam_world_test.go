@@ -10,9 +10,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/authz"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/plan/shape"
-	"scalable-backend/internal/proof/authz"
 )
 
 // policyPlaces lists the inputs that may hold a policy. A policy in any other input fails TestEveryPolicyIsRead.

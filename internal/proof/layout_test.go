@@ -60,7 +60,8 @@ func TestImports(t *testing.T) {
 			}
 			if below(pkg, append([]string{"config", "system", "internal/component", "internal/stack", "internal/policy", "internal/role",
 				"internal/machine", "internal/naming"}, tierPackages...)...) {
-				require.False(t, below(imported, "internal/graph", "internal/plan", "internal/infratest"),
+				require.False(t, below(imported, "internal/graph", "internal/plan", "internal/infratest", "internal/reach", "internal/authz",
+					"internal/rules", "internal/cost", "internal/review", "internal/picture"),
 					"%s imports %s, which is for tests and for tools", pkg, imported)
 			}
 			require.False(t, below(imported, "internal/proof") && !below(pkg, "internal/proof"), "%s imports %s, which is for tests", pkg, imported)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
-	"scalable-backend/internal/proof/rules"
+	"scalable-backend/internal/rules"
 )
 
 // partitioned lists regions outside the standard partition, with the names that differ there.

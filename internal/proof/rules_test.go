@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
-	"scalable-backend/internal/proof/rules"
+	"scalable-backend/internal/rules"
 	"scalable-backend/internal/stack"
 	"scalable-backend/system"
 )
@@ -32,7 +32,7 @@ func unwaived(waivers *rules.Ledger, result rules.Result, stack string) (problem
 	for _, f := range result.Findings {
 		if _, ok := waivers.Waived(f, stack); !ok {
 			problems = append(problems,
-				fmt.Sprintf("%s\nfix it, or waive it in internal/proof/rules/waivers.yaml: rule %s, resource %s, stacks [%s]",
+				fmt.Sprintf("%s\nfix it, or waive it in internal/rules/waivers.yaml: rule %s, resource %s, stacks [%s]",
 					f, f.Rule, f.Subject(), stack))
 		}
 	}

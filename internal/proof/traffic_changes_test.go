@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
-	"scalable-backend/internal/proof/reach"
+	"scalable-backend/internal/reach"
 )
 
 const (

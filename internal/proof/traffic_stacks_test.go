@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scalable-backend/internal/proof/reach"
+	"scalable-backend/internal/reach"
 )
 
 // lines returns the connections as text, by role, so that they are easy to read.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/plan"
-	"scalable-backend/internal/proof/reach"
+	"scalable-backend/internal/reach"
 	"scalable-backend/network"
 )
 

@@ -3,27 +3,13 @@ package complete
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"scalable-backend/internal/rules"
 )
 
-// aboutSecurity lists words in names of properties for encryption, public access, TLS, deletion or logging.
-var aboutSecurity = map[string]bool{
-	"encrypt": true, "encrypted": true, "encryption": true, "kms": true, "cmk": true, "sse": true,
-	"public": true, "publicly": true, "tls": true, "ssl": true, "https": true, "transit": true,
-	"delete": true, "deletion": true, "destroy": true, "protect": true, "protection": true,
-	"log": true, "logs": true, "logging": true,
-}
-
-var word = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z]+`)
-
-// AboutSecurity tells whether a property's name contains such a word.
-func AboutSecurity(property string) bool {
-	return slices.ContainsFunc(word.FindAllString(property, -1), func(w string) bool { return aboutSecurity[strings.ToLower(w)] })
-}
-
-// Security returns the properties of a resource for which AboutSecurity is true, e.g. "rules[].bucketKeyEnabled": those of the
+// Security returns the properties of a resource for which rules.AboutSecurity is true, e.g. "rules[].bucketKeyEnabled": those of the
 // resource and of the objects in its inputs, whether they are set or not.
 func (s *Source) Security(tok string, inputs map[string]any) ([]string, error) {
 	parts := token.FindStringSubmatch(tok)
@@ -48,7 +34,7 @@ func (c *checker) security(path, name string, inputs map[string]any, found map[s
 		at := join(path, property)
 		element, isList := strings.CutPrefix(strings.TrimPrefix(kind, "*"), "[]")
 		isObject := plainKinds[element] == 0 && !strings.HasPrefix(element, "map[") && element != "interface{}"
-		if AboutSecurity(property) {
+		if rules.AboutSecurity(property) {
 			found[at] = true
 		}
 		if !isObject {

@@ -119,7 +119,7 @@ func (p *page) status(stack string, i int) string {
 func (p *page) exceptions() {
 	p.line("## Exceptions")
 	p.line("")
-	p.line("From `internal/proof/rules/waivers.yaml`. *Generated* are configurations with options that no shipped stack uses.")
+	p.line("From `internal/rules/waivers.yaml`. *Generated* are configurations with options that no shipped stack uses.")
 	p.line("")
 	p.line("| rule | resource | stacks | reason |")
 	p.line("|---|---|---|---|")

@@ -32,7 +32,7 @@ func planOnce(stack string, overrides map[string]string) func(*testing.T) *graph
 		t.Helper()
 		once.Do(func() {
 			g, err = plan.Run(t.Context(), plan.Options{
-				Dir: "../../..", Project: "scalable-backend", Stack: stack, StackFile: "../../../testdata/Pulumi." + stack + ".yaml",
+				Dir: "../..", Project: "scalable-backend", Stack: stack, StackFile: "../../testdata/Pulumi." + stack + ".yaml",
 				ConfigOverrides: overrides,
 			})
 		})
