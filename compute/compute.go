@@ -15,7 +15,7 @@ const Token = "scalable-backend:compute:Compute"
 type Compute struct {
 	pulumi.ResourceState
 
-	LoadBalancerURL              pulumi.StringOutput // known when its listener exists, and its record where the stack makes it
+	LoadBalancerURL              pulumi.StringOutput // of its name, or of the balancer where it has none
 	LoadBalancerDNSName          pulumi.StringOutput // AWS's name
 	LoadBalancerARN              pulumi.StringOutput
 	LoadBalancerARNSuffix        pulumi.StringOutput

@@ -120,7 +120,7 @@ func (b *builder) newPublicListeners(d *publicDoor) error {
 	if err != nil {
 		return err
 	}
-	d.url = pulumi.Sprintf("%s://%s", scheme, component.After(name, d.forward.Arn))
+	d.url = pulumi.Sprintf("%s://%s", scheme, name)
 	return nil
 }
 
