@@ -62,22 +62,36 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// generatorSettings returns the seed and number of generated configurations, which RULES_SEED and RULES_CONFIGURATIONS override.
-func generatorSettings(t *testing.T) (seed uint64, n int) {
+// generatorSettings returns the seed of generated configurations, which RULES_SEED overrides, and the numbers of those that are planned:
+// the ones of 200 that have all pairs of values, or all of RULES_CONFIGURATIONS.
+func generatorSettings(t *testing.T) (seed uint64, numbers []int) {
 	t.Helper()
 	number := func(name string, otherwise int) int {
 		v, err := strconv.Atoi(cmp.Or(os.Getenv(name), strconv.Itoa(otherwise)))
 		require.NoError(t, err, name)
 		return v
 	}
-	return uint64(number("RULES_SEED", 1)), number("RULES_CONFIGURATIONS", 200)
+	seed = uint64(number("RULES_SEED", 1))
+	for n := range number("RULES_CONFIGURATIONS", 0) {
+		numbers = append(numbers, n)
+	}
+	if numbers != nil {
+		return seed, numbers
+	}
+	pairedOnce.Do(func() { paired = pairing(t, seed, 200) })
+	return seed, paired
 }
+
+var (
+	pairedOnce sync.Once
+	paired     []int
+)
 
 // In generated configurations the rules hold or have a waiver for an owner's choice. Each rule must apply to some resource,
 // otherwise it cannot fail, and each waiver must be needed.
 func TestRulesInGeneratedConfigurations(t *testing.T) {
 	t.Parallel()
-	seed, n := generatorSettings(t)
+	seed, numbers := generatorSettings(t)
 	t.Logf("seed %d; repeat with RULES_SEED=%d, one configuration with -run '%s/all/%s'", seed, seed, t.Name(), "configuration-<n>$")
 	var mu sync.Mutex
 	waivers, asked, done := ledger(t), map[string]int{}, 0
@@ -92,7 +106,7 @@ func TestRulesInGeneratedConfigurations(t *testing.T) {
 		return open
 	}
 	t.Run("all", func(t *testing.T) {
-		for i := range n {
+		for _, i := range numbers {
 			t.Run(fmt.Sprintf("configuration-%d", i), func(t *testing.T) {
 				t.Parallel()
 				c, g := generated(t, seed, i)
@@ -101,7 +115,7 @@ func TestRulesInGeneratedConfigurations(t *testing.T) {
 			})
 		}
 	})
-	if done < 200 || t.Failed() {
+	if done < len(numbers) || t.Failed() {
 		return // not all configurations ran
 	}
 	for _, r := range rules.All() {

@@ -89,14 +89,14 @@ func (v variant) plan(t *testing.T) *plan.Graph {
 	return plannedFile(t, v.stack, strings.Replace(string(text), have, v.endpoints, 1))
 }
 
-// sharing is how many of the generated graphs are used by more than one test. The others are not kept.
-func sharing(n int) int { return n / 4 }
+// sharing are the generated configurations whose graphs are used by more than one test. The others are not kept.
+func sharing(numbers []int) []int { return numbers[:(len(numbers)+2)/3] }
 
 // generated returns a generated configuration and its graph.
 func generated(t *testing.T, seed uint64, number int) (configuration, *plan.Graph) {
 	t.Helper()
 	c := generate(seed, number)
-	if _, n := generatorSettings(t); number < sharing(n) {
+	if _, numbers := generatorSettings(t); slices.Contains(sharing(numbers), number) {
 		return c, plannedFile(t, c.stack, c.text)
 	}
 	g, err := plan.Run(t.Context(), fileOptions(t, c.stack, c.text))
@@ -164,9 +164,9 @@ func everyConfiguration[T any](t *testing.T, made func(*testing.T, *plan.Graph, 
 			run(t, variants[name].plan(t), variants[name].options)
 		})
 	}
-	seed, n := generatorSettings(t)
+	seed, numbers := generatorSettings(t)
 	t.Run("generated", func(t *testing.T) {
-		for i := range sharing(n) { // a part is enough: most settings change neither traffic nor order
+		for _, i := range sharing(numbers) { // a part is enough: most settings change neither traffic nor order
 			t.Run(fmt.Sprintf("configuration-%d", i), func(t *testing.T) {
 				t.Parallel()
 				c, g := generated(t, seed, i)
