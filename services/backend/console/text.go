@@ -107,7 +107,11 @@ func ago(now, t time.Time) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
-	return element(t, ` class="ago"`, duration(now.Sub(t))+" ago")
+	text := "just now" // an agent is heard of every few seconds, so fractions only flicker
+	if past := now.Sub(t); past >= time.Second {
+		text = duration(past) + " ago"
+	}
+	return element(t, ` class="ago"`, text)
 }
 
 // short is the beginning of an id that tells it from all made at another time, as the client's commands take it.

@@ -30,6 +30,15 @@ func TestTexts(t *testing.T) {
 	require.EqualValues(t, "–", stamp(now, time.Time{}))
 }
 
+func TestAgo(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	require.Contains(t, ago(now, now.Add(-999*time.Millisecond)), ">just now<")
+	require.Contains(t, ago(now, now.Add(time.Minute)), ">just now<", "another machine's clock may be ahead")
+	require.Contains(t, ago(now, now.Add(-time.Second)), ">1 s ago<")
+	require.Contains(t, ago(now, time.Time{}), "–")
+}
+
 func TestCursors(t *testing.T) {
 	t.Parallel()
 	want := backend.Cursor{CreatedAt: time.UnixMicro(1764262800123456).UTC(), ID: uuid.New()}
