@@ -29,7 +29,7 @@ test-infra: | $(BIN) ## Run the tests of the Pulumi program
 test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
 
-test-browser: setup ## Try the console in Chromium, headless (Debian and Ubuntu: installs it if it is missing; BROWSER=... takes another)
+test-browser: setup ## Try the console in Chromium, headless (Debian and Ubuntu: installs it if it is missing; TEST_BROWSER=... takes another)
 	@./scripts/setup.sh browser
 	cd services && $(GO) test -tags browser -count=1 -timeout 20m ./browsertest
 

@@ -9,7 +9,7 @@ fail() {
 }
 
 browser_found() {
-	[ -z "${BROWSER:-}" ] || { command -v "$BROWSER" >/dev/null; return; }
+	[ -z "${TEST_BROWSER:-}" ] || { command -v "$TEST_BROWSER" >/dev/null; return; }
 	for name in chromium chromium-browser google-chrome google-chrome-stable '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do
 		command -v "$name" >/dev/null && return 0
 	done
@@ -35,9 +35,9 @@ install_package() {
 
 if [ "${1:-}" = browser ]; then
 	browser_found && exit 0
-	hint='a browser for the tests of the console is missing: install Chromium, or name one with BROWSER=/path/of/the/program
+	hint='a browser for the tests of the console is missing: install Chromium, or name one with TEST_BROWSER=/path/of/the/program
   Fedora: dnf install chromium     macOS: brew install --cask chromium     Arch: pacman -S chromium'
-	[ -z "${BROWSER:-}" ] || fail "$BROWSER, which BROWSER names, is no program here"
+	[ -z "${TEST_BROWSER:-}" ] || fail "$TEST_BROWSER, which TEST_BROWSER names, is no program here"
 	command -v apt-get >/dev/null || fail "$hint"
 	install_package 'chromium fonts-dejavu-core' 'the browser Chromium'
 	browser_found || fail "$hint"

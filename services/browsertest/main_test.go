@@ -52,13 +52,13 @@ func run(m *testing.M) (code int, err error) {
 	return testenv.Run(m), nil
 }
 
-// browser finds the program: BROWSER names another one.
+// browser finds the program: TEST_BROWSER names another one.
 func browser() (string, error) {
 	names := []string{
 		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
 		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 	}
-	if name := os.Getenv("BROWSER"); name != "" {
+	if name := os.Getenv("TEST_BROWSER"); name != "" {
 		names = []string{name}
 	}
 	for _, name := range names {
@@ -66,5 +66,5 @@ func browser() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("no browser: install Chromium (Debian: apt-get install chromium), or name one with BROWSER=/path/of/the/program")
+	return "", errors.New("no browser: install Chromium (Debian: apt-get install chromium), or name one with TEST_BROWSER=/path/of/the/program")
 }
