@@ -66,5 +66,5 @@ func browser() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("no browser: install Chromium (Debian: apt-get install chromium), or name one with TEST_BROWSER=/path/of/the/program")
+	return "", errors.New("no browser: install Chromium (Debian: apt-get install chromium), or name one with TEST_BROWSER=/path/of/it")
 }
