@@ -158,11 +158,18 @@ func checkCertificate(c *Config, r *report) {
 	}
 }
 
+// govCloud is a partition whose Route 53 has private hosted zones alone (AWS GovCloud (US) User Guide, "Amazon Route 53").
+const govCloud = "aws-us-gov"
+
 // checkName: a certificate covers a name of the owner's, never AWS's name for the load balancer, and a zone holds names.
 func checkName(c *Config, r *report) {
-	const key = "compute.domainName"
+	const key, zone = "compute.domainName", "compute.hostedZoneId"
 	co := &c.Compute
-	if !r.clean(key, "compute.certificateArn", "compute.hostedZoneId") {
+	if co.HostedZoneID != "" && c.Partition() == govCloud && r.clean(zone, regionKey) {
+		r.addCommand(zone, co.HostedZoneID, "Route 53 has no public hosted zones in "+govCloud+": make the record where the name is kept, and "+
+			"set compute.certificateArn", r.remove(zone))
+	}
+	if !r.clean(key, "compute.certificateArn", zone) {
 		return
 	}
 	switch {
