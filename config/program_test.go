@@ -110,6 +110,12 @@ func TestRejectsPrograms(t *testing.T) {
 			`compute.secrets["É"]`:                  `pulumi config rm --path 'compute.secrets["É"]' --stack dev`,
 			`fargate.environment[""]`:               "config rm", `fargate.environment["AWS_SECRET_KEY"]`: "config rm",
 			`fargate.environment["C"]`: "config set", `fargate.secrets["É"]`: "config rm"}},
+		{name: "what would stand beside it", values: raw("compute", `{"environment": {"BACKEND_DATABASE_URL": "postgres://u:p@h/d"},
+			"secrets": {"BACKEND_ADMIN_TOKEN": "`+secretOf("us-east-1", "111122223333")+`"}}`,
+			"fargate", `{"environment": {"AGENT_TOKEN": "0123456789abcdef"}}`), want: map[string]string{
+			`compute.environment["BACKEND_DATABASE_URL"]`: "the infrastructure sets BACKEND_DATABASE_SECRET_ARN in its place pulumi config rm",
+			`compute.secrets["BACKEND_ADMIN_TOKEN"]`:      "the infrastructure sets BACKEND_ADMIN_TOKEN_SECRET_ARN in its place",
+			`fargate.environment["AGENT_TOKEN"]`:          "the infrastructure sets AGENT_AUTH in its place"}},
 		{name: "no map", values: raw("compute", `{"environment": ["A=b"]}`), want: map[string]string{
 			"compute.environment": `it is not a map pulumi config rm --path compute.environment --stack dev && pulumi config set --path ` +
 				`'compute.environment["LOG_FORMAT"]' json`}},
