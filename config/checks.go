@@ -26,6 +26,7 @@ func check(c *Config, r *report) {
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
 	checkTaskSize(f, r)
 	checkPrograms(c, r)
+	checkServices(c, r)
 	checkCapacity(c, r)
 
 	if co.AMIID != "" && co.Release != "" && r.clean("compute.amiId", "compute.release") {
