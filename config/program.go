@@ -100,8 +100,8 @@ func checkPrograms(c *Config, r *report) {
 	if c.Fargate.PersistentStorage && len(f.HealthCommand) > 0 && len(f.WritablePaths) == 0 &&
 		r.clean("fargate.writablePaths", "fargate.persistentStorage", "fargate.healthCommand") {
 		const key = "fargate.writablePaths"
-		r.addCommand(key, []string{}, "want a directory of the task's own with fargate.persistentStorage: all agents share /data, and the health "+
-			"file of one there would speak for all", r.remove(key)+" && "+r.set(key+"[0]", "/tmp"))
+		r.addCommand(key, []string{}, "want a directory of the task's own with fargate.persistentStorage: all agents share /data, and the "+
+			"health file of one there would speak for all", r.remove(key)+" && "+r.set(key+"[0]", "/tmp"))
 	}
 	if r.clean("compute.environment", "compute.secrets", "compute.command", "compute.writablePaths") {
 		if over := co.Excess(); over > 0 {
@@ -115,7 +115,8 @@ func checkPrograms(c *Config, r *report) {
 			"fargate.environment and fargate.secrets together: a task definition has no more room", over),
 			r.remove(`fargate.environment["<name>"]`))
 	}
-	if c.Fargate.Enabled && c.Fargate.MinTasks == 0 && !c.Monitoring.ServiceMetrics && r.clean("fargate.minTasks", "monitoring.serviceMetrics") {
+	if c.Fargate.Enabled && c.Fargate.MinTasks == 0 && !c.Monitoring.ServiceMetrics &&
+		r.clean("fargate.minTasks", "monitoring.serviceMetrics") {
 		r.add("fargate.minTasks", 0, "want at least 1 with monitoring.serviceMetrics false: scaling on CPU starts no first agent", "1")
 	}
 }

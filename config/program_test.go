@@ -156,7 +156,8 @@ func TestRejectsPrograms(t *testing.T) {
 		{name: "user", values: both(`{"user": "root"}`), want: map[string]string{
 			"compute.user": "want `uid:gid` in numbers", "fargate.user": "want uid:gid as numbers"}},
 		{name: "paths", values: both(`{"writablePaths": ["/tmp", "/tmp", "data", "/data"]}`), want: map[string]string{
-			"compute.writablePaths[1]": "it is there twice pulumi config rm --path 'compute.writablePaths[1]'", "compute.writablePaths[2]": "want an absolute path",
+			"compute.writablePaths[1]": "it is there twice pulumi config rm --path 'compute.writablePaths[1]'",
+			"compute.writablePaths[2]": "want an absolute path",
 			"fargate.writablePaths[1]": "it is there twice", "fargate.writablePaths[2]": "want an absolute path",
 			"fargate.writablePaths[3]": "/data is writable always"}},
 		{name: "memory", values: raw("compute", `{"memory": 63, "writableMiB": 0, "stopSeconds": 141}`), want: map[string]string{

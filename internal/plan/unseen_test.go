@@ -31,7 +31,8 @@ func TestUnseenEnvironments(t *testing.T) {
 	require.Contains(t, g.Unseen.Keys, "aws:region")
 	require.NotContains(t, g.Unseen.Keys, "settings")
 	require.Equal(t, []string{g.Unseen.String()}, g.Warnings)
-	for _, want := range []string{"Pulumi.dev.yaml: environment team/shared, team/dev cannot be opened", "These keys have no value here: aws:region",
+	for _, want := range []string{"Pulumi.dev.yaml: environment team/shared, team/dev cannot be opened",
+		"These keys have no value here: aws:region",
 		"-set key=value", "Pulumi.dev.local.yaml"} {
 		require.Contains(t, g.Unseen.String(), want)
 	}

@@ -82,7 +82,8 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 	}
 	values := map[string]any{
 		"aws:region": region, "aws:allowedAccountIds": []string{account},
-		"network": d.network(c, option), "database": d.database(c, option), "compute": d.compute(c, option, certificate, partition != "aws-us-gov"),
+		"network": d.network(c, option), "database": d.database(c, option),
+		"compute": d.compute(c, option, certificate, partition != "aws-us-gov"),
 		"fargate": d.fargate(option), "monitoring": d.monitoring(c, option),
 		"api": map[string]any{
 			"throttleRate": d.between(1, 10_000), "throttleBurst": d.between(1, 5_000), "manageAccountLogging": option(),
