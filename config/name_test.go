@@ -30,8 +30,9 @@ func TestRejectsNames(t *testing.T) {
 			"compute.domainName": `"" (the default): required with compute.certificateArn: no certificate covers AWS's name for the load ` +
 				`balancer pulumi config set --path compute.domainName backend.example.com`}},
 		{name: "zone in GovCloud, which has private ones alone", values: raw("aws:region", "us-gov-west-1",
-			"compute", `{`+testName+`, `+testZone+`}`), want: map[string]string{"compute.hostedZoneId": "Route 53 has no public hosted zones in aws-us-gov: make the record where the name " +
-			"is kept, and set compute.certificateArn pulumi config rm --path compute.hostedZoneId --stack dev"}},
+			"compute", `{`+testName+`, `+testZone+`}`), want: map[string]string{
+			"compute.hostedZoneId": "Route 53 has no public hosted zones in aws-us-gov: make the record where the name " +
+				"is kept, and set compute.certificateArn pulumi config rm --path compute.hostedZoneId --stack dev"}},
 		{name: "zone without a name", values: raw("compute", `{`+testZone+`}`),
 			want: map[string]string{"compute.domainName": "required with compute.hostedZoneId"}},
 		{name: "longer than ACM takes", values: raw("compute", `{`+testZone+`, "domainName": "`+long+`"}`),
