@@ -84,8 +84,17 @@ func ValidateHealthPath(path string) error {
 	return nil
 }
 
-// ValidateVariable reports a name that Environment sets itself, or that no variable can have.
+// local are the variables of this repository's backend that hold a secret itself, with the one that Environment sets in its place. The
+// backend starts with one of the two and refuses both.
+var local = map[string]string{
+	"BACKEND_DATABASE_URL": "BACKEND_DATABASE_SECRET_ARN", "BACKEND_ADMIN_TOKEN": "BACKEND_ADMIN_TOKEN_SECRET_ARN",
+}
+
+// ValidateVariable reports a name that Environment sets itself or in another form, or that no variable can have.
 func ValidateVariable(name string) error {
+	if instead, set := local[name]; set {
+		return fmt.Errorf("the infrastructure sets %s in its place", instead)
+	}
 	if _, set := Environment(Settings{KeepObjects: true})[name]; set {
 		return fmt.Errorf("the infrastructure sets %s itself", name)
 	}

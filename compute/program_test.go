@@ -66,16 +66,23 @@ func TestUserDataWithoutSecrets(t *testing.T) {
 	require.NotContains(t, script, "--entrypoint")
 }
 
-// The script that reads the secrets, with AWS's command replaced.
-func TestSecretsReachTheProgram(t *testing.T) {
+// secretsScript is the script of a program's user data that reads the secrets.
+func secretsScript(t *testing.T, p Program) string {
+	t.Helper()
 	boot := testBoot()
-	boot.Program = another()
+	boot.Program = p
 	script, err := UserData(boot)
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(script, "cat > /usr/local/sbin/backend-secrets <<'END'\n")
 	require.True(t, found)
 	body, _, found := strings.Cut(rest, "\nEND\n")
 	require.True(t, found)
+	return body
+}
+
+// The script that reads the secrets, with AWS's command replaced.
+func TestSecretsReachTheProgram(t *testing.T) {
+	body := secretsScript(t, another())
 	run := func(secret string) (string, string, error) {
 		bin := t.TempDir()
 		asked := filepath.Join(bin, "asked")
@@ -114,6 +121,26 @@ func TestSecretsReachTheProgram(t *testing.T) {
 		require.Empty(t, out, "the program must not start")
 		require.Contains(t, complaint, want, secret)
 	}
+}
+
+// A secret may be a proxy with its password, or a certificate to trust: it is for the program, and not for the calls that read the rest.
+func TestSecretsReachNoOtherCall(t *testing.T) {
+	p := DefaultProgram()
+	other := strings.Replace(testTokenSecret, ":secret:", ":secret:other/", 1)
+	p.Secrets = map[string]string{"HTTPS_PROXY": testTokenSecret + ":key", "Z": other + ":key"}
+	bin := t.TempDir()
+	seen := filepath.Join(bin, "seen")
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "aws"), []byte(
+		"#!/bin/sh\necho \"[$HTTPS_PROXY]\" >> "+seen+"\necho '\"{\\\"key\\\": \\\"http://proxy\\\"}\"'\n"), 0o700))
+	file := filepath.Join(bin, "backend-secrets")
+	body := strings.Replace(secretsScript(t, p), `["aws", `, `["`+bin+`/aws", `, 1)
+	require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
+	out, err := exec.Command("python3", file, "/bin/sh", "-c", `printf '%s|%s' "$HTTPS_PROXY" "$Z"`).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Equal(t, "http://proxy|http://proxy", string(out))
+	calls, err := os.ReadFile(seen)
+	require.NoError(t, err)
+	require.Equal(t, "[]\n[]\n", string(calls))
 }
 
 // A program may add as much to the user data as there is room for, whatever AWS makes up, and not more.

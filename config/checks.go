@@ -26,6 +26,7 @@ func check(c *Config, r *report) {
 	checkOrder(r, [3]string{"fargate.minTasks", "fargate.desiredTasks", "fargate.maxTasks"}, [3]int{f.MinTasks, f.DesiredTasks, f.MaxTasks})
 	checkTaskSize(f, r)
 	checkPrograms(c, r)
+	checkServices(c, r)
 	checkCapacity(c, r)
 
 	if co.AMIID != "" && co.Release != "" && r.clean("compute.amiId", "compute.release") {
@@ -158,11 +159,18 @@ func checkCertificate(c *Config, r *report) {
 	}
 }
 
+// govCloud is a partition whose Route 53 has private hosted zones alone (AWS GovCloud (US) User Guide, "Amazon Route 53").
+const govCloud = "aws-us-gov"
+
 // checkName: a certificate covers a name of the owner's, never AWS's name for the load balancer, and a zone holds names.
 func checkName(c *Config, r *report) {
-	const key = "compute.domainName"
+	const key, zone = "compute.domainName", "compute.hostedZoneId"
 	co := &c.Compute
-	if !r.clean(key, "compute.certificateArn", "compute.hostedZoneId") {
+	if co.HostedZoneID != "" && c.Partition() == govCloud && r.clean(zone, regionKey) {
+		r.addCommand(zone, co.HostedZoneID, "Route 53 has no public hosted zones in "+govCloud+": make the record where the name is kept, and "+
+			"set compute.certificateArn", r.remove(zone))
+	}
+	if !r.clean(key, "compute.certificateArn", zone) {
 		return
 	}
 	switch {

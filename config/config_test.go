@@ -140,12 +140,13 @@ func TestRejectsTags(t *testing.T) {
 				`{"tags": {"project": "x", "name": "x", "AWS:x": "x", "a&b": "x", " a": "x", "a": "", "b": "ü", "c": null, "d": {}, "e": 1.5,
 			"`+strings.Repeat("k", 129)+`": "x"}}`), want: map[string]string{
 				`stack.tags["project"]`: "every resource has a tag project already", `stack.tags["name"]`: "every resource has a tag Name already",
-				`stack.tags["AWS:x"]`: "AWS's own", `stack.tags["a&b"]`: "the name has to be", `stack.tags[" a"]`: "the name has to be",
+				`stack.tags["AWS:x"]`: "AWS's own pulumi config rm --path 'stack.tags[\"AWS:x\"]'",
+				`stack.tags["a&b"]`:   "the name has to be", `stack.tags[" a"]`: "the name has to be",
 				`stack.tags["a"]`: "the value has to be", `stack.tags["b"]`: "the value has to be", `stack.tags["c"]`: "it is not text",
 				`stack.tags["d"]`: "it is not text",
 				`stack.tags["` + strings.Repeat("k", 129) + `"]`: "the name has to be 1 to 128"}},
 		{name: "capitals only", values: raw("stack", `{"tags": {"Team": "x", "team": "y"}}`),
-			want: map[string]string{`stack.tags["team"]`: "capitals only"}},
+			want: map[string]string{`stack.tags["team"]`: `capitals only pulumi config rm --path 'stack.tags["team"]'`}},
 		{name: "a secret", values: raw("stack", `{"tags": {"team": "[secret]"}}`), secrets: []string{testProject + ":stack"},
 			want: map[string]string{
 				`stack.tags["team"]`: "no setting of this program is a secret"}},

@@ -125,6 +125,9 @@ func (d *decoder) fault(s *setting, f fault) {
 	}
 	key := s.key + f.place
 	command := d.report.set(key, example)
+	if f.remove {
+		command = d.report.remove(key)
+	}
 	_, isList := f.value.([]any)
 	_, isObject := f.value.(map[string]any)
 	if f.place == "" && (isList || isObject || s.element != "") {

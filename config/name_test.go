@@ -29,6 +29,10 @@ func TestRejectsNames(t *testing.T) {
 		{name: "certificate without a name", values: raw("compute", `{`+arn+`}`), want: map[string]string{
 			"compute.domainName": `"" (the default): required with compute.certificateArn: no certificate covers AWS's name for the load ` +
 				`balancer pulumi config set --path compute.domainName backend.example.com`}},
+		{name: "zone in GovCloud, which has private ones alone", values: raw("aws:region", "us-gov-west-1",
+			"compute", `{`+testName+`, `+testZone+`}`), want: map[string]string{
+			"compute.hostedZoneId": "Route 53 has no public hosted zones in aws-us-gov: make the record where the name " +
+				"is kept, and set compute.certificateArn pulumi config rm --path compute.hostedZoneId --stack dev"}},
 		{name: "zone without a name", values: raw("compute", `{`+testZone+`}`),
 			want: map[string]string{"compute.domainName": "required with compute.hostedZoneId"}},
 		{name: "longer than ACM takes", values: raw("compute", `{`+testZone+`, "domainName": "`+long+`"}`),
@@ -52,7 +56,10 @@ func TestRejectsNames(t *testing.T) {
 		require.True(t, c.HTTPS())
 		require.Empty(t, c.Placeholders())
 	}
-	c, err := Parse(testProject, "dev", raw("compute", `{`+testName+`}`))
+	c, err := Parse(testProject, "dev", raw("aws:region", "cn-north-1", "compute", `{`+testName+`, `+testZone+`}`))
+	require.NoError(t, err)
+	require.True(t, c.HTTPS())
+	c, err = Parse(testProject, "dev", raw("compute", `{`+testName+`}`))
 	require.NoError(t, err)
 	require.False(t, c.HTTPS(), "a name alone is served over plain HTTP")
 }

@@ -93,6 +93,16 @@ func checkPrograms(c *Config, r *report) {
 			r.add(command.key+"[0]", "", "want a program", "/app")
 		}
 	}
+	if co.MemoryMiB > 0 && len(co.WritablePaths) > 0 && co.WritableMiB > co.MemoryMiB && r.clean("compute.memory", "compute.writableMiB") {
+		r.add("compute.writableMiB", co.WritableMiB, fmt.Sprintf("want at most compute.memory, which is %d: files in memory count towards it, "+
+			"and the program would be killed before a directory is full", co.MemoryMiB), fmt.Sprint(max(1, co.MemoryMiB/8)))
+	}
+	if c.Fargate.PersistentStorage && len(f.HealthCommand) > 0 && len(f.WritablePaths) == 0 &&
+		r.clean("fargate.writablePaths", "fargate.persistentStorage", "fargate.healthCommand") {
+		const key = "fargate.writablePaths"
+		r.addCommand(key, []string{}, "want a directory of the task's own with fargate.persistentStorage: all agents share /data, and the "+
+			"health file of one there would speak for all", r.remove(key)+" && "+r.set(key+"[0]", "/tmp"))
+	}
 	if r.clean("compute.environment", "compute.secrets", "compute.command", "compute.writablePaths") {
 		if over := co.Excess(); over > 0 {
 			r.addCommand("compute.environment", fmt.Sprintf("%d variables", len(co.Environment)), fmt.Sprintf("want %d bytes less in "+
@@ -105,7 +115,8 @@ func checkPrograms(c *Config, r *report) {
 			"fargate.environment and fargate.secrets together: a task definition has no more room", over),
 			r.remove(`fargate.environment["<name>"]`))
 	}
-	if c.Fargate.MinTasks == 0 && !c.Monitoring.ServiceMetrics && r.clean("fargate.minTasks", "monitoring.serviceMetrics") {
+	if c.Fargate.Enabled && c.Fargate.MinTasks == 0 && !c.Monitoring.ServiceMetrics &&
+		r.clean("fargate.minTasks", "monitoring.serviceMetrics") {
 		r.add("fargate.minTasks", 0, "want at least 1 with monitoring.serviceMetrics false: scaling on CPU starts no first agent", "1")
 	}
 }

@@ -61,6 +61,10 @@ func TestWithoutAgents(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, c.Warnings())
 	require.False(t, c.Fargate.Enabled)
+
+	// Nor does it matter what would start the first one.
+	_, err = Parse(testProject, "dev", raw("fargate", `{"enabled": false, "minTasks": 0}`, "monitoring", `{"serviceMetrics": false}`))
+	require.NoError(t, err)
 }
 
 func TestRejectsPrograms(t *testing.T) {
@@ -96,8 +100,22 @@ func TestRejectsPrograms(t *testing.T) {
 		{name: "what the infrastructure sets", values: raw("compute", `{"environment": {"BACKEND_STACK": "x", "AGENT_STACK": "x"}}`,
 			"fargate", `{"environment": {"BACKEND_STACK": "x", "AGENT_STACK": "x"}}`), want: map[string]string{
 			`compute.environment["BACKEND_STACK"]`: "the infrastructure sets BACKEND_STACK itself",
-			`fargate.environment["AGENT_STACK"]`: `the infrastructure sets AGENT_STACK itself pulumi config set --path ` +
-				`'fargate.environment["AGENT_STACK"]' json`}},
+			`fargate.environment["AGENT_STACK"]`: `the infrastructure sets AGENT_STACK itself pulumi config rm --path ` +
+				`'fargate.environment["AGENT_STACK"]' --stack dev`}},
+		{name: "a name that no value mends", values: both(`{"environment": {"": "x", "AWS_SECRET_KEY": "a\nb", "C": "a\nb"},
+			"secrets": {"É": "` + secretOf("us-east-1", "111122223333") + `"}}`), want: map[string]string{
+			`compute.environment[""]`:               `pulumi config rm --path 'compute.environment[""]' --stack dev`,
+			`compute.environment["AWS_SECRET_KEY"]`: `pulumi config rm --path 'compute.environment["AWS_SECRET_KEY"]' --stack dev`,
+			`compute.environment["C"]`:              `pulumi config set --path 'compute.environment["C"]' json`,
+			`compute.secrets["É"]`:                  `pulumi config rm --path 'compute.secrets["É"]' --stack dev`,
+			`fargate.environment[""]`:               "config rm", `fargate.environment["AWS_SECRET_KEY"]`: "config rm",
+			`fargate.environment["C"]`: "config set", `fargate.secrets["É"]`: "config rm"}},
+		{name: "what would stand beside it", values: raw("compute", `{"environment": {"BACKEND_DATABASE_URL": "postgres://u:p@h/d"},
+			"secrets": {"BACKEND_ADMIN_TOKEN": "`+secretOf("us-east-1", "111122223333")+`"}}`,
+			"fargate", `{"environment": {"AGENT_TOKEN": "0123456789abcdef"}}`), want: map[string]string{
+			`compute.environment["BACKEND_DATABASE_URL"]`: "the infrastructure sets BACKEND_DATABASE_SECRET_ARN in its place pulumi config rm",
+			`compute.secrets["BACKEND_ADMIN_TOKEN"]`:      "the infrastructure sets BACKEND_ADMIN_TOKEN_SECRET_ARN in its place",
+			`fargate.environment["AGENT_TOKEN"]`:          "the infrastructure sets AGENT_AUTH in its place"}},
 		{name: "no map", values: raw("compute", `{"environment": ["A=b"]}`), want: map[string]string{
 			"compute.environment": `it is not a map pulumi config rm --path compute.environment --stack dev && pulumi config set --path ` +
 				`'compute.environment["LOG_FORMAT"]' json`}},
@@ -138,11 +156,18 @@ func TestRejectsPrograms(t *testing.T) {
 		{name: "user", values: both(`{"user": "root"}`), want: map[string]string{
 			"compute.user": "want `uid:gid` in numbers", "fargate.user": "want uid:gid as numbers"}},
 		{name: "paths", values: both(`{"writablePaths": ["/tmp", "/tmp", "data", "/data"]}`), want: map[string]string{
-			"compute.writablePaths[1]": "it is there twice", "compute.writablePaths[2]": "want an absolute path",
+			"compute.writablePaths[1]": "it is there twice pulumi config rm --path 'compute.writablePaths[1]'",
+			"compute.writablePaths[2]": "want an absolute path",
 			"fargate.writablePaths[1]": "it is there twice", "fargate.writablePaths[2]": "want an absolute path",
 			"fargate.writablePaths[3]": "/data is writable always"}},
 		{name: "memory", values: raw("compute", `{"memory": 63, "writableMiB": 0, "stopSeconds": 141}`), want: map[string]string{
 			"compute.memory": "63: want 0, or an integer from 64 to 1048576", "compute.writableMiB": "0: want", "compute.stopSeconds": "141: want"}},
+		{name: "directories larger than the memory", values: raw("compute", `{"memory": 64, "writableMiB": 65}`), want: map[string]string{
+			"compute.writableMiB": "want at most compute.memory, which is 64: files in memory count towards it"}},
+		{name: "a health file that agents share", values: raw("fargate", `{"persistentStorage": true, "writablePaths": []}`),
+			want: map[string]string{"fargate.writablePaths": "want a directory of the task's own with fargate.persistentStorage: all agents share " +
+				"/data, and the health file of one there would speak for all pulumi config rm --path fargate.writablePaths --stack dev && pulumi " +
+				"config set --path 'fargate.writablePaths[0]' /tmp"}},
 		{name: "stop", values: raw("fargate", `{"stopSeconds": 121}`), want: map[string]string{"fargate.stopSeconds": "from 30 to 120"}},
 		{name: "more than user data holds", values: raw("compute", `{"environment": {`+strings.Join(many, ",")+`}}`), want: map[string]string{
 			"compute.environment": "an instance's user data has no more room"}},

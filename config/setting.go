@@ -36,6 +36,7 @@ type fault struct {
 	value   any
 	detail  string // why it is not allowed, where that is not obvious
 	example string // the nearest value that is allowed, where there is one
+	remove  bool   // no value helps: the element has to go
 }
 
 func (s *setting) means(text string) *setting {
@@ -232,7 +233,7 @@ func listOf(
 			case !isText:
 				bad.detail = "it is not text"
 			case !repeat && slices.Contains(values, value):
-				bad.detail = "it is there twice"
+				bad.detail, bad.remove = "it is there twice", true
 			default:
 				if err = valid(value); err == nil {
 					values = append(values, value)

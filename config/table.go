@@ -52,7 +52,7 @@ func tableOf(
 			case !isText:
 				bad.detail = "it is not text"
 			case fold && slices.ContainsFunc(slices.Collect(maps.Keys(values)), func(other string) bool { return strings.EqualFold(name, other) }):
-				bad.detail = "another name differs from it in capitals only"
+				bad.detail, bad.remove = "another name differs from it in capitals only", true
 			default:
 				err := valid(name, value)
 				if err == nil {
@@ -61,6 +61,8 @@ func tableOf(
 				}
 				bad.detail = detail(err)
 			}
+			// The example goes with every good name, so a name that refuses it is bad itself.
+			bad.remove = bad.remove || valid(name, example) != nil
 			faults = append(faults, bad)
 		}
 		if len(values) > 0 {

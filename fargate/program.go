@@ -1,6 +1,7 @@
 package fargate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,8 +46,11 @@ func DefaultProgram() Program {
 	}
 }
 
-// ValidateVariable reports a name that Environment sets itself, or that no variable can have.
+// ValidateVariable reports a name that Environment sets itself or in another form, or that no variable can have.
 func ValidateVariable(name string) error {
+	if name == "AGENT_TOKEN" { // the agent of this repository refuses it beside AGENT_AUTH=sigv4
+		return errors.New("the infrastructure sets AGENT_AUTH in its place: calls are signed by the role")
+	}
 	if _, set := Environment(Settings{})[name]; set {
 		return fmt.Errorf("the infrastructure sets %s itself", name)
 	}

@@ -24,8 +24,10 @@ const (
 
 var (
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	// credentials come from the container's role: by these names the AWS SDKs would take others, or look for them elsewhere.
-	credentials = regexp.MustCompile(`^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_.*|EXECUTION_ENV)|ECS_.*)$`)
+	// credentials come from the container's role: by these names the AWS SDKs would take others, or look for them elsewhere. Those for
+	// Go and Java read AWS_ACCESS_KEY and AWS_SECRET_KEY too, and boto AWS_SECURITY_TOKEN.
+	credentials = regexp.MustCompile(
+		`^(AWS_(ACCESS_KEY(_ID)?|SECRET(_ACCESS)?_KEY|(SESSION|SECURITY)_TOKEN|CONTAINER_.*|EXECUTION_ENV)|ECS_.*)$`)
 	// A whole ARN has six random characters at its end, so it names one secret. A key has no colon: it ends a part for ECS.
 	secret = regexp.MustCompile(
 		`^(arn:(aws[a-z-]*):secretsmanager:([a-z0-9-]+):([0-9]{12}):secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}):([A-Za-z0-9_.-]{1,128})$`)

@@ -23,6 +23,7 @@ func TestNames(t *testing.T) {
 	requireEach(t, container.ValidateName,
 		[]string{"A", "_", "http_proxy", "LOG_LEVEL2", "AWS_REGION", "AWS_MAX_ATTEMPTS", strings.Repeat("A", 128)},
 		[]string{"", "1A", "A-B", "A.B", "A B", "A=", "Ä", "A\n", strings.Repeat("A", 129), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+			"AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SECURITY_TOKEN",
 			"AWS_SESSION_TOKEN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_EXECUTION_ENV", "ECS_CONTAINER_METADATA_URI_V4"})
 }
 

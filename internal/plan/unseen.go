@@ -42,11 +42,15 @@ func explained(err error, u *Unseen) error {
 // seeEnvironments stands in for the environments of a stack: it takes values from the local file, as the CLI takes them from the
 // environments (what the stack's file sets wins, within objects, too), and says what is left. nil for a stack without environments.
 func seeEnvironments(project *workspace.Project, stack *workspace.ProjectStack, path string) (*Unseen, error) {
-	if stack.Environment == nil {
+	names, err := environmentNames(stack.Environment)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
+	}
+	if len(names) == 0 {
 		return nil, nil
 	}
 	local := strings.TrimSuffix(path, ".yaml") + ".local.yaml"
-	u := &Unseen{File: filepath.Base(path), Local: filepath.Base(local), Environments: stack.Environment.Imports()}
+	u := &Unseen{File: filepath.Base(path), Local: filepath.Base(local), Environments: names}
 	if _, err := os.Stat(local); errors.Is(err, fs.ErrNotExist) {
 		return u, nil
 	}
@@ -67,6 +71,25 @@ func seeEnvironments(project *workspace.Project, stack *workspace.ProjectStack, 
 		stack.Config[key] = value
 	}
 	return u, nil
+}
+
+// definedHere stands for an environment that a stack's file defines itself.
+const definedHere = "(defined here)"
+
+// environmentNames are those of a stack, which names some in a list, or defines one that may import others. An empty list is none.
+func environmentNames(e *workspace.Environment) ([]string, error) {
+	if strings.TrimSpace(string(e.Definition())) == "" {
+		return nil, nil
+	}
+	names := e.Imports()
+	if _, err := e.DefinitionNode(); err == nil {
+		// Imports calls the definition itself "yaml", and names nothing at all of a faulty one.
+		return append(slices.DeleteFunc(names, func(name string) bool { return name == "yaml" }), definedHere), nil
+	}
+	if len(names) == 0 {
+		return nil, errors.New("environment: want a list of environments, such as [team/shared], or the definition of one")
+	}
+	return names, nil
 }
 
 // noteMissing notes which keys have no value, before they get their defaults.

@@ -31,7 +31,8 @@ func TestUnseenEnvironments(t *testing.T) {
 	require.Contains(t, g.Unseen.Keys, "aws:region")
 	require.NotContains(t, g.Unseen.Keys, "settings")
 	require.Equal(t, []string{g.Unseen.String()}, g.Warnings)
-	for _, want := range []string{"Pulumi.dev.yaml: environment team/shared, team/dev cannot be opened", "No value here have aws:region",
+	for _, want := range []string{"Pulumi.dev.yaml: environment team/shared, team/dev cannot be opened",
+		"These keys have no value here: aws:region",
 		"-set key=value", "Pulumi.dev.local.yaml"} {
 		require.Contains(t, g.Unseen.String(), want)
 	}
@@ -48,7 +49,34 @@ func TestUnseenEnvironments(t *testing.T) {
 	// A definition of the file's own, which needs a login all the same.
 	g, err = Run(t.Context(), environments(t, "environment: {values: {pulumiConfig: {token: open}}}\nconfig: {settings: {size: 3}}", ""))
 	require.NoError(t, err)
-	require.Equal(t, []string{"yaml"}, g.Unseen.Environments)
+	require.Equal(t, []string{definedHere}, g.Unseen.Environments)
+}
+
+// Every form of `environment:` that the CLI reads, and one that it does not.
+func TestNamesOfEnvironments(t *testing.T) {
+	t.Parallel()
+	const rest = "\nconfig: {settings: {size: 3}, token: open}"
+	for text, want := range map[string][]string{
+		"environment: [team/shared@3, yaml]":                                {"team/shared@3", "yaml"},
+		"environment: {imports: [team/shared]}":                             {"team/shared", definedHere},
+		"environment: {imports: [team/shared], values: {a: 1}}":             {"team/shared", definedHere},
+		"environment: {imports: team/shared}":                               {definedHere}, // faulty, which a login would show
+		"environment: {values: {pulumiConfig: {token: {fn::secret: abc}}}}": {definedHere},
+	} {
+		o := environments(t, text+rest, "")
+		s, err := load(o.Dir, o)
+		require.NoError(t, err, text)
+		require.Equal(t, want, s.unseen.Environments, text)
+	}
+	for _, none := range []string{"environment: []", "environment:", "environment: null"} {
+		o := environments(t, none+rest, "")
+		s, err := load(o.Dir, o)
+		require.NoError(t, err, none)
+		require.Nil(t, s.unseen, none)
+	}
+	o := environments(t, "environment: team/shared"+rest, "")
+	_, err := load(o.Dir, o)
+	require.ErrorContains(t, err, "reading Pulumi.dev.yaml: environment: want a list of environments")
 }
 
 // Values of the local file stand in for those of the environments: what the stack's file and -set say wins, within objects, too.

@@ -22,7 +22,8 @@ var configSet = regexp.MustCompile("pulumi config set (?:--path |--plaintext |--
 var standIns = strings.NewReplacer(
 	"<account>", "111122223333", "<address>", "ops@example.org",
 	"<arn>", "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef",
-	"sha256:...", "sha256:"+strings.Repeat("a", 64),
+	"sha256:...", "sha256:"+strings.Repeat("a", 64), "<digest>", strings.Repeat("a", 64),
+	"$repository", "111122223333.dkr.ecr.us-east-1.amazonaws.com/scalable-backend/prod/backend",
 )
 
 // Every alarm and every event rule of a stack with monitoring.runbookUrl links to a heading of the runbook that exists, and no
@@ -57,7 +58,7 @@ func TestAlarmsLinkToTheRunbook(t *testing.T) {
 // The program accepts every `pulumi config set` command in the documentation, together with the others in its line.
 func TestDocumentedConfigCommands(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"README.md", "docs/configuration.md", "docs/runbook.md"} {
+	for _, page := range []string{"README.md", "docs/configuration.md", "docs/runbook.md", "docs/bring-your-own.md"} {
 		text, err := os.ReadFile(filepath.Join(root, page))
 		require.NoError(t, err)
 		require.Regexp(t, configSet, string(text), page)
@@ -68,7 +69,7 @@ func TestDocumentedConfigCommands(t *testing.T) {
 			}
 			settings := map[string]string{"aws:allowedAccountIds[0]": "111122223333"}
 			for _, command := range commands {
-				settings[strings.Trim(command[1], "'")] = standIns.Replace(strings.Trim(command[2], "'"))
+				settings[strings.Trim(command[1], "'")] = standIns.Replace(strings.Trim(command[2], `'"`))
 			}
 			t.Run(filepath.Base(page)+" "+commands[0][1], func(t *testing.T) {
 				o := configured("prod", settings)

@@ -82,7 +82,8 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 	}
 	values := map[string]any{
 		"aws:region": region, "aws:allowedAccountIds": []string{account},
-		"network": d.network(c, option), "database": d.database(c, option), "compute": d.compute(c, option, certificate),
+		"network": d.network(c, option), "database": d.database(c, option),
+		"compute": d.compute(c, option, certificate, partition != "aws-us-gov"),
 		"fargate": d.fargate(option), "monitoring": d.monitoring(c, option),
 		"api": map[string]any{
 			"throttleRate": d.between(1, 10_000), "throttleBurst": d.between(1, 5_000), "manageAccountLogging": option(),
@@ -91,6 +92,9 @@ func (d draw) config(c configuration, option func() bool) map[string]any {
 	}
 	maps.Copy(values["compute"].(map[string]any), d.backendProgram(option, partition, region, account))
 	maps.Copy(values["fargate"].(map[string]any), d.agentProgram(option, partition, region, account))
+	if f := values["fargate"].(map[string]any); f["persistentStorage"] == true && len(f["writablePaths"].([]string)) == 0 {
+		f["healthCommand"] = []string{} // its file would be every agent's
+	}
 	if values["fargate"].(map[string]any)["minTasks"] == 0 {
 		values["monitoring"].(map[string]any)["serviceMetrics"] = true // CPU starts no first agent
 	}
@@ -150,7 +154,7 @@ func (d draw) database(c configuration, option func() bool) map[string]any {
 	}
 }
 
-func (d draw) compute(c configuration, option func() bool, certificate string) map[string]any {
+func (d draw) compute(c configuration, option func() bool, certificate string, zones bool) map[string]any {
 	low := d.small(1, 5) // the smallest database has connections for five instances
 	if c.production {
 		low = max(low, 2)
@@ -160,7 +164,7 @@ func (d draw) compute(c configuration, option func() bool, certificate string) m
 	if certificate != "" || option() {
 		domain = pick(d, "files.example.org", "example.net", "a.b-c.xn--bcher-kva.example")
 	}
-	if domain != "" && option() {
+	if domain != "" && option() && zones {
 		zone = fmt.Sprintf("Z%019X", d.Uint64())
 		certificate = pick(d, certificate, "")
 	}
@@ -239,7 +243,11 @@ func (d draw) settings(option func() bool, partition, region, account string) (e
 
 func (d draw) backendProgram(option func() bool, partition, region, account string) map[string]any {
 	environment, secrets := d.settings(option, partition, region, account)
-	port := d.between(1024, 65534)
+	port, memory := d.between(1024, 65534), pick(d, 0, 64, 4096)
+	most := 65_536
+	if memory > 0 {
+		most = memory
+	}
 	command := []string{}
 	if option() {
 		command = []string{"/usr/bin/python3", "-c", "print('50 %')", "-c"}
@@ -247,7 +255,7 @@ func (d draw) backendProgram(option func() bool, partition, region, account stri
 	return map[string]any{
 		"environment": environment, "secrets": secrets, "command": command, "port": port, "gatewayPort": d.between(port+1, 65535),
 		"healthPath": pick(d, "/healthz", "/v1/health"), "user": pick(d, "65532:65532", "1000:1001"),
-		"writablePaths": some(d, "/tmp", "/var/cache/app"), "writableMiB": d.small(1, 65_536), "memory": pick(d, 0, 64, 4096),
+		"writablePaths": some(d, "/tmp", "/var/cache/app"), "writableMiB": d.small(1, most), "memory": memory,
 		"stopSeconds": d.between(60, 140),
 	}
 }

@@ -2,7 +2,9 @@ package proof
 
 import (
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +45,30 @@ func TestForeignBackendIsReached(t *testing.T) {
 	}
 	require.ElementsMatch(t, []float64{9000, 9001}, open)
 	require.Contains(t, script, "--entrypoint /usr/bin/python3 ")
+}
+
+// What a backend may reach in the plan is what its writer is told, to the port.
+func TestDocumentedReach(t *testing.T) {
+	t.Parallel()
+	text := section(t, "docs/bring-your-own.md", "### What it reaches", "### ")
+	var told []float64
+	for _, m := range regexp.MustCompile(`to port (\d+) of`).FindAllStringSubmatch(text, -1) {
+		port, err := strconv.ParseFloat(m[1], 64)
+		require.NoError(t, err)
+		told = append(told, port)
+	}
+	g := planned(t, "other")
+	open := map[float64]bool{}
+	for _, r := range g.OfType("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule") {
+		if strings.HasPrefix(r.Name, "network-backend-to-") {
+			require.Equal(t, input(t, r, "fromPort"), input(t, r, "toPort"), r.Name)
+			open[input(t, r, "fromPort").(float64)] = true
+		}
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(open)), told)
+	own, found := g.Find("aws:iam/policy:Policy", "compute-service")
+	require.True(t, found)
+	require.NotContains(t, input(t, own, "policy"), `"Resource":["*"]`, "a role for anything would need no statement more")
 }
 
 // A stack without agents has nothing that runs, builds or watches one; agents elsewhere find the API as before.

@@ -90,6 +90,9 @@ func listening(path string) (map[string]string, error) {
 
 func (s *service) failure(what string) error {
 	text, _ := os.ReadFile(s.log)
+	if len(text) == 0 {
+		return fmt.Errorf("%s %s; its log is empty", s.name, what)
+	}
 	const limit = 4 << 10
 	if len(text) > limit {
 		text = text[len(text)-limit:]

@@ -66,6 +66,9 @@ func TestABackendThatDoesNotKeepTheContract(t *testing.T) {
 	require.ErrorContains(t, err, "BACKEND_GATEWAY_ADDR=127.0.0.1:")
 	require.ErrorContains(t, err, "its log ends:\nI have no door")
 
+	_, err = run(t, "true")
+	require.ErrorContains(t, err, "; its log is empty")
+
 	printed, err := run(t, os.Args[0]+" "+deaf)
 	require.ErrorContains(t, err, "backend-2: want exit code 0 within 7s of SIGTERM, got -1 after 7.")
 	require.Contains(t, printed, "through the gateway, with a signature: GET /v1/whoami 401")
