@@ -15,8 +15,9 @@ import (
 // Interactions and Implications for Software Testing", 2004). So of the generated configurations those are planned that together
 // have each pair of values which any of them has.
 
-// manyValues is the number of values from which on a key's values count as alike: addresses, sizes, digests.
-const manyValues = 8
+// manyValues is how many values a key may have for each to count. Those of a key with more are addresses, sizes and digests, where one
+// is like another.
+const manyValues = 6
 
 // choices returns the values of a configuration, as text with their keys. Of a list, each member is a value.
 func choices(t *testing.T, text string) []string {
