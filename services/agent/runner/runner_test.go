@@ -161,8 +161,14 @@ func TestRunSuccessorResumes(t *testing.T) {
 	t.Parallel()
 	s := fakeapi.New(t)
 	release := make(chan struct{})
+	var begun atomic.Int64 // requests of the first piece
 	s.Hook = func(op string, w http.ResponseWriter, r *http.Request) bool {
-		if strings.HasPrefix(op, "GET /bucket") && !strings.HasPrefix(r.Header.Get("Range"), "bytes=0-") {
+		if !strings.HasPrefix(op, "GET /bucket") {
+			return false
+		}
+		if strings.HasPrefix(r.Header.Get("Range"), "bytes=0-") {
+			begun.Add(1)
+		} else {
 			select {
 			case <-release:
 			case <-r.Context().Done():
@@ -186,20 +192,10 @@ func TestRunSuccessorResumes(t *testing.T) {
 	}, "the first piece")
 	require.NoError(t, first.shutdown())
 	close(release)
-	var fetched int
-	s.Mu.Lock()
-	s.Calls = nil
-	s.Mu.Unlock()
 	second := start(t, s, func(o *Options) { o.Dir = dir })
 	second.states(map[api.JobState]int{api.JobStateSucceeded: 1})
-	s.Mu.Lock()
-	defer s.Mu.Unlock()
-	for _, c := range s.Calls {
-		if strings.HasPrefix(c, "GET /bucket") {
-			fetched++
-		}
-	}
-	require.Equal(t, 3, fetched, "only the missing pieces")
+	// Of the missing pieces there may be more requests than pieces: an idle connection takes a part of a slow one's.
+	require.EqualValues(t, 1, begun.Load(), "the first piece is there already")
 }
 
 // Without space nothing is leased, and no attempt is burnt.
