@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"scalable-backend/internal/container"
 	"scalable-backend/internal/policy"
 	"scalable-backend/internal/role"
 )
@@ -101,7 +102,7 @@ func (b *builder) serviceStatements(adminToken pulumi.StringOutput) []policy.Sta
 			}},
 		},
 	}
-	if arns := b.args.Program.secretARNs(); len(arns) > 0 {
+	if arns := container.SecretARNs(b.args.Program.Secrets); len(arns) > 0 {
 		statements = append(statements, policy.Statement{
 			Sid:       "ProgramSecrets",
 			Effect:    policy.Allow,

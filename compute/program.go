@@ -113,19 +113,7 @@ func ValidateSecretName(name string) error {
 }
 
 func (p *Program) validate(check *component.Check) {
-	for _, name := range slices.Sorted(maps.Keys(p.Environment)) {
-		field := fmt.Sprintf("Program.Environment[%q]", name)
-		check.NoError(field, ValidateVariable(name))
-		check.NoError(field, container.ValidateValue(p.Environment[name]))
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
-		field := fmt.Sprintf("Program.Secrets[%q]", name)
-		check.NoError(field, ValidateSecretName(name))
-		_, err := container.ParseSecret(p.Secrets[name])
-		check.NoError(field, err)
-		_, twice := p.Environment[name]
-		check.That(!twice, field, "a name that is not in Environment", name)
-	}
+	check.Variables(p.Environment, p.Secrets, ValidateVariable, ValidateSecretName)
 	for i, word := range p.Command {
 		check.NoError(fmt.Sprintf("Program.Command[%d]", i), container.ValidateValue(word))
 	}
@@ -143,18 +131,6 @@ func (p *Program) validate(check *component.Check) {
 	check.That(p.MemoryMiB == 0 || p.MemoryMiB >= MinMemoryMiB, "Program.MemoryMiB", fmt.Sprintf("0 or at least %d", MinMemoryMiB),
 		p.MemoryMiB)
 	check.Between("Program.StopSeconds", MinStopSeconds, MaxStopSeconds, p.StopSeconds)
-}
-
-// secretARNs are the secrets of Secrets, each once, sorted.
-func (p *Program) secretARNs() []string {
-	var arns []string
-	for _, text := range p.Secrets {
-		if s, err := container.ParseSecret(text); err == nil { // validated before
-			arns = append(arns, s.ARN)
-		}
-	}
-	slices.Sort(arns)
-	return slices.Compact(arns)
 }
 
 // secretsJSON is Secrets as the script reads it: names to ARN and key.

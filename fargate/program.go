@@ -3,8 +3,6 @@ package fargate
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"scalable-backend/internal/component"
@@ -66,19 +64,7 @@ func ValidatePath(path string) error {
 }
 
 func (p *Program) validate(check *component.Check) {
-	for _, name := range slices.Sorted(maps.Keys(p.Environment)) {
-		field := fmt.Sprintf("Program.Environment[%q]", name)
-		check.NoError(field, ValidateVariable(name))
-		check.NoError(field, container.ValidateValue(p.Environment[name]))
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
-		field := fmt.Sprintf("Program.Secrets[%q]", name)
-		check.NoError(field, ValidateVariable(name))
-		_, err := container.ParseSecret(p.Secrets[name])
-		check.NoError(field, err)
-		_, twice := p.Environment[name]
-		check.That(!twice, field, "a name that is not in Environment", name)
-	}
+	check.Variables(p.Environment, p.Secrets, ValidateVariable, ValidateVariable)
 	for _, c := range []struct {
 		field string
 		words []string
@@ -94,18 +80,6 @@ func (p *Program) validate(check *component.Check) {
 		check.NoError(fmt.Sprintf("Program.WritablePaths[%d]", i), ValidatePath(path))
 	}
 	check.Between("Program.StopSeconds", MinStopSeconds, MaxStopSeconds, p.StopSeconds)
-}
-
-// secretARNs are the secrets of Secrets, each once, sorted.
-func (p *Program) secretARNs() []string {
-	var arns []string
-	for _, text := range p.Secrets {
-		if s, err := container.ParseSecret(text); err == nil { // validated before
-			arns = append(arns, s.ARN)
-		}
-	}
-	slices.Sort(arns)
-	return slices.Compact(arns)
 }
 
 // volumeName is the name of the volume of WritablePaths[i]. A volume's name has no slash.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -73,6 +74,18 @@ func ParseSecret(text string) (Secret, error) {
 		return Secret{}, fmt.Errorf("want a secret's whole ARN, a colon and a key of its JSON object, got %q", text)
 	}
 	return Secret{ARN: parts[1], Partition: parts[2], Region: parts[3], Account: parts[4], Key: parts[5]}, nil
+}
+
+// SecretARNs returns the ARNs of secrets that ParseSecret accepts, each once, sorted.
+func SecretARNs(secrets map[string]string) []string {
+	var arns []string
+	for _, text := range secrets {
+		if s, err := ParseSecret(text); err == nil {
+			arns = append(arns, s.ARN)
+		}
+	}
+	slices.Sort(arns)
+	return slices.Compact(arns)
 }
 
 // ParseUser reads "<uid>:<gid>"; neither is root's.
