@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -37,6 +38,14 @@ func read(ctx *pulumi.Context) (settings, error) {
 	s := settings{
 		repository: get("repository"), project: get("project"), providerARN: get("providerArn"),
 		stateBucket: get("stateBucket"), stateKeyARN: get("stateKeyArn"),
+	}
+	if s.project == "" {
+		// `pulumi new` gives it another name.
+		root, err := workspace.LoadProject("../../Pulumi.yaml")
+		if err != nil {
+			return s, fmt.Errorf("reading the name of the project: %w", err)
+		}
+		s.project = root.Name.String()
 	}
 	for key, list := range map[string]*[]string{"stacks": &s.stacks, "regions": &s.regions} {
 		if err := json.Unmarshal([]byte(get(key)), list); err != nil {
