@@ -90,6 +90,9 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 	cd services && $(GO) test ./faults -run TestTable -update
 	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata
 
+upgrade-check: ## Build against the newest minor versions of the Pulumi packages, in a copy, and show what they change in each stack
+	@./scripts/upgrade-check.sh
+
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
 

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A project that `pulumi new` makes from this one has the workflows too. The CLI copies every file but .git, modes included, and replaces two
-// names in braces in each: so no file has them by chance, scripts can be run, and nothing here knows the project by the name that it has now.
+// A project that `pulumi new` makes from this one has the workflows too. The CLI copies every file but .git, modes included, and replaces
+// two names in braces in each: so no file has them by chance, scripts can be run, and nothing here knows the project by its name of now.
 func TestTheTemplateCarriesTheWorkflows(t *testing.T) {
 	t.Parallel()
 	files := 0
