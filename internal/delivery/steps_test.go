@@ -239,9 +239,9 @@ var jobRuns = map[string]jobRun{
 			"pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .github/emulator/requirements.txt\n" +
 			"python -c import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); print(s.getsockname()[1])\n" +
 			"moto_server -H 127.0.0.1 -p 5001\n" +
-			"pulumi stack init prod --non-interactive --config-file <temporary>/Pulumi.prod.yaml\n" +
+			"pulumi stack init prod --non-interactive\n" +
 			emulatedImage("backend") + emulatedImage("agent") +
-			"pulumi preview --stack prod --config-file <temporary>/Pulumi.prod.yaml --non-interactive --diff --color never\n",
+			"pulumi preview --stack prod --diff --non-interactive --color never\n",
 	},
 	"release.yml build": {values: map[string]string{"github.ref_name": "v1.2.3"}, calls: "make release\n"},
 	"release.yml publish": {
@@ -253,7 +253,7 @@ var jobRuns = map[string]jobRun{
 }
 
 func emulatedImage(service string) string {
-	return "pulumi config set --stack prod --config-file <temporary>/Pulumi.prod.yaml --non-interactive --path images." + service +
+	return "pulumi config set --stack prod --path images." + service +
 		" 123456789012.dkr.ecr.us-east-1.amazonaws.com/scalable-backend/prod/" + service + "@sha256:" + strings.Repeat("0", 64) + "\n"
 }
 

@@ -40,13 +40,16 @@ export AWS_ENDPOINT_URL="http://127.0.0.1:$port"
 mkdir "$work/state"
 export PULUMI_BACKEND_URL="file://$work/state" PULUMI_CONFIG_PASSPHRASE=emulated PULUMI_SKIP_UPDATE_CHECK=true
 
-cp "Pulumi.$stack.yaml" "$work/"
-set -- --stack "$stack" --config-file "$work/Pulumi.$stack.yaml" --non-interactive
+# A new stack writes into the stack file, so this is done in a copy.
+mkdir "$work/copy"
+tar --exclude ./.git --exclude ./.cache --exclude ./dist -cf - . | tar -C "$work/copy" -xf -
+cd "$work/copy"
 region=$(sed -n 's/^  aws:region: *//p' "Pulumi.$stack.yaml")
 project=$(sed -n 's/^name: *//p' Pulumi.yaml)
-pulumi stack init "$stack" --non-interactive --config-file "$work/Pulumi.$stack.yaml"
+sed -i.shipped '/^secretsprovider:/d; /^encryptedkey:/d; /^encryptionsalt:/d' "Pulumi.$stack.yaml" # the owner's key is not here
+pulumi stack init "$stack" --non-interactive
 repositories=123456789012.dkr.ecr.$region.amazonaws.com/$project/$stack # the emulator's account
 for service in backend agent; do
-	pulumi config set "$@" --path "images.$service" "$repositories/$service@sha256:$(printf '%064d' 0)"
+	pulumi config set --stack "$stack" --path "images.$service" "$repositories/$service@sha256:$(printf '%064d' 0)"
 done
-pulumi preview "$@" --diff --color never
+pulumi preview --stack "$stack" --diff --non-interactive --color never
