@@ -55,14 +55,14 @@ func (r release) run(ctx context.Context, systems []target) error {
 	if err := os.RemoveAll(r.out); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil { //nolint:gosec // G301: what is in it is published
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
 	work, err := os.MkdirTemp("", "release")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	if err := r.command(ctx, nil, "go", "-C", "services", "run", "./cmd/agent", "man", filepath.Join(work, "man1")); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (r release) run(ctx context.Context, systems []target) error {
 	if err := checksums(r.out); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(r.out, "notes.md"), []byte(notes), 0o644) //nolint:gosec // G306: it is published
+	return os.WriteFile(filepath.Join(r.out, "notes.md"), []byte(notes), 0o644)
 }
 
 // build compiles the client for one system, and writes its archive and the list of its modules.
@@ -139,7 +139,7 @@ func (r release) commit(ctx context.Context) (name string, at time.Time, err err
 
 // command runs a program in the repository.
 func (r release) command(ctx context.Context, env []string, name string, args ...string) error {
-	command := exec.CommandContext(ctx, name, args...) //nolint:gosec // G204: the caller's own programs
+	command := exec.CommandContext(ctx, name, args...)
 	command.Dir, command.Env = r.root, append(os.Environ(), env...)
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if err := command.Run(); err != nil {
