@@ -18,9 +18,7 @@ var services = []service{
 	{"cloudwatch", []string{"Describe*", "GetDashboard", "ListTagsForResource"}, false},
 	{"config", []string{"Describe*", "ListTagsForResource"}, false},
 	{"ec2", []string{"Describe*"}, false},
-	{"ecr", []string{
-		"BatchGetImage", "DescribeImages", "DescribeRepositories", "GetAuthorizationToken", "GetLifecyclePolicy", "ListTagsForResource",
-	}, false},
+	{"ecr", []string{"DescribeRepositories", "GetAuthorizationToken", "GetLifecyclePolicy", "ListTagsForResource"}, false},
 	{"ecs", []string{"Describe*", "ListTagsForResource"}, false},
 	{"elasticfilesystem", []string{"Describe*", "ListTagsForResource"}, false},
 	{"elasticloadbalancing", []string{"Describe*"}, false},
