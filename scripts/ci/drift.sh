@@ -2,7 +2,7 @@
 # Compares what a stack has in AWS with the program and the stack file, and writes what differs to a file, which is empty if nothing does:
 # drift.sh STACK FILE
 # Built images are left out: docker-build asks the registry with the password of their build, and takes them for deleted when that has
-# expired, after twelve hours (pulumi/pulumi-docker-build#424, #929). They stand in the state by digest, and what runs is compared all the same.
+# expired, after twelve hours (pulumi/pulumi-docker-build#424, #929). What runs is compared all the same, by digest.
 set -eu
 
 stack=${1:?usage: drift.sh STACK FILE}
