@@ -63,7 +63,10 @@ func (c *cursor) back(to int64) {
 
 func (c *cursor) write(p []byte) error {
 	p, at := c.advance(p)
-	if _, err := c.f.file.WriteAt(p, at); err != nil {
+	c.f.writing.Lock()
+	_, err := c.f.file.WriteAt(p, at)
+	c.f.writing.Unlock()
+	if err != nil {
 		c.back(at)
 		return writeError(err)
 	}

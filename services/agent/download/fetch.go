@@ -39,6 +39,8 @@ type fetch struct {
 	urls  urls
 	pace  pace
 
+	writing sync.Mutex // the kernel writes to a file one after the other, and spins meanwhile
+
 	mu       sync.Mutex
 	cond     *sync.Cond
 	pieces   []state
