@@ -196,7 +196,9 @@ func (f *fetch) publish(ctx context.Context) error {
 	if err := syncDir(f.t.Root, f.names.dir); err != nil {
 		return fmt.Errorf("syncing the destination's directory: %w", err)
 	}
-	f.removeJournals()
+	if f.durable() {
+		f.removeJournals()
+	}
 	return nil
 }
 
