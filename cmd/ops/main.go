@@ -12,10 +12,13 @@ import (
 	"syscall"
 
 	"scalable-backend/cmd/ops/command"
+	"scalable-backend/cmd/ops/rollout"
 )
 
 // commands is the table, in the order of the help.
-var commands = []command.Command{}
+var commands = []command.Command{
+	rollout.Command(),
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
