@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build install clean
+.PHONY: help setup demo test test-infra test-services test-ops test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build ops install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ setup-demo:
 demo: setup-demo build $(BIN)/versitygw ## Run the data flow on this machine (DEMO_FILES, DEMO_BYTES, DEMO_AGENTS, DEMO_KEEP=1, DEMO_BACKEND)
 	@exec $(BIN)/demo
 
-test: test-infra test-services ## Run all tests of both modules
+test: test-infra test-services test-ops ## Run all tests of all modules
 
 # A directory that appears later would make Go run tests again that have looked into this one. Linker and tests make much garbage: to collect
 # it less often saves a tenth of the time, and takes no more than 2 GB.
@@ -29,6 +29,10 @@ test-infra: | $(BIN) ## Run the tests of the Pulumi program
 
 test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
+
+# Its own module, so that no other one compiles AWS's SDK for it.
+test-ops: ## Run the tests of cmd/ops
+	cd cmd/ops && $(GO) test -timeout 20m ./...
 
 test-browser: setup ## Try the console in Chromium, headless (Debian and Ubuntu: installs it if it is missing; TEST_BROWSER=... takes another)
 	@./scripts/setup.sh browser
@@ -64,11 +68,13 @@ fmt: ## Fail if a Go file is not formatted (gofmt -w . formats them)
 lint: $(BIN)/golangci-lint $(BIN)/actionlint ## Lint all Go files (.golangci.yml, go vet included) and the workflows
 	$(BIN)/golangci-lint run ./...
 	cd services && ../$(BIN)/golangci-lint run --build-tags images,browser ./...
+	cd cmd/ops && ../../$(BIN)/golangci-lint run ./...
 	$(BIN)/actionlint
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
 	cd services && $(GO) mod tidy -diff
+	cd cmd/ops && $(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 	cd tools/buildkit && $(GO) mod tidy -diff
 	cd tools/lint && $(GO) mod tidy -diff
@@ -113,6 +119,9 @@ $(BIN):
 
 build: | $(BIN) ## Build backend, agent and demo for this machine
 	cd services && CGO_ENABLED=0 $(GO) build -trimpath -o ../$(BIN)/ ./cmd/...
+
+ops: | $(BIN) ## Build .cache/bin/ops, which works on a stack in AWS: rollouts, promotion, the runbook's procedures
+	CGO_ENABLED=0 $(GO) build -C cmd/ops -trimpath -o ../../$(BIN)/ops .
 
 # The servers that tests and demo run besides PostgreSQL. Tests that are run by hand build them in the same place.
 $(BIN)/versitygw: tools/go.sum
