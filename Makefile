@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-ops test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build ops install clean
+.PHONY: help setup demo test test-infra test-services test-ops test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build ops release upgrade-check install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,7 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 	cd tools/buildkit && $(GO) mod tidy -diff
 	cd tools/lint && $(GO) mod tidy -diff
 	cd tools/workflows && $(GO) mod tidy -diff
+	cd tools/release && $(GO) mod tidy -diff
 
 generate: ## Generate the Go types of services/api/openapi.yaml again
 	cd services && $(GO) generate ./api
@@ -140,6 +141,13 @@ $(BIN)/actionlint: tools/workflows/go.sum
 	$(GO) build -C tools/workflows -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
 
+$(BIN)/cyclonedx-gomod: tools/release/go.sum
+	$(GO) build -C tools/release -o ../../$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $@
+
+release: $(BIN)/cyclonedx-gomod ## Build the client for all systems into dist, as release.yml does (TAG=v1.2.3: the version that it must have)
+	$(GO) run ./internal/release -sbom $< -tag "$$TAG"
+
 # GOBIN says where Go's own `go install` puts programs, so it moves this one too. Manual pages stay below PREFIX.
 PREFIX ?= /usr/local
 BINDIR  = $(or $(GOBIN),$(PREFIX)/bin)
@@ -149,4 +157,4 @@ install: build ## Install the client `agent` and its manual pages below PREFIX (
 	$(BIN)/agent man $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean: ## Remove what was built here
-	rm -rf .cache
+	rm -rf .cache dist

@@ -10,5 +10,5 @@ printf '~~~~~~~~~~~~text\n'
 head -c "$most" "$file" | LC_ALL=C tr -d '\000-\010\013-\037\177' | sed 's/^\( \{0,3\}\)~~~/\1 ~ ~/'
 printf '\n~~~~~~~~~~~~\n'
 if [ "$(wc -c < "$file")" -gt "$most" ]; then
-	printf '\nThe rest is cut; the artifact has all of it.\n'
+	printf '\nThe rest is cut; the run of the workflow has all of it.\n'
 fi

@@ -19,7 +19,8 @@ body=$(mktemp)
 trap 'rm -f "$body"' EXIT
 {
 	printf '%s\n' "$marker"
-	printf '**What this pull request changes in each stack** (commit %.12s, planned without AWS)\n\n<details open><summary>plan</summary>\n\n' "$HEAD_SHA"
+	printf '**What this pull request changes in each stack** (commit %.12s, planned without AWS)\n\n' "$HEAD_SHA"
+	printf '<details open><summary>plan</summary>\n\n'
 	"$(dirname "$0")/fence.sh" "$file"
 	printf '\n</details>\n'
 } > "$body"
