@@ -21,7 +21,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if len(os.Args) > 1 && os.Args[1] == "peer" {
+	if len(os.Args) > 2 && os.Args[1] == "peer" {
 		err = runPeer(ctx, os.Args[2:])
 	} else {
 		err = run(ctx)

@@ -61,7 +61,7 @@ func newRig(ctx context.Context, bin string) (r *rig, err error) {
 		}
 	}
 	// As an RDS instance: a commit is on the disk before it is answered.
-	if r.postgres, err = servers.StartPostgres(ctx, filepath.Join(r.disk, "postgres"), "fsync=on", "shared_buffers=256MB", "max_wal_size=2GB"); err != nil {
+	if r.postgres, err = servers.StartPostgresWith(ctx, filepath.Join(r.disk, "postgres"), "fsync=on", "shared_buffers=256MB", "max_wal_size=2GB"); err != nil {
 		return r, err
 	}
 	if r.s3, err = servers.StartS3(ctx, filepath.Join(r.dir, "s3")); err != nil {

@@ -32,9 +32,11 @@ type Postgres struct {
 	settings []string
 }
 
-// StartPostgres makes a cluster under dir, which must not exist yet, and starts a server on it. Settings are "name=value"; one of them,
-// fsync, is off unless it is set.
-func StartPostgres(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
+// StartPostgres makes a cluster under dir, which must not exist yet, and starts a server on it.
+func StartPostgres(ctx context.Context, dir string) (*Postgres, error) { return StartPostgresWith(ctx, dir) }
+
+// StartPostgresWith is StartPostgres with settings of the server, "name=value". fsync is off unless they say something else.
+func StartPostgresWith(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
