@@ -4,7 +4,7 @@ BIN   := .cache/bin
 GO    ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-infra test-services test-ops test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build ops release upgrade-check install clean
+.PHONY: help setup demo test test-infra test-services test-ops test-images test-browser check cross fmt lint tidy generate plan cost golden mutate preview up build ops release upgrade-check bench install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,7 @@ test-infra: | $(BIN) ## Run the tests of the Pulumi program
 
 test-services: setup setup-python $(BIN)/versitygw $(BIN)/toxiproxy ## Run the tests of the services, with the race detector
 	cd services && $(GO) test -race -timeout 20m ./...
+	cd services/bench && $(GO) test -timeout 5m .
 
 # Its own module, so that no other one compiles AWS's SDK for it.
 test-ops: ## Run the tests of cmd/ops
@@ -69,12 +70,14 @@ lint: $(BIN)/golangci-lint $(BIN)/actionlint ## Lint all Go files (.golangci.yml
 	$(BIN)/golangci-lint run ./...
 	cd services && ../$(BIN)/golangci-lint run --build-tags images,browser ./...
 	cd cmd/ops && ../../$(BIN)/golangci-lint run ./...
+	cd services/bench && ../../$(BIN)/golangci-lint run ./...
 	$(BIN)/actionlint
 
 tidy: ## Fail if a go.mod or go.sum is not tidy
 	$(GO) mod tidy -diff
 	cd services && $(GO) mod tidy -diff
 	cd cmd/ops && $(GO) mod tidy -diff
+	cd services/bench && $(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 	cd tools/buildkit && $(GO) mod tidy -diff
 	cd tools/lint && $(GO) mod tidy -diff
@@ -99,6 +102,11 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
+
+bench: setup build $(BIN)/rclone ## Measure both services beside what would be taken instead, and write docs/benchmarks.md (Linux; BENCH=full)
+	@./scripts/setup-bench.sh
+	cd services/bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$(BIN)/bench .
+	@cd services/bench && PATH="$$PATH:/usr/sbin" exec ../../$(BIN)/bench
 
 # Tests run the example of a backend in another language; nothing else needs Python.
 .PHONY: setup-python
@@ -131,6 +139,10 @@ $(BIN)/versitygw: tools/go.sum
 
 $(BIN)/toxiproxy: tools/go.sum
 	CGO_ENABLED=0 $(GO) build -C tools -o ../$@ github.com/Shopify/toxiproxy/v2/cmd/server
+	@touch $@
+
+$(BIN)/rclone: services/bench/go.sum
+	CGO_ENABLED=0 $(GO) build -C services/bench -o ../../$@ ./rclone
 	@touch $@
 
 $(BIN)/golangci-lint: tools/lint/go.sum
