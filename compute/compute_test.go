@@ -156,6 +156,16 @@ func TestLaunchTemplate(t *testing.T) {
 	require.False(t, run(t, dev()).Only(t, launchTemplate).Bool(t, "monitoring", "enabled"))
 }
 
+func TestObjectsAreKept(t *testing.T) {
+	args := dev()
+	args.KeepObjects = true
+	script, err := base64.StdEncoding.DecodeString(run(t, args).Only(t, launchTemplate).String(t, "userData"))
+	require.NoError(t, err)
+	environment, err := compute.ReadEnvironment(string(script))
+	require.NoError(t, err)
+	require.Equal(t, "0", environment["BACKEND_BUCKET_SWEEP_INTERVAL"])
+}
+
 func TestUserDataHoldsNoSecret(t *testing.T) {
 	g := run(t, dev())
 	lt := g.Only(t, launchTemplate)

@@ -76,10 +76,22 @@ Args.Program.StopSeconds: want 60..140, got 141`, "\n"))
 	check = component.NewCheck("Args")
 	own.validate(check)
 	require.NoError(t, check.Err())
+	for _, change := range []func(p *Program){
+		func(p *Program) { p.Port, p.GatewayPort = MinPort, MaxPort },
+		func(p *Program) { p.Port, p.GatewayPort = MaxPort, MinPort },
+		func(p *Program) { p.WritableMiB, p.MemoryMiB, p.StopSeconds = 1, MinMemoryMiB, MinStopSeconds },
+		func(p *Program) { p.StopSeconds, p.Command = MaxStopSeconds, []string{"/app", ""} },
+	} {
+		p := DefaultProgram()
+		change(&p)
+		check = component.NewCheck("Args")
+		p.validate(check)
+		require.NoError(t, check.Err())
+	}
 	for _, good := range []string{"HTTP_PROXY", "OTEL_EXPORTER_OTLP_HEADERS", "PGPASSWORD", "GOAL_KEY"} {
 		require.NoError(t, ValidateSecretName(good))
 	}
-	for _, bad := range []string{"HOME", "TMPDIR", "GODEBUG", "LD_PRELOAD", "DOCKER_HOST", "PYTHONPATH", "PYTHON_X", "BACKEND_BUCKET", "1"} {
+	for _, bad := range []string{"HOME", "TMPDIR", "GODEBUG", "LD_PRELOAD", "DOCKER_HOST", "PYTHONPATH", "PYTHON_X", "BACKEND_BUCKET", "1", "BACKEND_BUCKET_SWEEP_INTERVAL"} {
 		require.Error(t, ValidateSecretName(bad), bad)
 	}
 }

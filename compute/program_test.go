@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,15 +152,28 @@ func TestExcess(t *testing.T) {
 	require.Zero(t, all.Excess())
 	p.Environment = map[string]string{"A": strings.Repeat("x", userDataLimit)}
 	room := userDataLimit - p.Excess()
-	require.Greater(t, room, 4<<10, "room enough for what is normal")
+	words, err := os.ReadFile("../docs/configuration.md")
+	require.NoError(t, err)
+	said := fmt.Sprintf("share %d bytes of an instance's user data", room+len("A=\n"))
+	require.True(t, strings.Contains(string(words), said), "docs/configuration.md: want %q", said)
 	p.Environment["A"] = strings.Repeat("x", room+1)
 	require.Equal(t, 1, p.Excess())
 	p.Environment["A"] = p.Environment["A"][1:]
 	require.Zero(t, p.Excess())
 	boot := testBoot()
 	boot.Program = p
-	_, err := UserData(boot)
+	_, err = UserData(boot)
 	require.NoError(t, err)
+}
+
+// A command of one word has no arguments.
+func TestUserDataOfAProgramWithoutArguments(t *testing.T) {
+	boot := testBoot()
+	boot.Program.Command = []string{"/app"}
+	script, err := UserData(boot)
+	require.NoError(t, err)
+	require.Contains(t, script, "  --entrypoint /app \\\n")
+	require.Contains(t, script, "  "+testImage+"\nExecStop=")
 }
 
 func TestHealthPaths(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
+	"scalable-backend/internal/plan/shape"
 	"scalable-backend/internal/review"
 )
 
@@ -112,7 +113,7 @@ func (c *comparison) files(old, now string) ([]*review.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.report(plan.Restore(before), plan.Restore(after), graph.NewDiff(before, after))
+	return c.report(shape.Restore(before), shape.Restore(after), graph.NewDiff(before, after))
 }
 
 // file compares a saved graph with the plan of a stack.
@@ -121,7 +122,7 @@ func (c *comparison) file(ctx context.Context, old string) ([]*review.Report, er
 	if err != nil {
 		return nil, err
 	}
-	return c.planned(ctx, before, plan.Restore(before), c.from.options())
+	return c.planned(ctx, before, shape.Restore(before), c.from.options())
 }
 
 // stacks compares two stacks of this tree.

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"scalable-backend/internal/picture"
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/plan/shape"
 )
 
 // draw prints a graph for other tools.
@@ -27,7 +27,7 @@ func draw(ctx context.Context, s *session, flags *flag.FlagSet, args []string) e
 	}
 	write := map[string]func(io.Writer) error{
 		"json": g.WriteJSON, "readable": g.WriteReadable, "dot": g.WriteDOT,
-		"svg": func(w io.Writer) error { return picture.WriteSVG(w, plan.Restore(g)) },
+		"svg": func(w io.Writer) error { return picture.WriteSVG(w, shape.Restore(g)) },
 	}[*format]
 	var text bytes.Buffer
 	if err := write(&text); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -120,8 +121,7 @@ func has(resources map[string]Resource, key string) bool {
 func changeOf(before, after Resource, old, now map[string]Resource) Change {
 	c := Change{
 		Type: after.Type, Name: after.Name, Action: Keep, Protected: before.Protect, Retained: after.RetainOnDelete,
-		Properties: differences("", masked(openedMap(before.Inputs), openedMap(before.RevealedInputs)),
-			masked(openedMap(after.Inputs), openedMap(after.RevealedInputs))),
+		Properties: inputsDiff(before, after),
 	}
 	paths, reviewed := replaces(before, after)
 	c.Unreviewed = !reviewed
@@ -141,6 +141,15 @@ func changeOf(before, after Resource, old, now map[string]Resource) Change {
 	}
 	c.settle(before, after)
 	return c
+}
+
+// inputsDiff opens no text of inputs that are the same: most are, and a policy is long.
+func inputsDiff(before, after Resource) []Property {
+	if reflect.DeepEqual(before.Inputs, after.Inputs) && reflect.DeepEqual(before.RevealedInputs, after.RevealedInputs) {
+		return nil
+	}
+	return differences("", masked(openedMap(before.Inputs), openedMap(before.RevealedInputs)),
+		masked(openedMap(after.Inputs), openedMap(after.RevealedInputs)))
 }
 
 // settle sets the fields that depend on the action.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/internal/graph"
-	"scalable-backend/internal/plan"
+	"scalable-backend/internal/plan/shape"
 )
 
 func restored(t *testing.T, stack string) *graph.Graph {
@@ -22,7 +22,7 @@ func restored(t *testing.T, stack string) *graph.Graph {
 	defer file.Close()
 	g, err := graph.ReadGraph(file)
 	require.NoError(t, err)
-	return plan.Restore(g)
+	return shape.Restore(g)
 }
 
 // ways returns the arrows of a drawing with their labels.

@@ -34,7 +34,7 @@ const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width=
 <rect class="paper" width="100%%" height="100%%"/>
 `
 
-// WriteSVG draws a graph. It needs the ids of a plan, or of plan.Restore.
+// WriteSVG draws a graph. It needs the ids of a plan, or of shape.Restore.
 func WriteSVG(w io.Writer, g *graph.Graph) error {
 	d, err := model(g)
 	if err != nil {

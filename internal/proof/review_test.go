@@ -18,6 +18,7 @@ import (
 	"scalable-backend/internal/cost"
 	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan"
+	"scalable-backend/internal/plan/shape"
 	"scalable-backend/internal/review"
 	"scalable-backend/system"
 )
@@ -162,7 +163,7 @@ func TestSavedGraphsAreRestored(t *testing.T) {
 		read, err := graph.ReadGraph(file)
 		require.NoError(t, err)
 		require.NoError(t, file.Close())
-		restored := plan.Restore(read)
+		restored := shape.Restore(read)
 		for _, r := range g.Resources {
 			again, ok := restored.Find(r.Type, r.Name)
 			require.True(t, ok, r.Key())

@@ -76,7 +76,7 @@ type Options struct {
 	Waivers []Item
 }
 
-// New reports a change. The graphs need ids (plan.Restore gives them to one from a file).
+// New reports a change. The graphs need ids (shape.Restore gives them to one from a file).
 func New(before, after *graph.Graph, diff *graph.Diff, o Options) *Report {
 	r := &Report{Stack: after.Stack, Diff: diff}
 	for _, compare := range []func(before, after *graph.Graph) ([]Item, error){reachable, permitted, ruled} {

@@ -207,7 +207,7 @@ func ask(t *testing.T, g *graph.Graph, stack, name string) []Finding {
 	t.Helper()
 	for _, rule := range All() {
 		if rule.Name == name {
-			return rule.evaluate(newWorld(g, stack == Prod)).Findings
+			return rule.Evaluate(NewWorld(g, stack == Prod)).Findings
 		}
 	}
 	t.Fatal("no rule " + name)

@@ -111,15 +111,16 @@ type Result struct {
 
 // Evaluate checks every rule on a graph.
 func Evaluate(g *graph.Graph, production bool) []Result {
-	w := newWorld(g, production)
+	w := NewWorld(g, production)
 	var results []Result
 	for _, rule := range All() {
-		results = append(results, rule.evaluate(w))
+		results = append(results, rule.Evaluate(w))
 	}
 	return results
 }
 
-func (rule Rule) evaluate(w *World) Result {
+// Evaluate checks the rule on a graph.
+func (rule Rule) Evaluate(w *World) Result {
 	result := Result{Rule: rule, Applies: rule.Where == Everywhere || w.Production}
 	if !result.Applies {
 		return result

@@ -13,7 +13,8 @@ type World struct {
 	byType     map[string][]graph.Resource
 }
 
-func newWorld(g *graph.Graph, production bool) *World {
+// NewWorld indexes a graph. Production says whether rules that are only for production apply.
+func NewWorld(g *graph.Graph, production bool) *World {
 	w := &World{Production: production, Graph: g, byType: map[string][]graph.Resource{}}
 	for _, r := range g.Resources {
 		w.byType[r.Type] = append(w.byType[r.Type], r)

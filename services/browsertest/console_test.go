@@ -96,6 +96,24 @@ func TestOutageAndRecovery(t *testing.T) {
 	b.clean()
 }
 
+// A database that hangs closes no connection: only the time limit of a call ends the wait for it.
+func TestADatabaseThatHangs(t *testing.T) {
+	b := setup(t)
+	b.die(b.file("film.mkv", 1000), "films/a.mkv", "the disk is full")
+	b.visit("/")
+	b.awaitText("films/a.mkv")
+	b.wire.Stall()
+	began := time.Now()
+	b.do(chromedp.Reload())
+	b.awaitText("These are the last numbers that it gave")
+	require.Less(t, time.Since(began), callTimeout+5*time.Second, "one call waited, and not one for each number")
+	b.do(chromedp.Navigate(b.url + "/jobs"))
+	b.awaitText("Service Unavailable")
+	b.wire.Mend()
+	b.awaitText("films/a.mkv")
+	b.clean()
+}
+
 func TestForgedForms(t *testing.T) {
 	b := setup(t)
 	job := b.die(b.file("film.mkv", 1000), "films/a.mkv", "x")

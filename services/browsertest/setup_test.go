@@ -31,6 +31,8 @@ const (
 	adminToken = "an-admin-token-of-the-tests"
 	// patience is how long a page may take to show something, on a machine that is busy with other tests.
 	patience = 30 * time.Second
+	// callTimeout bounds a call of the database.
+	callTimeout = 10 * time.Second
 )
 
 // bundle is a backend on a database of its own, and a browser with a profile of its own.
@@ -57,7 +59,7 @@ func setup(t *testing.T) *bundle {
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b.store, err = postgres.Open(t.Context(), postgres.Options{
 		URL: address.String(), MaxConns: 8, LeaseTTL: time.Minute, SweepInterval: time.Second, Logger: logger,
-		CallTimeout: 10 * time.Second, StatementTimeout: 9 * time.Second, AcquireTimeout: 8 * time.Second, // the machine may be busy
+		CallTimeout: callTimeout, StatementTimeout: 9 * time.Second, AcquireTimeout: 8 * time.Second, // the machine may be busy
 	})
 	require.NoError(t, err)
 	t.Cleanup(b.store.Close)

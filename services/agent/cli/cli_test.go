@@ -219,7 +219,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"submit", "00000000-0000-7000-8000-000000000000"}, ExitNotFound, "not found"},
 		{[]string{"list", "--token", "wrong"}, ExitDenied, "401 Unauthorized: no such token"},
 		{[]string{"list", "--api-url", "nonsense"}, ExitUsage, "AGENT_API_URL: want http(s)://"},
-		{[]string{"fetch", "wrong", "-o", b.dir}, ExitMismatch, "catalogue contradicts itself"},
+		{[]string{"fetch", "wrong", "-o", b.dir}, ExitMismatch, "not have the catalogue's SHA-256: part at byte 0"},
+		{[]string{"fetch", "wrong", "--parallel", "0"}, ExitUsage, "--parallel: want 1 to 16, got 0"},
+		{[]string{"fetch", "wrong", "--parallel", "17"}, ExitUsage, "--parallel: want 1 to 16, got 17"},
 		{[]string{"healthcheck", "x"}, ExitUsage, "want no argument"},
 		{[]string{"run"}, ExitUsage, "AGENT_MAX_LEASES"},
 	} {

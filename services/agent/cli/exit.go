@@ -11,7 +11,7 @@ import (
 	"sync"
 	"syscall"
 
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/text"
@@ -162,24 +162,29 @@ func (f *failures) exitCode(ctx context.Context) int {
 type batch struct {
 	ctx    context.Context // of the work; its cause is what ended it early
 	cancel context.CancelCauseFunc
-	group  errgroup.Group
+	group  sync.WaitGroup
+	slots  *semaphore.Weighted
 	failures
 }
 
-func newBatch(ctx context.Context, parallel int) *batch {
-	b := &batch{}
+// newBatch returns a batch that does so many at once; or fewer, if they take more than one slot.
+func newBatch(ctx context.Context, slots int) *batch {
+	b := &batch{slots: semaphore.NewWeighted(int64(slots))}
 	b.ctx, b.cancel = context.WithCancelCause(ctx)
-	b.group.SetLimit(parallel)
 	return b
 }
 
 // do does something for one of them. It waits as long as too many others are being done.
-func (b *batch) do(what string, f func(context.Context) error) {
+func (b *batch) do(what string, f func(context.Context) error) { b.doIn(1, what, f) }
+
+// doIn is do for one that takes several slots.
+func (b *batch) doIn(slots int, what string, f func(context.Context) error) {
 	b.total++
-	b.group.Go(func() error {
-		if b.ctx.Err() != nil {
-			return nil
-		}
+	if b.slots.Acquire(b.ctx, int64(slots)) != nil {
+		return // the rest is not done
+	}
+	b.group.Go(func() {
+		defer b.slots.Release(int64(slots))
 		err := f(b.ctx)
 		switch {
 		case err == nil || b.ctx.Err() != nil:
@@ -188,7 +193,6 @@ func (b *batch) do(what string, f func(context.Context) error) {
 		default:
 			b.add(what, err)
 		}
-		return nil
 	})
 }
 
@@ -206,7 +210,7 @@ func hopeless(err error) bool {
 
 // wait returns the failures, or what ended all of it early.
 func (b *batch) wait() error {
-	_ = b.group.Wait()
+	b.group.Wait()
 	defer b.cancel(nil)
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -21,7 +22,7 @@ import (
 type fetchOptions struct {
 	dir      string
 	force    bool
-	parallel int
+	parallel int // 0 counts connections instead
 }
 
 func (a *app) fetchCommand() *cobra.Command {
@@ -35,11 +36,17 @@ permissions are not kept by the catalogue: files are new, with the permissions o
 
 ` + chooseHelp,
 		Args: atLeastFiles,
-		RunE: func(c *cobra.Command, args []string) error { return a.fetch(c.Context(), args, o) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("parallel") && (o.parallel < 1 || o.parallel > 16) {
+				return usagef("--parallel: want 1 to 16, got %d", o.parallel)
+			}
+			return a.fetch(c.Context(), args, o)
+		},
 	}
 	c.Flags().StringVarP(&o.dir, "output", "o", ".", "directory for the files")
 	c.Flags().BoolVar(&o.force, "force", false, "replace other files")
-	c.Flags().IntVar(&o.parallel, "parallel", 2, "files at once, 1 to 16")
+	c.Flags().IntVar(&o.parallel, "parallel", 0,
+		"files at once, 1 to 16 (default: as many as have 16 connections together, which is 2 large files or 16 small ones)")
 	a.completeFiles(c)
 	return c
 }
@@ -47,9 +54,6 @@ permissions are not kept by the catalogue: files are new, with the permissions o
 var atLeastFiles = atLeast(1, "at least one file, by id or name")
 
 func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
-	if o.parallel < 1 || o.parallel > 16 {
-		return usagef("--parallel: want 1 to 16, got %d", o.parallel)
-	}
 	cfg, backend, err := a.session(ctx)
 	if err != nil {
 		return err
@@ -66,18 +70,33 @@ func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
 	engine := newEngine(cfg)
 	defer engine.Close()
 	p := a.printer()
-	b := newBatch(ctx, o.parallel)
+	b := newBatch(ctx, cmp.Or(o.parallel, allConnections))
 	files := chooseAll(ctx, backend, what, b)
 	done := make(counters, len(files))
 	endTotal := p.total(len(files), sizes(files, func(f api.File) int64 { return f.Size }), done.sum)
 	for i, f := range files {
-		b.do(f.Name, func(ctx context.Context) error { return fetchOne(ctx, backend, engine, root, f, o, p, &done[i]) })
+		b.doIn(o.slots(f, cfg), f.Name, func(ctx context.Context) error { return fetchOne(ctx, backend, engine, root, f, o, p, &done[i]) })
 	}
 	err = b.wait()
 	endTotal()
 	p.close()
 	_ = root.Remove(download.PartialDir) // unless something unfinished is in it
 	return err
+}
+
+// allConnections is how many connections the files that are fetched at once have together, unless a person says how many files.
+const allConnections = 16
+
+// slots is how much of the batch a file takes: its connections, or 1 when files are counted.
+func (o fetchOptions) slots(f api.File, cfg config.Config) int {
+	if o.parallel > 0 {
+		return 1
+	}
+	plan, err := download.NewPlan(f.Size, f.PartSize, cfg.Connections)
+	if err != nil {
+		return 1 // fetching it will say so
+	}
+	return plan.Connections
 }
 
 // chooseAll returns the files that all arguments mean together, each once. What cannot be found, or would take the name of another
@@ -119,7 +138,11 @@ func newEngine(c config.Config) *download.Engine {
 func fetchOne(
 	ctx context.Context, c *client.API, e *download.Engine, root *os.Root, f api.File, o fetchOptions, p *printer, done *atomic.Int64,
 ) (err error) {
-	if len(f.PartDigests) == 0 && f.Size > 0 { // lists leave them out
+	switch { // lists leave digests of parts out
+	case len(f.PartDigests) > 0 || f.Size == 0:
+	case f.Size <= f.PartSize:
+		f.PartDigests = []string{f.Sha256} // the file is its only part
+	default:
 		if f, err = c.GetFile(ctx, f.Id); err != nil {
 			return err
 		}

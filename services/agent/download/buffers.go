@@ -8,7 +8,7 @@ import (
 )
 
 // bufferSize is the size of one read and one write. Each connection holds one buffer, and the verifier one.
-const bufferSize = 512 << 10
+const bufferSize = 256 << 10
 
 type buffers struct{ pool sync.Pool }
 

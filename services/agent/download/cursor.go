@@ -1,17 +1,15 @@
 package download
 
 import (
-	"crypto/sha256"
 	"hash"
 	"sync"
 )
 
-// cursor writes the bytes of a span to the file and hashes whole parts on the way. Only its own worker moves it; other workers may
-// take over the second half of what is left.
+// cursor writes the bytes of a span to the file. Only its own worker moves it; other workers may take over the second half of what
+// is left.
 type cursor struct {
 	f     *fetch
-	hash  hash.Hash // nil when parts are larger than pieces: the verifier hashes those
-	bad   []span
+	hash  hash.Hash // takes the bytes as they come; nil when the verifier reads them back
 	speed *gauge
 
 	mu  sync.Mutex
@@ -20,11 +18,7 @@ type cursor struct {
 }
 
 func (f *fetch) cursor(s span, speed *gauge) *cursor {
-	c := &cursor{f: f, pos: s.from, to: s.to, speed: speed}
-	if !f.plan.split() {
-		c.hash = sha256.New()
-	}
-	return c
+	return &cursor{f: f, pos: s.from, to: s.to, speed: speed}
 }
 
 // end is where the cursor's span ends now.
@@ -69,24 +63,17 @@ func (c *cursor) back(to int64) {
 
 func (c *cursor) write(p []byte) error {
 	p, at := c.advance(p)
-	if _, err := c.f.file.WriteAt(p, at); err != nil {
+	c.f.writing.Lock()
+	_, err := c.f.file.WriteAt(p, at)
+	c.f.writing.Unlock()
+	if err != nil {
 		c.back(at)
 		return writeError(err)
 	}
 	c.f.fetched.Add(int64(len(p)))
 	c.f.t.Done.Add(int64(len(p)))
-	for c.hash != nil && len(p) > 0 {
-		n, from, to := c.f.plan.part(at)
-		k := min(int64(len(p)), to-at)
-		c.hash.Write(p[:k])
-		at += k
-		p = p[k:]
-		if at == to {
-			if [32]byte(c.hash.Sum(nil)) != c.f.t.Parts[n] {
-				c.bad = append(c.bad, span{from, to})
-			}
-			c.hash.Reset()
-		}
+	if c.hash != nil {
+		c.hash.Write(p)
 	}
 	return nil
 }

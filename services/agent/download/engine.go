@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -121,12 +122,13 @@ type Engine struct {
 	client  *http.Client
 	buffers buffers
 	wrap    func(*os.File) file
+	hash    func() hash.Hash // SHA-256, and an encoding.BinaryMarshaler
 }
 
 // New returns an Engine.
 func New(o Options) *Engine {
 	o = o.withDefaults()
-	return &Engine{o: o, client: NewHTTPClient(o.Hosts, o.Proxy), wrap: func(f *os.File) file { return diskFile{f} }}
+	return &Engine{o: o, client: NewHTTPClient(o.Hosts, o.Proxy), wrap: func(f *os.File) file { return diskFile{f} }, hash: sha256.New}
 }
 
 // Close drops idle connections.

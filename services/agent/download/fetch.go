@@ -28,7 +28,7 @@ const (
 )
 
 // fetch is one download of one file: several workers fetch pieces, one verifier hashes the file from its beginning up to the first
-// missing piece, and one syncer makes pieces durable and writes the journal.
+// missing piece, and one syncer makes pieces durable and writes the journal. See verify.go for what is hashed when.
 type fetch struct {
 	e     *Engine
 	t     Task
@@ -38,6 +38,8 @@ type fetch struct {
 	id    identity
 	urls  urls
 	pace  pace
+
+	writing sync.Mutex // the kernel writes to a file one after the other, and spins meanwhile
 
 	mu       sync.Mutex
 	cond     *sync.Cond
@@ -52,13 +54,14 @@ type fetch struct {
 	redo     []int // not done any more since then
 	unsynced int64 // bytes of fresh
 	mark     mark
+	auditing bool // the file turned out wrong, and its parts are looked at one by one
+	wrong    span // the part that is fetched again, when auditing
 
 	reused bool // the file appeared at the destination during the fetch
 
 	// Of the verifier alone.
-	whole    hash.Hash
-	frontier int // the piece that is hashed next
-	bad      map[int]int
+	whole    hash.Hash // or of the only worker, when there is one piece
+	frontier int       // the piece that is hashed next
 
 	// Of the syncer alone.
 	kick    chan struct{}
@@ -85,7 +88,7 @@ func (e *Engine) open(t Task) (*fetch, error) {
 	f := &fetch{
 		e: e, t: t, plan: plan, names: namesOf(t), pieces: make([]state, plan.Pieces()), kick: make(chan struct{}, 1),
 		shared: map[int]*sharing{},
-		whole:  sha256.New(), bad: map[int]int{}, urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
+		whole:  e.hash(), urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
 	}
 	f.cond = sync.NewCond(&f.mu)
 	if err := t.prepareDirs(f.names.dir); err != nil {

@@ -62,6 +62,28 @@ func (b *bundle) journals() []string {
 	return found
 }
 
+// victim begins the fetch in a process of its own, and returns how to kill that.
+func (b *bundle) victim() (kill func()) {
+	b.t.Helper()
+	arg, err := json.Marshal(map[string]any{
+		"Dir": b.dir, "URL": b.origin.URL, "FileID": b.task.FileID, "Owner": uuid.NewString(), "Size": len(b.origin.body),
+	})
+	require.NoError(b.t, err)
+	self, err := os.Executable()
+	require.NoError(b.t, err)
+	var output bytes.Buffer
+	cmd := exec.CommandContext(b.t.Context(), self)
+	cmd.Env = append(os.Environ(), "DOWNLOAD_TEST_VICTIM="+string(arg))
+	cmd.Stderr = &output
+	require.NoError(b.t, cmd.Start())
+	return func() {
+		b.t.Helper()
+		require.NoError(b.t, cmd.Process.Kill())
+		require.Error(b.t, cmd.Wait())
+		require.NotContains(b.t, output.String(), "panic")
+	}
+}
+
 func TestResumeAfterKill(t *testing.T) {
 	t.Parallel()
 	const pieces, before = 12, 8
@@ -73,17 +95,7 @@ func TestResumeAfterKill(t *testing.T) {
 		})
 	}
 	b := setup(t, o, func(o *Options) { o.StallTimeout = 5 * time.Second })
-	arg, err := json.Marshal(map[string]any{
-		"Dir": b.dir, "URL": o.URL, "FileID": b.task.FileID, "Owner": uuid.NewString(), "Size": len(o.body),
-	})
-	require.NoError(t, err)
-	self, err := os.Executable()
-	require.NoError(t, err)
-	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), "DOWNLOAD_TEST_VICTIM="+string(arg))
-	cmd.Stderr = &output
-	require.NoError(t, cmd.Start())
+	kill := b.victim()
 	require.Eventually(t, func() bool {
 		for _, name := range b.journals() {
 			rel, _ := filepath.Rel(b.dir, name)
@@ -94,9 +106,7 @@ func TestResumeAfterKill(t *testing.T) {
 		}
 		return false
 	}, 10*time.Second, 2*time.Millisecond)
-	require.NoError(t, cmd.Process.Kill())
-	require.Error(t, cmd.Wait())
-	require.NotContains(t, output.String(), "panic")
+	kill()
 
 	close(release)
 	r, err := b.fetch()
@@ -107,11 +117,12 @@ func TestResumeAfterKill(t *testing.T) {
 	require.Empty(t, b.journals())
 }
 
-// interrupted leaves a partial with the first `before` of eight pieces, and returns the origin's requests so far.
-func interrupted(t *testing.T, before int) *bundle {
+// interrupted leaves a partial with the first `before` of eight pieces. The origin, which has these faults meanwhile, has none later,
+// and has forgotten its requests.
+func interrupted(t *testing.T, before int, faults ...*faulty) *bundle {
 	t.Helper()
 	release := make(chan struct{})
-	o := newOrigin(t, 8*testPiece)
+	o := newOrigin(t, 8*testPiece, faults...)
 	for i := before; i < 8; i++ {
 		o.set(func() {
 			o.faults = append(o.faults, &faulty{from: int64(i * testPiece), times: 1, serve: hold(release)})

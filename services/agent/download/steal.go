@@ -2,9 +2,6 @@ package download
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
-	"io"
 	"slices"
 )
 
@@ -15,13 +12,13 @@ import (
 type assignment struct {
 	piece int
 	span
+	hashed bool // the worker hashes the file: it is all that there is
 }
 
 // sharing is a piece that one or more workers are fetching. The last worker to leave it marks it done or todo.
 type sharing struct {
 	workers int
 	cursors []*cursor // which can be stolen from
-	stolen  bool
 	failed  bool
 }
 
@@ -44,10 +41,8 @@ func (f *fetch) steal() (assignment, bool) {
 	if !ok {
 		return assignment{}, false
 	}
-	s := f.shared[piece]
-	s.workers++
-	s.stolen = true
-	return assignment{piece, tail}, true
+	f.shared[piece].workers++
+	return assignment{piece: piece, span: tail}, true
 }
 
 // enlist lets others steal from a cursor.
@@ -72,78 +67,19 @@ func (f *fetch) leave(piece int, c *cursor, failed bool) (s sharing, last bool) 
 	return *now, now.workers == 0
 }
 
-// share fetches an assignment. The last worker on the piece then checks it and marks it done, or todo after a failure.
-func (f *fetch) share(ctx context.Context, a assignment, buf []byte, speed *gauge) (err error) {
-	var counted int64
-	defer func() {
-		if err != nil {
-			f.t.Done.Add(-counted)
-		}
-	}()
+// share fetches an assignment. The last worker on the piece marks it done, or todo after a failure.
+func (f *fetch) share(ctx context.Context, a assignment, buf []byte, speed *gauge) error {
 	c := f.cursor(a.span, speed)
-	if from, _ := f.plan.Piece(a.piece); from != a.from {
-		c.hash = nil // it begins within a part
+	if a.hashed {
+		c.hash = f.whole
 	}
 	f.enlist(a.piece, c)
-	t := f.e.newTries()
-	err = f.fill(ctx, c, t, buf)
-	counted += c.pos - a.from
-	s, last := f.leave(a.piece, c, err != nil)
-	if !last {
-		return err
+	err := f.fill(ctx, c, f.e.newTries(), buf)
+	if err != nil {
+		f.t.Done.Add(a.from - c.pos)
 	}
-	if err == nil && !s.failed {
-		bad := c.bad
-		if s.stolen {
-			bad, err = f.recheck(ctx, a.piece, buf)
-		}
-		if err == nil {
-			err = f.mend(ctx, t, bad, buf, speed, &counted)
-		}
+	if s, last := f.leave(a.piece, c, err != nil); last {
+		f.settle(a.piece, !s.failed)
 	}
-	f.settle(a.piece, err == nil && !s.failed)
 	return err
-}
-
-// recheck hashes the parts of a piece that several workers have written, because none of them hashed a whole part.
-func (f *fetch) recheck(ctx context.Context, piece int, buf []byte) (bad []span, err error) {
-	if f.plan.split() {
-		return nil, nil // the verifier hashes parts that are larger than pieces
-	}
-	at, end := f.plan.Piece(piece)
-	for at < end {
-		n, from, to := f.plan.part(at)
-		h := sha256.New()
-		if _, err := copyBuffer(ctx, h, io.NewSectionReader(f.file, from, to-from), buf); err != nil {
-			return nil, fmt.Errorf("reading the partial file: %w", err)
-		}
-		if [32]byte(h.Sum(nil)) != f.t.Parts[n] {
-			bad = append(bad, span{from, to})
-		}
-		at = to
-	}
-	return bad, nil
-}
-
-// mend fetches the parts that arrived with wrong bytes again, each on its own.
-func (f *fetch) mend(ctx context.Context, t *tries, spans []span, buf []byte, speed *gauge, counted *int64) error {
-	bad := map[int64]int{} // by the part's first byte
-	for ; len(spans) > 0; spans = spans[1:] {
-		s := spans[0]
-		f.badParts.Add(1)
-		f.t.Done.Add(s.from - s.to)
-		*counted -= s.to - s.from
-		f.e.o.Log.Warn("part arrived with wrong bytes", "file_id", f.t.FileID, "offset", s.from, "bytes", s.to-s.from)
-		if bad[s.from]++; bad[s.from] >= maxBadFetches {
-			return fmt.Errorf("%w: part at byte %d", ErrDigest, s.from)
-		}
-		c := f.cursor(s, speed)
-		err := f.fill(ctx, c, t, buf)
-		*counted += c.pos - s.from
-		if err != nil {
-			return err
-		}
-		spans = append(spans, c.bad...)
-	}
-	return nil
 }

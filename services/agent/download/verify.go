@@ -2,17 +2,19 @@ package download
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"time"
 )
+
+// Each byte is hashed once, for the digest of the whole file, which is what the catalogue promises. Digests of parts say nothing more
+// about a file that is right; they tell where the wrong bytes of a file are that is not. So they are compared only then (audit): with
+// what is on disk, whoever brought it there.
 
 // verify hashes pieces in order as they become complete, and returns when the whole file is verified.
 func (f *fetch) verify(ctx context.Context) error {
@@ -22,24 +24,20 @@ func (f *fetch) verify(ctx context.Context) error {
 		f.over = true
 		f.cond.Broadcast()
 	}()
-	if !f.durable() && !f.plan.split() && f.plan.Parts() == 1 {
-		return f.await(ctx, 0) // the file is one part, which its worker has hashed
-	}
 	buf := f.e.buffers.get()
 	defer f.e.buffers.put(buf)
-	part := sha256.New()
 	for f.frontier < len(f.pieces) {
 		if err := f.await(ctx, f.frontier); err != nil {
 			return err
 		}
-		if err := f.hashPiece(ctx, part, *buf); err != nil {
+		if err := f.hashPiece(ctx, *buf); err != nil {
 			return err
 		}
 	}
-	if [32]byte(f.whole.Sum(nil)) != f.t.SHA256 {
-		return fmt.Errorf("%w: every part is right, the file is not", ErrDigest)
+	if [32]byte(f.whole.Sum(nil)) == f.t.SHA256 {
+		return nil
 	}
-	return nil
+	return f.audit(ctx, *buf)
 }
 
 // await waits until a piece is done.
@@ -58,16 +56,21 @@ func (f *fetch) await(ctx context.Context, i int) error {
 	return nil
 }
 
-// hashPiece hashes the piece at the frontier and moves the frontier behind it. A part of several pieces is checked when its last
-// piece is hashed.
-func (f *fetch) hashPiece(ctx context.Context, part hash.Hash, buf []byte) error {
+// hashPiece hashes the piece at the frontier and moves the frontier behind it.
+func (f *fetch) hashPiece(ctx context.Context, buf []byte) error {
 	from, to := f.plan.Piece(f.frontier)
-	var w io.Writer = f.whole
-	if f.plan.Parts() == 1 {
-		part = f.whole
-	} else if f.plan.split() {
-		w = io.MultiWriter(f.whole, part)
+	f.frontier++
+	if len(f.pieces) == 1 {
+		return nil // its worker has hashed it
 	}
+	if err := f.read(ctx, f.whole, from, to, buf); err != nil {
+		return err
+	}
+	return f.marks(to)
+}
+
+// read writes bytes of the partial file to w.
+func (f *fetch) read(ctx context.Context, w io.Writer, from, to int64, buf []byte) error {
 	n, err := copyBuffer(ctx, w, io.NewSectionReader(f.file, from, to-from), buf)
 	if err != nil {
 		return fmt.Errorf("reading the partial file: %w", err)
@@ -75,52 +78,19 @@ func (f *fetch) hashPiece(ctx context.Context, part hash.Hash, buf []byte) error
 	if n != to-from {
 		return fmt.Errorf("%w: the partial file was cut", errSync)
 	}
-	f.frontier++
-	if f.plan.split() {
-		number, partFrom, partTo := f.plan.part(from)
-		if to < partTo {
-			return nil
-		}
-		sum := [32]byte(part.Sum(nil))
-		if part != f.whole {
-			part.Reset()
-		}
-		if sum != f.t.Parts[number] {
-			return f.again(number, partFrom, partTo)
-		}
-	}
+	return nil
+}
+
+// marks sets the mark to an offset up to which the file is hashed: the end of a piece.
+func (f *fetch) marks(offset int64) error {
 	state, err := f.whole.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("saving the digest's state: %w", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.mark = mark{Offset: to, State: state}
+	f.mark = mark{Offset: offset, State: state}
 	return nil
-}
-
-// again marks the pieces of a wrong part as todo and moves the frontier back to the part's beginning.
-func (f *fetch) again(number int, from, to int64) error {
-	f.badParts.Add(1)
-	f.e.o.Log.Warn("part arrived with wrong bytes", "file_id", f.t.FileID, "offset", from, "bytes", to-from)
-	if f.bad[number]++; f.bad[number] >= maxBadFetches {
-		return fmt.Errorf("%w: part at byte %d", ErrDigest, from)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.frontier = f.plan.index(from)
-	for i := f.frontier; i < f.plan.index(to); i++ {
-		f.pieces[i] = todo
-		f.redo = append(f.redo, i)
-	}
-	f.next = min(f.next, f.frontier)
-	f.t.Done.Add(from - to)
-	f.whole.Reset()
-	f.cond.Broadcast()
-	if from == 0 {
-		return nil
-	}
-	return f.whole.(encoding.BinaryUnmarshaler).UnmarshalBinary(f.mark.State)
 }
 
 // sync makes a checkpoint whenever enough time has passed or enough bytes have come.
@@ -171,8 +141,10 @@ func (f *fetch) checkpoint() error {
 	if err != nil {
 		return writeError(err)
 	}
-	f.file.dropCache(f.dropped, m.Offset)
-	f.dropped = m.Offset
+	if m.Offset > f.dropped {
+		f.file.dropCache(f.dropped, m.Offset)
+	}
+	f.dropped = m.Offset // less than before in an audit, which reads all again
 	return nil
 }
 
@@ -224,7 +196,9 @@ func (f *fetch) publish(ctx context.Context) error {
 	if err := syncDir(f.t.Root, f.names.dir); err != nil {
 		return fmt.Errorf("syncing the destination's directory: %w", err)
 	}
-	f.removeJournals()
+	if f.durable() {
+		f.removeJournals()
+	}
 	return nil
 }
 

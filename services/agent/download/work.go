@@ -11,9 +11,6 @@ import (
 	"scalable-backend/services/client"
 )
 
-// maxBadFetches is how often a part may arrive with wrong bytes before the fetch fails: then the object itself is wrong.
-const maxBadFetches = 3
-
 // work fills pieces until none is left.
 func (f *fetch) work(ctx context.Context) error {
 	buf := f.e.buffers.get()
@@ -47,11 +44,8 @@ func (f *fetch) take(ctx context.Context, speed *gauge) (assignment, bool) {
 		}
 		for ; f.next < len(f.pieces); f.next++ {
 			if f.pieces[f.next] == todo {
-				f.pieces[f.next] = busy
-				f.shared[f.next] = &sharing{workers: 1}
-				from, to := f.plan.Piece(f.next)
 				f.next++
-				return assignment{f.next - 1, span{from, to}}, true
+				return f.begin(f.next - 1), true
 			}
 		}
 		if a, ok := f.steal(); ok {
@@ -60,6 +54,18 @@ func (f *fetch) take(ctx context.Context, speed *gauge) (assignment, bool) {
 		f.pace.idle(speed)
 		f.cond.Wait()
 	}
+}
+
+// begin returns a piece as an assignment, or the wrong part of it. The caller holds mu.
+func (f *fetch) begin(i int) assignment {
+	f.pieces[i] = busy
+	f.shared[i] = &sharing{workers: 1}
+	from, to := f.plan.Piece(i)
+	a := assignment{piece: i, span: span{from, to}, hashed: len(f.pieces) == 1 && !f.auditing}
+	if f.auditing {
+		a.span = span{max(from, f.wrong.from), min(to, f.wrong.to)}
+	}
+	return a
 }
 
 func (f *fetch) settle(i int, ok bool) {

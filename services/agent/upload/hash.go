@@ -40,9 +40,13 @@ func describe(ctx context.Context, f *os.File, name string, done *atomic.Int64) 
 	}
 	n := api.NewFile{Name: name, Size: info.Size(), PartSize: partSizeFor(info.Size()), PartDigests: []string{}}
 	whole := sha256.New()
+	part := sha256.New()
+	if n.Size <= n.PartSize {
+		part = whole // the file is one part: its bytes are hashed once
+	}
 	buf := make([]byte, mib)
 	for from := int64(0); from < n.Size; from += n.PartSize {
-		part := sha256.New()
+		part.Reset()
 		r := io.NewSectionReader(f, from, min(n.PartSize, n.Size-from))
 		for left := r.Size(); left > 0; {
 			if ctx.Err() != nil {
@@ -78,8 +82,12 @@ func sizeChanged(f *os.File, was int64) error {
 	return nil
 }
 
-// writeBoth hashes the same bytes twice, on two processors.
+// writeBoth hashes bytes for two digests, on two processors. Two digests that are one take them once.
 func writeBoth(a, b hash.Hash, p []byte) {
+	if a == b {
+		a.Write(p)
+		return
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { a.Write(p) })
 	b.Write(p)

@@ -29,10 +29,14 @@ type Postgres struct {
 	run      *syscall.Credential // nil unless this process is root: the server refuses to run as root
 	mu       sync.Mutex
 	process  *Process
+	settings []string
 }
 
 // StartPostgres makes a cluster under dir, which must not exist yet, and starts a server on it.
-func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
+func StartPostgres(ctx context.Context, dir string) (*Postgres, error) { return StartPostgresWith(ctx, dir) }
+
+// StartPostgresWith is StartPostgres with settings of the server, "name=value". fsync is off unless they say something else.
+func StartPostgresWith(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
@@ -41,7 +45,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{dir: dir, bin: bin, run: run, password: rand.Text()}
+	p := &Postgres{dir: dir, bin: bin, run: run, password: rand.Text(), settings: settings}
 	if err := p.init(ctx); err != nil {
 		return nil, err
 	}
@@ -84,12 +88,18 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name string) error {
 func (p *Postgres) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	cmd := exec.Command(filepath.Join(p.bin, "postgres"), "-D", p.data(),
+	args := []string{
+		"-D", p.data(),
 		"-p", strconv.Itoa(p.port), "-h", "127.0.0.1",
 		// No socket in the file system: its path may have 103 bytes on macOS, and the temporary directory there alone has 49.
 		"-c", "unix_socket_directories=",
 		// A private server of a test: losing it loses nothing. Restarts through Stop keep the data all the same.
-		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB")
+		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB",
+	}
+	for _, s := range p.settings {
+		args = append(args, "-c", s) // of two, the later one holds
+	}
+	cmd := exec.Command(filepath.Join(p.bin, "postgres"), args...)
 	cmd.Dir = p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.run}
 	proc, err := StartProcess(cmd)

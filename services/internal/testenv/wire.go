@@ -10,13 +10,16 @@ import (
 )
 
 // Wire is a TCP connection's way to a server, that a test can cut: what runs over it breaks, and what is new is refused, until it is
-// mended.
+// mended. It can also stall: connections stay and new ones are taken, but no byte arrives, as from a machine that hangs.
 type Wire struct {
 	// Addr is where to connect to instead of the server, host:port.
 	Addr string
 
 	target string
 	l      net.Listener
+
+	flow    sync.RWMutex // held for reading while bytes pass
+	stalled bool
 
 	mu    sync.Mutex
 	cut   bool
@@ -34,6 +37,7 @@ func NewWire(t testing.TB, target string) *Wire {
 	t.Cleanup(func() {
 		_ = l.Close()
 		w.Cut()
+		w.resume()
 		w.all.Wait()
 	})
 	return w
@@ -67,7 +71,7 @@ func (w *Wire) carry(near net.Conn) {
 	ended := make(chan struct{}, 2)
 	for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
 		go func() {
-			_, _ = io.Copy(way[0], way[1])
+			_, _ = io.Copy(way[0], &gated{w, way[1]})
 			ended <- struct{}{}
 		}()
 	}
@@ -80,6 +84,32 @@ func (w *Wire) carry(near net.Conn) {
 	w.mu.Unlock()
 }
 
+// gated reads what a stalled wire holds back only when it flows again.
+type gated struct {
+	w *Wire
+	net.Conn
+}
+
+func (g *gated) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	g.w.flow.RLock()
+	defer g.w.flow.RUnlock()
+	return n, err
+}
+
+// Stall lets no byte pass any more, and breaks nothing.
+func (w *Wire) Stall() {
+	w.flow.Lock()
+	w.stalled = true
+}
+
+func (w *Wire) resume() {
+	if w.stalled {
+		w.stalled = false
+		w.flow.Unlock()
+	}
+}
+
 // Cut breaks all connections and refuses new ones.
 func (w *Wire) Cut() {
 	w.mu.Lock()
@@ -90,8 +120,9 @@ func (w *Wire) Cut() {
 	}
 }
 
-// Mend lets new connections through again.
+// Mend lets new connections and bytes through again.
 func (w *Wire) Mend() {
+	w.resume()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = false

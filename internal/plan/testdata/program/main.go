@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -29,11 +30,18 @@ type password struct {
 	Result pulumi.StringOutput `pulumi:"result"`
 }
 
+// anyOutput is pulumi.AnyOutput without its methods, of which the linker would keep every type of the SDK: they double the time of a build.
+type anyOutput struct{ *pulumi.OutputState }
+
+func (anyOutput) ElementType() reflect.Type { return reflect.TypeFor[any]() }
+
+func init() { pulumi.RegisterOutputType(anyOutput{}) }
+
 type repository struct {
 	pulumi.ResourceState
 
 	URL        pulumi.StringOutput `pulumi:"url"`
-	Repository pulumi.AnyOutput    `pulumi:"repository"`
+	Repository anyOutput           `pulumi:"repository"`
 }
 
 type image struct {

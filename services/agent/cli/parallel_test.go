@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scalable-backend/services/agent/config"
+	"scalable-backend/services/api"
+)
+
+// gate holds all requests for bytes back until so many are there at once, and counts the most that were.
+type gate struct {
+	mu        sync.Mutex
+	now, most int
+	want      int
+	open      chan struct{}
+}
+
+func (b *bundle) gate(want int) *gate {
+	g := &gate{want: want, open: make(chan struct{})}
+	b.server.Hook = func(op string, _ http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(op, "GET /bucket") {
+			return false
+		}
+		g.mu.Lock()
+		g.now++
+		g.most = max(g.most, g.now)
+		if g.now == g.want {
+			close(g.open)
+		}
+		g.mu.Unlock()
+		select {
+		case <-g.open:
+		case <-time.After(10 * time.Second): // too few come: the test fails by its count
+		case <-r.Context().Done():
+		}
+		g.mu.Lock()
+		g.now--
+		g.mu.Unlock()
+		return false
+	}
+	return g
+}
+
+// Small files are limited by their round trips, so many are fetched at once; and the list already says all about a file of one part.
+func TestFetchOfManySmallFiles(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range 20 {
+		b.server.AddFile(fmt.Sprintf("many/%02d", i), body(100+i), mib)
+	}
+	g := b.gate(allConnections)
+	out := b.ok("fetch", "many/", "-o", b.dir)
+	require.Equal(t, 20, strings.Count(out, "verified"))
+	require.Equal(t, allConnections, g.most)
+	calls := map[string]int{}
+	for _, c := range b.server.Calls {
+		calls[c]++
+	}
+	require.Equal(t, 20, calls["GET /v1/files/{id}/content"])
+	require.Equal(t, 20, calls["GET /bucket/{id}"])
+	require.Zero(t, calls["GET /v1/files/{id}"])
+}
+
+// --parallel counts files.
+func TestFetchOfSoManyFilesAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range 6 {
+		b.server.AddFile(fmt.Sprintf("many/%02d", i), body(100+i), mib)
+	}
+	g := b.gate(3)
+	b.ok("fetch", "many/", "-o", b.dir, "--parallel", "3")
+	require.Equal(t, 3, g.most)
+}
+
+// A file takes as many slots as it has connections, so that large files have few others beside them.
+func TestSlotsOfAFile(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int64]int{0: 1, 1: 1, 8 * mib: 1, 24 * mib: 2, 64 * mib: 2, 128 * mib: 4, 1 << 40: 8} {
+		f := api.File{Size: size, PartSize: 8 * mib}
+		require.Equal(t, want, fetchOptions{}.slots(f, config.Config{Connections: 8}), "%d bytes", size)
+		require.Equal(t, 1, fetchOptions{parallel: 2}.slots(f, config.Config{Connections: 8}), "files are counted")
+	}
+	require.Equal(t, 16, fetchOptions{}.slots(api.File{Size: 1 << 40, PartSize: 8 * mib}, config.Config{Connections: 16}))
+	require.Equal(t, 1, fetchOptions{}.slots(api.File{Size: 1, PartSize: -1}, config.Config{Connections: 8}))
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+type noop struct {
+	N int `json:"n"`
+}
+
+// Kind is the name of the jobs.
+func (noop) Kind() string { return "noop" }
+
+type noopWorker struct{ river.WorkerDefaults[noop] }
+
+// Work does nothing.
+func (noopWorker) Work(context.Context, *river.Job[noop]) error { return nil }
+
+// riverRate works off jobs that do nothing with River, and returns how many a second: from its start to the commit of the last completion.
+func riverRate(ctx context.Context, url string, workers, jobs int) (float64, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return 0, err
+	}
+	config.MaxConns = queueConns
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return 0, err
+	}
+	defer pool.Close()
+	driver := riverpgxv5.New(pool)
+	migrator, err := rivermigrate.New(driver, nil)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return 0, err
+	}
+	known := river.NewWorkers()
+	river.AddWorker(known, noopWorker{})
+	client, err := river.NewClient(driver, &river.Config{
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Workers: known,
+		FetchCooldown: time.Millisecond, // the default, 100 ms, is for queues that are seldom full
+		Logger:        slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		return 0, err
+	}
+	for left := jobs; left > 0; {
+		var many []river.InsertManyParams
+		for range min(left, 1000) {
+			many = append(many, river.InsertManyParams{Args: noop{left}})
+		}
+		if _, err := client.InsertManyFast(ctx, many); err != nil {
+			return 0, err
+		}
+		left -= len(many)
+	}
+	done, cancel := client.SubscribeConfig(&river.SubscribeConfig{ChanSize: jobs, Kinds: []river.EventKind{river.EventKindJobCompleted}})
+	defer cancel()
+	began := time.Now()
+	if err := client.Start(ctx); err != nil {
+		return 0, err
+	}
+	for range jobs {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	took := time.Since(began)
+	if err := client.Stop(ctx); err != nil {
+		return 0, err
+	}
+	var completed int
+	if err := pool.QueryRow(ctx, `SELECT count(*) FROM river_job WHERE state = 'completed'`).Scan(&completed); err != nil {
+		return 0, err
+	}
+	if completed != jobs {
+		return 0, fmt.Errorf("%d of %d jobs are completed", completed, jobs)
+	}
+	return float64(jobs) / took.Seconds(), nil
+}
