@@ -3,6 +3,7 @@
 package delivery
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -205,4 +206,40 @@ func TestRolesAreForTheRepositorysOwnCode(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"preview.yml preview": "", "drift.yml drift": "", "deploy.yml dev": "dev", "deploy.yml prod": "prod",
 	}, asks)
+}
+
+// Dependabot looks at every module and every pinned list.
+func TestDependabotKnowsEveryModule(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, ".github/dependabot.yml"))
+	require.NoError(t, err)
+	var d struct {
+		Updates []struct {
+			Ecosystem   string   `yaml:"package-ecosystem"`
+			Directory   string   `yaml:"directory"`
+			Directories []string `yaml:"directories"`
+		} `yaml:"updates"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &d))
+	known := map[string][]string{}
+	for _, u := range d.Updates {
+		known[u.Ecosystem] = append(append(known[u.Ecosystem], u.Directories...), u.Directory)
+	}
+	modules := 0
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == ".cache" || entry.Name() == "testdata"):
+			return fs.SkipDir
+		case entry.Name() == "go.mod":
+			directory, err := filepath.Rel(root, filepath.Dir(path))
+			require.NoError(t, err)
+			require.Contains(t, known["gomod"], filepath.Join("/", directory), "add it to .github/dependabot.yml")
+			modules++
+		}
+		return nil
+	}))
+	require.Greater(t, modules, 4)
+	require.Contains(t, known["pip"], "/.github/emulator")
 }
