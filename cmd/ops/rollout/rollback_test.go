@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -172,10 +173,26 @@ var rollbacks = []struct {
 
 func TestRollback(t *testing.T) {
 	t.Parallel()
+	used := newCalls()
+	t.Run("cases", func(t *testing.T) { runRollbacks(t, used) })
+	if used.worlds == len(rollbacks) {
+		const page = "../../../docs/ops.md"
+		documented := slices.Concat(opstest.Permissions(t, page, "rollout"), opstest.Permissions(t, page, "rollout -rollback"))
+		require.Subset(t, documented, used.names())
+		for _, name := range opstest.Permissions(t, page, "rollout -rollback") {
+			if name != "RunInstances" && name != "CreateTags" && name != "PassRole" { // Auto Scaling asks for these
+				require.Contains(t, used.names(), name)
+			}
+		}
+	}
+}
+
+func runRollbacks(t *testing.T, used *calls) {
 	for _, c := range rollbacks {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			defer used.add(w.aws)
 			c.set(w)
 			session, status := w.run(t, "-stack prod -rollback "+c.args)
 			require.Equal(t, c.status, status, session)

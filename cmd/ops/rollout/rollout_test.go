@@ -5,7 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -288,20 +291,53 @@ func foreign(w http.ResponseWriter, r *http.Request) {
 
 func TestRollout(t *testing.T) {
 	t.Parallel()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			c.set(w)
-			args := "-stack prod"
-			if c.args != "" {
-				args += " " + c.args
-			}
-			session, status := w.run(t, args)
-			require.Equal(t, c.status, status, session)
-			opstest.Golden(t, c.name+".txt", session)
-		})
+	used := newCalls()
+	t.Run("cases", func(t *testing.T) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				c.set(w)
+				args := "-stack prod"
+				if c.args != "" {
+					args += " " + c.args
+				}
+				session, status := w.run(t, args)
+				require.Equal(t, c.status, status, session)
+				opstest.Golden(t, c.name+".txt", session)
+				used.add(w.aws)
+			})
+		}
+	})
+	if used.worlds == len(cases) { // all of them ran
+		// The page's table has the permissions that the cases need: all of them, and no other.
+		documented := opstest.Permissions(t, "../../../docs/ops.md", "rollout")
+		require.ElementsMatch(t, append(used.names(), "Invoke"), documented)
 	}
+}
+
+// calls are the operations that cases of a test have used.
+type calls struct {
+	mu     sync.Mutex
+	worlds int
+	seen   map[string]bool
+}
+
+func newCalls() *calls { return &calls{seen: map[string]bool{"GetCallerIdentity": true}} }
+
+func (c *calls) add(a *opstest.AWS) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.worlds++
+	for _, call := range a.Calls() {
+		c.seen[call.Operation] = true
+	}
+}
+
+// names are those that need a permission.
+func (c *calls) names() []string {
+	delete(c.seen, "GetCallerIdentity")
+	return slices.Sorted(maps.Keys(c.seen))
 }
 
 func TestInterrupted(t *testing.T) {
