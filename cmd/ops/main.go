@@ -12,12 +12,14 @@ import (
 	"syscall"
 
 	"scalable-backend/cmd/ops/command"
+	"scalable-backend/cmd/ops/promote"
 	"scalable-backend/cmd/ops/rollout"
 )
 
 // commands is the table, in the order of the help.
 var commands = []command.Command{
 	rollout.Command(),
+	promote.Command(),
 }
 
 func main() {

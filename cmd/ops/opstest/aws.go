@@ -175,7 +175,8 @@ func (a Answer) write(w http.ResponseWriter, call Call, kind string) {
 		w.Header().Set("Content-Type", "text/xml")
 		body = fmt.Sprintf("<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", call.Operation, a.Body)
 		if failed {
-			body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", a.Code, message)
+			body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>",
+				a.Code, message)
 		}
 	case ec2:
 		w.Header().Set("Content-Type", "text/xml")
