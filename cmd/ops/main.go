@@ -12,10 +12,12 @@ import (
 	"syscall"
 
 	"scalable-backend/cmd/ops/command"
+	"scalable-backend/cmd/ops/doctor"
 )
 
 // commands is the table, in the order of the help.
-var commands = []command.Command{}
+var commands = []command.Command{
+	doctor.Command(),}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
