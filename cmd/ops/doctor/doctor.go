@@ -94,16 +94,20 @@ func (p *printer) add(findings []Finding) {
 		return
 	}
 	for _, f := range findings {
-		fmt.Fprintf(p.env.Stdout, "%-4s  %-20s  %s\n", f.Status, f.Check, indented(f.Text))
+		fmt.Fprintf(p.env.Stdout, "%-4s  %-*s  %s\n", f.Status, width, f.Check, indented(f.Text))
 		if f.Mend != "" {
-			fmt.Fprintf(p.env.Stdout, "      %-20s  mend: %s\n", "", indented(f.Mend))
+			fmt.Fprintf(p.env.Stdout, "%s%s\n", margin, indented("mend: "+f.Mend))
 		}
 	}
 }
 
+const width = len("quota security group rules") // the longest name
+
+var margin = strings.Repeat(" ", len("WARN")+2+width+2)
+
 // indented is a text whose further lines stand below its first.
 func indented(text string) string {
-	return strings.ReplaceAll(command.Printable(strings.TrimSpace(text)), "\n", "\n"+strings.Repeat(" ", 28))
+	return strings.ReplaceAll(command.Printable(strings.TrimSpace(text)), "\n", "\n"+margin)
 }
 
 // end prints the sum and returns the exit status.

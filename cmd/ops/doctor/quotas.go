@@ -23,6 +23,8 @@ type quota struct {
 	later string
 }
 
+const groupToken = "aws:autoscaling/group:Group"
+
 // standard are the families that share the quota of "Standard" instances: A, C, D, H, I, M, R, T, Z (Amazon EC2 User Guide, "Amazon EC2
 // instance type quotas"). The others, such as inf, trn, mac or hpc, have quotas of their own.
 var standard = regexp.MustCompile(`^([acdhimrtz]|im|is)[0-9]`)
@@ -57,34 +59,34 @@ func (s *subject) compare(ctx context.Context, q quota) (Finding, error) {
 	if err != nil {
 		return Finding{}, err
 	}
-	var used float64
-	note := ""
-	switch {
-	case q.used != nil:
-		used, err = q.used(ctx, s)
-	case metric != nil:
-		used, err = s.usage(ctx, metric)
-	default:
-		note = " in a group"
+	text := fmt.Sprintf("the stack needs %v", q.begin)
+	if q.most > q.begin {
+		text += fmt.Sprintf(", and %v at its maximum", q.most)
+	}
+	others := 0.0
+	if q.used != nil {
+		if others, err = q.used(ctx, s); others > 0 {
+			text += fmt.Sprintf("; others have %v", others)
+		}
+	} else if metric != nil {
+		var used float64
+		if used, err = s.usage(ctx, metric); used > 0 {
+			text += fmt.Sprintf("; %v are in use", used)
+		}
+		if others = used; s.state == nil || s.state.count(groupToken) > 0 {
+			others = max(used-q.most, 0) // the stack's own are among them: the others are at least so many
+		}
 	}
 	if err != nil {
-		note = fmt.Sprintf("; what is in use is not known: %s", unchecked(err).Text)
+		text += "; what is in use is " + unchecked(err).Text
 	}
-	whole := math.Round(limit*100) / 100
-	need := fmt.Sprintf("the stack needs %v", q.begin)
-	if q.most > q.begin {
-		need += fmt.Sprintf(", and %v at its maximum", q.most)
-	}
-	if used > 0 {
-		need += fmt.Sprintf("; %v are in use", used)
-	}
-	text := fmt.Sprintf("%s%s; the quota is %v", need, note, whole)
+	text += fmt.Sprintf("; the quota is %v", limit)
 	mend := fmt.Sprintf("aws service-quotas request-service-quota-increase --region %s --service-code %s --quota-code %s --desired-value %v",
-		s.aws.Region, q.service, q.code, math.Ceil(q.most+used))
+		s.aws.Region, q.service, q.code, math.Ceil(q.most+others))
 	switch {
-	case q.begin+used > limit:
+	case q.begin+others > limit:
 		return fail(mend, "%s", text), nil
-	case q.most+used > limit:
+	case q.most+others > limit:
 		return warn(mend, "%s: %s", text, q.later), nil
 	case err != nil:
 		return warn("", "%s", text), nil
@@ -120,7 +122,7 @@ func (s *subject) instanceQuotas(ctx context.Context) ([]quota, error) {
 		return nil, err
 	}
 	types := s.plan.values(templateToken, "instanceType")
-	groups := s.plan.of("aws:autoscaling/group:Group")
+	groups := s.plan.of(groupToken)
 	if len(types) != 1 || len(groups) != 1 {
 		return nil, nil
 	}

@@ -24,7 +24,7 @@ func (s *subject) networkQuotas() []quota {
 	}
 	out := []quota{
 		{name: "VPCs", service: "vpc", code: "L-F678F1CE", begin: 1, most: 1, used: otherVPCs},
-		{name: "security group rules", service: "vpc", code: "L-0EA8095F", begin: s.rules(), most: s.rules()},
+		{name: "security group rules", service: "vpc", code: "L-0EA8095F", begin: s.rules(), most: s.rules(), used: noOthers},
 	}
 	if n := float64(len(s.plan.of(addressToken))); n > 0 {
 		out = append(out, quota{name: "elastic IPs", service: "ec2", code: "L-0263D0A3", begin: n, most: n, used: otherAddresses})
@@ -54,6 +54,9 @@ func (s *subject) rules() float64 {
 	}
 	return most
 }
+
+// noOthers is for what the stack alone has: rules are counted in each of its own groups.
+func noOthers(context.Context, *subject) (float64, error) { return 0, nil }
 
 func otherVPCs(ctx context.Context, s *subject) (float64, error) {
 	n := 0

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +128,8 @@ func (a *AWS) next(call Call) Answer {
 // The wire formats.
 const (
 	jsonRPC = "json"
+	cborRPC = "cbor" // CloudWatch; answers are written as JSON all the same
+	restXML = "xml"  // Route 53; the body is the whole document
 	query   = "query"
 	ec2     = "ec2"
 	rest    = "rest"
@@ -147,7 +150,14 @@ func read(r *http.Request, body string) (call Call, kind string) {
 			return call, query
 		}
 	}
+	if r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" {
+		call.Operation = path.Base(r.URL.Path)
+		return call, cborRPC
+	}
 	call.Operation = r.Method + " " + r.URL.Path
+	if strings.HasPrefix(r.URL.Path, "/2013-04-01/") {
+		return call, restXML
+	}
 	return call, rest
 }
 
@@ -170,6 +180,19 @@ func (a Answer) write(w http.ResponseWriter, call Call, kind string) {
 			body = string(text)
 		} else if body == "" {
 			body = "{}"
+		}
+	case cborRPC:
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		if failed {
+			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message}) //nolint:errchkjson // texts
+			body = string(text)
+		}
+		body = asCBOR(body)
+	case restXML:
+		w.Header().Set("Content-Type", "text/xml")
+		if failed {
+			body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", a.Code, message)
 		}
 	case query:
 		w.Header().Set("Content-Type", "text/xml")
