@@ -17,7 +17,7 @@ import (
 
 // commands is the table, in the order of the help.
 var commands = []command.Command{
-	doctor.Command(),}
+	doctor.Command()}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -236,7 +236,7 @@ func certificate(status, kind, end string, names ...string) string {
 	if err != nil {
 		panic(err)
 	}
-	list, _ := json.Marshal(names) //nolint:errchkjson // texts
+	list, _ := json.Marshal(names)
 	return fmt.Sprintf(`{"Certificate":{"Status":%q,"Type":%q,"NotAfter":%d,"DomainName":%q,"SubjectAlternativeNames":%s}}`,
 		status, kind, until.Unix(), names[0], list)
 }

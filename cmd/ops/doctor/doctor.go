@@ -70,7 +70,9 @@ type Finding struct {
 	Mend   string `json:"mend,omitempty"` // what to do; empty when all is well
 }
 
-func ok(format string, args ...any) Finding { return Finding{Status: OK, Text: fmt.Sprintf(format, args...)} }
+func ok(format string, args ...any) Finding {
+	return Finding{Status: OK, Text: fmt.Sprintf(format, args...)}
+}
 
 // warn and fail begin with what is to be done.
 func warn(mend, format string, args ...any) Finding {

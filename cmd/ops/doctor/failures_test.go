@@ -117,7 +117,9 @@ func TestCredentials(t *testing.T) {
 		require.Contains(t, text, "OK    pulumi", c.name)
 	}
 	b := newBench(t, "dev")
-	b.AWS = func(context.Context, string, string) (aws.Config, error) { return aws.Config{}, errors.New("failed to get shared config profile, x") }
+	b.AWS = func(context.Context, string, string) (aws.Config, error) {
+		return aws.Config{}, errors.New("failed to get shared config profile, x")
+	}
 	text, status := b.doctor(t, "-stack", "dev")
 	require.Equal(t, command.Failed, status)
 	require.Contains(t, text, "FAIL  credentials                 there are no valid AWS credentials")
@@ -203,11 +205,11 @@ func TestPages(t *testing.T) {
 }
 
 // The programs are found in PATH, run in the project's directory, and are killed when they hang.
-func TestRealPrograms(t *testing.T) { //nolint:paralleltest // it sets PATH
+func TestRealPrograms(t *testing.T) {
 	b := newBench(t, "dev")
 	bin := t.TempDir()
 	script := func(name, text string) {
-		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text), 0o755)) //nolint:gosec // a program
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text), 0o755))
 	}
 	plan, err := filepath.Abs(filepath.Join(root, "testdata/dev.json"))
 	require.NoError(t, err)

@@ -176,7 +176,7 @@ func (a Answer) write(w http.ResponseWriter, call Call, kind string) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		if failed {
 			w.Header().Set("X-Amzn-Errortype", a.Code)
-			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message}) //nolint:errchkjson // texts
+			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message})
 			body = string(text)
 		} else if body == "" {
 			body = "{}"
@@ -185,7 +185,7 @@ func (a Answer) write(w http.ResponseWriter, call Call, kind string) {
 		w.Header().Set("Content-Type", "application/cbor")
 		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 		if failed {
-			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message}) //nolint:errchkjson // texts
+			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message})
 			body = string(text)
 		}
 		body = asCBOR(body)
