@@ -126,7 +126,8 @@ func checkPlugin(ctx context.Context, r *procedure.Run) error {
 	}
 	version := strings.TrimSpace(string(text))
 	if !after(version, withoutOne) {
-		return fmt.Errorf("AWS's Session Manager plugin is %s: want one after %s, which keeps the session's token off the command line: %s", version, withoutOne, install)
+		return fmt.Errorf("AWS's Session Manager plugin is %s: want one after %s, which keeps the session's token off the command line: %s",
+			version, withoutOne, install)
 	}
 	return nil
 }
