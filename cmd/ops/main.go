@@ -13,6 +13,10 @@ import (
 
 	"scalable-backend/cmd/ops/command"
 	"scalable-backend/cmd/ops/doctor"
+	"scalable-backend/cmd/ops/psql"
+	"scalable-backend/cmd/ops/restore"
+	"scalable-backend/cmd/ops/retrydead"
+	"scalable-backend/cmd/ops/rotate"
 )
 
 // commands is the table, in the order of the help.
