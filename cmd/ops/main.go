@@ -16,12 +16,19 @@ import (
 	"scalable-backend/cmd/ops/psql"
 	"scalable-backend/cmd/ops/restore"
 	"scalable-backend/cmd/ops/retrydead"
+	"scalable-backend/cmd/ops/rollout"
 	"scalable-backend/cmd/ops/rotate"
 )
 
 // commands is the table, in the order of the help.
 var commands = []command.Command{
-	doctor.Command()}
+	doctor.Command(),
+	rollout.Command(),
+	restore.Command(),
+	rotate.Command(),
+	retrydead.Command(),
+	psql.Command(),
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

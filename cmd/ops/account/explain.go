@@ -100,13 +100,20 @@ func Explain(err error) error {
 	return short(err)
 }
 
+// prefixes are the services whose permissions begin with another word than their name in the SDK.
+var prefixes = map[string]string{"cloudwatchlogs": "logs", "elasticloadbalancingv2": "elasticloadbalancing", "configservice": "config"}
+
 // short is an error without what the SDK adds and no reader needs: the number of attempts, the request's id, the status of HTTP.
 func short(err error) error {
 	var operation *smithy.OperationError
 	if !errors.As(err, &operation) {
 		return err
 	}
-	name := strings.ToLower(strings.ReplaceAll(operation.ServiceID, " ", "")) + ":" + operation.OperationName
+	name := strings.ToLower(strings.ReplaceAll(operation.ServiceID, " ", ""))
+	if prefix, ok := prefixes[name]; ok {
+		name = prefix
+	}
+	name += ":" + operation.OperationName
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return &shortError{fmt.Sprintf("%s: %s: %s", name, api.ErrorCode(), api.ErrorMessage()), err}

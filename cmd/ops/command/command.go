@@ -3,10 +3,12 @@
 //
 // To add a command: a package below cmd/ops with
 //
-//	var Command = command.Command{Name: "name", Summary: "one line for the help", Usage: "[flags]", Run: run}
+//	func Command() command.Command {
+//		return command.Command{Name: "name", Summary: "one line for the help", Usage: "[flags]", Run: run}
+//	}
 //
 //	func run(ctx context.Context, env *command.Env, args []string) error {
-//		flags := env.Flags(Command)
+//		flags := env.Flags(Command())
 //		from := stack.Flags(flags)           // -stack, -C, -outputs
 //		if _, err := command.Parse(flags, args, 0); err != nil {
 //			return err
@@ -18,7 +20,7 @@
 //		to := report.New(env)                // prints lines, verdicts and progress
 //	}
 //
-// and its line in the table of main.go. Tests make an Env of their own: ops/opstest answers for AWS and for other programs.
+// and its line in the table of main.go. Tests make an Env of their own: cmd/ops/opstest answers for AWS and for other programs.
 package command
 
 import (

@@ -27,14 +27,14 @@ var verdicts = []struct{ word, color string }{{"ok", "32"}, {"note", "33"}, {"FA
 
 // Printer prints to stdout.
 type Printer struct {
-	to     io.Writer
-	width  func() int // 0: no terminal
-	color  bool
-	now    func() time.Time
-	start  time.Time
-	live   bool   // a line of what goes on is on the screen
-	going  string // what it said last
-	faults int    // verdicts that are Bad
+	to               io.Writer
+	width            func() int // 0: no terminal
+	color            bool
+	now              func() time.Time
+	start            time.Time
+	live             bool   // a line of what goes on is on the screen
+	going            string // what it said last
+	faults, unknowns int    // verdicts that were Bad, and Unknown
 }
 
 // New prints to the command's stdout. Time counts from now on.
@@ -52,8 +52,11 @@ func (p *Printer) Line(format string, args ...any) {
 
 // Check prints a verdict on a line of its own: what was looked at, and what was found, with how to mend it.
 func (p *Printer) Check(v Verdict, what, format string, args ...any) {
-	if v == Bad {
+	switch v {
+	case Bad:
 		p.faults++
+	case Unknown:
+		p.unknowns++
 	}
 	mark := fmt.Sprintf("%-8s", verdicts[v].word)
 	text := fmt.Sprintf("%s: %s", what, fmt.Sprintf(format, args...))
@@ -64,6 +67,9 @@ func (p *Printer) Check(v Verdict, what, format string, args ...any) {
 	p.clear()
 	fmt.Fprintln(p.to, mark+text)
 }
+
+// Unknowns is how many were Unknown.
+func (p *Printer) Unknowns() int { return p.unknowns }
 
 // Faults is how many verdicts were Bad.
 func (p *Printer) Faults() int { return p.faults }
