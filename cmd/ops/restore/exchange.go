@@ -39,8 +39,10 @@ func (p *restoring) exchange(ctx context.Context, newPassword bool) error {
 			return fmt.Errorf("there is no %s: ops restore -time <time> makes it", p.fresh)
 		}
 	}
-	if err := p.wait(ctx, p.id, renameTime); err != nil {
-		return err
+	if t.fresh == nil {
+		if err := p.wait(ctx, p.id, renameTime); err != nil {
+			return err
+		}
 	}
 	p.Step("5. Tell Pulumi.")
 	if err := p.tell(ctx, newPassword); err != nil {
@@ -115,7 +117,8 @@ func (p *restoring) tell(ctx context.Context, newPassword bool) error {
 			return err
 		}
 	}
-	p.Say("The preview must update database-instance in place. If it would replace or rename it, say no: before.json of the stack's directory is the state before.")
+	before, _ := p.files()
+	p.Say("The preview must update database-instance in place. If it would replace or rename it, say no: pulumi stack import --file %s brings the state back.", before)
 	replicas := p.Stack.Config("database", "replicas")
 	if replicas == "" || replicas == "0" {
 		return p.careful(ctx)

@@ -29,7 +29,7 @@ func TestWholeRestore(t *testing.T) {
 	require.Equal(t, map[string]string{"backend": "db-NEW", "backend-old": "db-OLD"}, w.names())
 	require.Equal(t, "db-NEW", w.state)
 	require.Equal(t, 1, w.ran("pulumi up --refresh --stack prod"), "Pulumi asks, whatever -yes says")
-	before, err := os.ReadFile(filepath.Join(w.dir, "before.json"))
+	before, err := os.ReadFile(filepath.Join(w.dir, ".cache", "restore-prod-before.json"))
 	require.NoError(t, err)
 	require.Contains(t, string(before), `"id":"db-OLD"`)
 

@@ -12,9 +12,15 @@ import (
 
 const instanceURN = "aws:rds/instance:Instance::database-instance"
 
+// files are the state before and after, in the directory of what is not committed.
+func (p *restoring) files() (before, after string) {
+	at := filepath.Join(p.Stack.Dir, ".cache", "restore-"+p.Stack.Name)
+	return at + "-before.json", at + "-after.json"
+}
+
 // adopt writes the resource id of the stack's instance into Pulumi's state, if there is another one.
 func (p *restoring) adopt(ctx context.Context, id string) error {
-	before, after := filepath.Join(p.Stack.Dir, "before.json"), filepath.Join(p.Stack.Dir, "after.json")
+	before, after := p.files()
 	if p.Dry {
 		for _, args := range [][]string{{"stack", "export", "--file", before}, {"stack", "import", "--file", after}} {
 			if _, err := p.Pulumi(ctx, args...); err != nil {
@@ -37,6 +43,9 @@ func (p *restoring) adopt(ctx context.Context, id string) error {
 	if was == id {
 		p.Say("Pulumi knows the instance already.")
 		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(before), 0o755); err != nil {
+		return err
 	}
 	for _, file := range []struct {
 		name string
