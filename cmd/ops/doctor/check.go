@@ -42,7 +42,6 @@ const (
 	nothing need = 0
 	thePlan need = 1 << (iota - 1)
 	credentials
-	theState
 )
 
 // checks is the table, in the order in which they are printed. Credentials, account and configuration come before it.
@@ -61,7 +60,7 @@ var checks = []check{
 	{"inspector", credentials | thePlan, checkInspector},
 	{"certificate", credentials | thePlan, checkCertificate},
 	{"hosted zone", credentials | thePlan, checkHostedZone},
-	{"alert mails", credentials | thePlan | theState, checkMails},
+	{"alert mails", credentials | thePlan, checkMails},
 	{"cost tag", credentials | thePlan, checkCostTag},
 	{"machine image", credentials | thePlan, checkMachineImage},
 	{"images", credentials, checkImages},
@@ -87,7 +86,6 @@ func (s *subject) one(ctx context.Context, c check) []Finding {
 	}{
 		{c.needs&credentials != 0 && s.aws == nil, "there are no valid credentials"},
 		{c.needs&thePlan != 0 && s.plan == nil, "the stack cannot be planned"},
-		{c.needs&theState != 0 && s.state == nil, "Pulumi's state cannot be read"},
 	} {
 		if missing.lacking {
 			return named(c.name, warn("", "not checked: %s", missing.what))

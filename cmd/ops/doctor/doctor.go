@@ -103,7 +103,7 @@ func (p *printer) add(findings []Finding) {
 	}
 }
 
-const width = len("quota security group rules") // the longest name
+const width = len("quota NAT gateways per zone") // the longest name
 
 var margin = strings.Repeat(" ", len("WARN")+2+width+2)
 

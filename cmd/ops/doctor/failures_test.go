@@ -98,14 +98,14 @@ func TestCredentials(t *testing.T) {
 		want    string
 	}{
 		{"ended", []opstest.Answer{{Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: 403}}, "us-east-1",
-			"FAIL  credentials                 they have expired"},
-		{"network", []opstest.Answer{{Drop: true}}, "us-east-1", "FAIL  credentials                 AWS does not answer"},
+			"FAIL  credentials                  they have expired"},
+		{"network", []opstest.Answer{{Drop: true}}, "us-east-1", "FAIL  credentials                  AWS does not answer"},
 		{"unknown", []opstest.Answer{{Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: 403}}, "us-east-1",
-			"FAIL  credentials                 there are no valid AWS credentials"},
+			"FAIL  credentials                  there are no valid AWS credentials"},
 		{"region not enabled", []opstest.Answer{{Code: "InvalidClientTokenId", Message: "invalid", Status: 403}, {Body: who}}, "ap-east-1",
 			"is valid, but not in ap-east-1: the region is not enabled in account " + number},
 		{"unknown everywhere", []opstest.Answer{{Code: "InvalidClientTokenId", Message: "invalid", Status: 403}}, "ap-east-1",
-			"FAIL  credentials                 there are no valid AWS credentials"},
+			"FAIL  credentials                  there are no valid AWS credentials"},
 	} {
 		b := newBench(t, "dev")
 		require.NoError(t, os.WriteFile(filepath.Join(b.dir, "Pulumi.dev.yaml"), []byte("config:\n  aws:region: "+c.region+"\n"), 0o600))
@@ -113,7 +113,7 @@ func TestCredentials(t *testing.T) {
 		text, status := b.doctor(t, "-stack", "dev")
 		require.Equal(t, command.Failed, status, c.name)
 		require.Contains(t, text, c.want, c.name)
-		require.Contains(t, text, "WARN  zones                       not checked: there are no valid credentials", c.name)
+		require.Contains(t, text, "WARN  zones                        not checked: there are no valid credentials", c.name)
 		require.Contains(t, text, "OK    pulumi", c.name)
 	}
 	b := newBench(t, "dev")
@@ -122,7 +122,7 @@ func TestCredentials(t *testing.T) {
 	}
 	text, status := b.doctor(t, "-stack", "dev")
 	require.Equal(t, command.Failed, status)
-	require.Contains(t, text, "FAIL  credentials                 there are no valid AWS credentials")
+	require.Contains(t, text, "FAIL  credentials                  there are no valid AWS credentials")
 }
 
 func TestOtherAccount(t *testing.T) {
@@ -131,8 +131,8 @@ func TestOtherAccount(t *testing.T) {
 	b.aws.On("GetCallerIdentity", opstest.Answer{Body: "<Account>999999999999</Account><Arn>arn:aws:iam::999999999999:root</Arn>"})
 	text, status := b.doctor(t, "-stack", "prod")
 	require.Equal(t, command.Failed, status)
-	require.Contains(t, text, "FAIL  account                     the credentials are of 999999999999, and aws:allowedAccountIds is "+number)
-	require.Contains(t, text, "WARN  credentials                 arn:aws:iam::999999999999:root is the account's root user")
+	require.Contains(t, text, "FAIL  account                      the credentials are of 999999999999, and aws:allowedAccountIds is "+number)
+	require.Contains(t, text, "WARN  credentials                  arn:aws:iam::999999999999:root is the account's root user")
 }
 
 // A check that hangs ends with its time, and the others are printed all the same.
@@ -147,7 +147,7 @@ func TestHangs(t *testing.T) {
 	require.Less(t, time.Since(begun), 20*time.Second)
 	require.Equal(t, command.Done, status, text)
 	for _, name := range []string{"docker", "pulumi", "stack "} {
-		require.Contains(t, text, fmt.Sprintf("WARN  %-26s  not checked: no answer within 300ms", strings.TrimSpace(name)))
+		require.Contains(t, text, fmt.Sprintf("WARN  %-*s  not checked: no answer within 300ms", width, strings.TrimSpace(name)))
 	}
 	require.Contains(t, text, "OK    certificate")
 }
@@ -220,16 +220,16 @@ func TestRealPrograms(t *testing.T) {
 	b.Program = command.System().Program
 	text, status := b.doctor(t, "-stack", "dev")
 	require.Equal(t, command.Failed, status)
-	require.Contains(t, text, "OK    configuration               dev is valid")
-	require.Contains(t, text, "OK    stack                       dev is not made yet")
-	require.Contains(t, text, "OK    pulumi                      3.300.1")
-	require.Contains(t, text, "WARN  state                       s3://b, as u; Pulumi.dev.yaml names no secrets provider")
-	require.Contains(t, text, "FAIL  docker                      docker buildx version: exit status 1: docker: 'buildx' is not a docker command.")
+	require.Contains(t, text, "OK    configuration                dev is valid")
+	require.Contains(t, text, "OK    stack                        dev is not made yet")
+	require.Contains(t, text, "OK    pulumi                       3.300.1")
+	require.Contains(t, text, "WARN  state                        s3://b, as u; Pulumi.dev.yaml names no secrets provider")
+	require.Contains(t, text, "FAIL  docker                       docker buildx version: exit status 1: docker: 'buildx' is not a docker command.")
 	require.Contains(t, text, "mend: install the plugin buildx")
 	t.Setenv("PATH", t.TempDir())
 	b.Out.Reset()
 	text, status = b.doctor(t, "-stack", "dev")
 	require.Equal(t, command.Failed, status)
-	require.Contains(t, text, "FAIL  configuration               not checked: go is not installed")
-	require.Contains(t, text, "FAIL  pulumi                      pulumi is not installed")
+	require.Contains(t, text, "FAIL  configuration                not checked: go is not installed")
+	require.Contains(t, text, "FAIL  pulumi                       pulumi is not installed")
 }

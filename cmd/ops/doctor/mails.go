@@ -21,6 +21,9 @@ func checkMails(ctx context.Context, s *subject) ([]Finding, error) {
 	if len(wanted) == 0 {
 		return []Finding{ok("monitoring.alertEmails is empty: alarms reach nobody")}, nil
 	}
+	if s.state == nil {
+		return []Finding{warn("", "not checked: Pulumi's state, which names the topic, cannot be read")}, nil
+	}
 	topics := s.state.of(topicToken)
 	if len(topics) == 0 {
 		return []Finding{ok("AWS sends a mail to each of %d when the stack is made", len(wanted))}, nil

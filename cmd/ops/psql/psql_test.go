@@ -209,3 +209,33 @@ func TestFreePort(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 }
+
+// Ctrl-C is psql's, which ends a query with it: neither the way to the database nor this program ends (heroku/heroku-pg#116,
+// geldata/gel-cli#39).
+func TestInterrupt(t *testing.T) {
+	b, a, dir := newBench(t)
+	bin := b.Scripts(t, "session-manager-plugin", `test "$1" = --version || ps -o pgid= -p $$ > "$BIN/plugin.group"
+`+fakePlugin, "psql", `trap 'echo cancelled > "$BIN/psql.cancelled"' INT
+kill -INT $PPID $PPID $$
+ps -o pgid= -p $$ > "$BIN/psql.group"
+test ! -f "$BIN/plugin.ended"`)
+	require.NoError(t, psql(t, b, dir))
+	require.Equal(t, "cancelled\n", read(t, bin, "psql.cancelled"))
+	require.NotEqual(t, read(t, bin, "psql.group"), read(t, bin, "plugin.group"), "the terminal's signals must not reach the plugin")
+	require.Len(t, a.Calls("TerminateSession"), 1)
+}
+
+// A plugin that does not end when it is told to (aws/amazon-ssm-agent#290) is killed: none stays behind (danmx/sigil#39).
+func TestPluginHangs(t *testing.T) {
+	b, _, dir := newBench(t)
+	bin := b.Scripts(t, "session-manager-plugin", `test "$1" = --version && echo 1.2.707.0 && exit
+trap '' INT
+echo $$ > "$BIN/plugin.pid"
+echo "Waiting for connections..."
+while :; do sleep 0.05; done`, "psql", "exit 0")
+	require.NoError(t, psql(t, b, dir))
+	_, err := os.Stat("/proc/" + strings.TrimSpace(read(t, bin, "plugin.pid")))
+	if _, noProc := os.Stat("/proc/self"); noProc == nil {
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+}
