@@ -13,6 +13,7 @@ import (
 
 	"scalable-backend/cmd/ops/command"
 	"scalable-backend/cmd/ops/doctor"
+	"scalable-backend/cmd/ops/promote"
 	"scalable-backend/cmd/ops/psql"
 	"scalable-backend/cmd/ops/restore"
 	"scalable-backend/cmd/ops/retrydead"
@@ -24,6 +25,7 @@ import (
 var commands = []command.Command{
 	doctor.Command(),
 	rollout.Command(),
+	promote.Command(),
 	restore.Command(),
 	rotate.Command(),
 	retrydead.Command(),
