@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +19,9 @@ import (
 	"scalable-backend/cmd/ops/opstest"
 )
 
-// Each check says which permission it lacks, and the others go on.
-func TestDenied(t *testing.T) {
-	t.Parallel()
-	for operation, want := range map[string]struct{ check, action string }{
+// denied are a stack's operations, with the check that shows that one is denied.
+var denied = map[string]map[string]struct{ check, action string }{
+	"prod": {
 		"DescribeRegions":                    {"region", "ec2:DescribeRegions"},
 		"DescribeAvailabilityZones":          {"zones", "ec2:DescribeAvailabilityZones"},
 		"DescribeInstanceTypeOfferings":      {"zones", "ec2:DescribeInstanceTypeOfferings"},
@@ -41,26 +42,60 @@ func TestDenied(t *testing.T) {
 		"ListSubscriptionsByTopic":           {"alert mails", "sns:ListSubscriptionsByTopic"},
 		"ListCostAllocationTags":             {"cost tag", "ce:ListCostAllocationTags"},
 		"DescribeImages":                     {"machine image", "ec2:DescribeImages"},
-	} {
-		b := newBench(t, "prod")
-		b.programs["pulumi stack export"] = state4(nil, topicToken, "arn:aws:sns:us-east-1:1:t")
-		b.aws.On(operation, opstest.Answer{Code: "AccessDeniedException", Message: "User: x is not authorized to perform this", Status: 403})
-		f := b.finding(t, "prod", want.check)
-		require.Equal(t, Warn, f.Status, operation)
-		require.Contains(t, f.Text, "not checked: needs "+want.action, operation)
-		require.NotContains(t, b.Out.String(), `"FAIL"`, operation)
-	}
-	for operation, want := range map[string]struct{ check, action string }{
+	},
+	"other": {
 		"GET /2013-04-01/hostedzone/Z0123456789ABCDEFGHIJ":       {"hosted zone", "route53:GetHostedZone"},
 		"GET /2013-04-01/hostedzone/Z0123456789ABCDEFGHIJ/rrset": {"hosted zone", "route53:ListResourceRecordSets"},
 		"DescribeSecret": {"secrets", "secretsmanager:DescribeSecret"},
 		"DescribeImages": {"images", "ecr:DescribeImages"},
-	} {
-		b := newBench(t, "other")
-		b.aws.On(operation, opstest.Answer{Code: "AccessDenied", Message: "User: x is not authorized to perform this", Status: 403})
-		f := b.finding(t, "other", want.check)
-		require.Equal(t, Warn, f.Status, operation)
-		require.Contains(t, f.Text, "not checked: needs "+want.action, operation)
+	},
+}
+
+// Each check says which permission it lacks, and the others go on.
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	for stack, operations := range denied {
+		for operation, want := range operations {
+			b := newBench(t, stack)
+			if stack == "prod" {
+				b.programs["pulumi stack export"] = state4(nil, topicToken, "arn:aws:sns:us-east-1:1:t")
+			}
+			b.aws.On(operation, opstest.Answer{Code: "AccessDenied", Message: "User: x is not authorized to perform this", Status: 403})
+			f := b.finding(t, stack, want.check)
+			require.Equal(t, Warn, f.Status, operation)
+			require.Contains(t, f.Text, "not checked: needs "+want.action, operation)
+			require.True(t, stack != "prod" || !strings.Contains(b.Out.String(), `"FAIL"`), operation)
+		}
+	}
+}
+
+// docs/doctor.md names what doctor calls, and nothing else.
+func TestDocumentedPermissions(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs/doctor.md"))
+	require.NoError(t, err)
+	row := regexp.MustCompile("(?m)^\\| `doctor` \\| (`.*) \\|$").FindStringSubmatch(string(text))
+	require.NotNil(t, row)
+	var documented, called []string
+	for _, m := range regexp.MustCompile("`([a-z0-9]+:\\w+)`").FindAllStringSubmatch(row[1], -1) {
+		documented = append(documented, m[1])
+	}
+	known := map[string]bool{"GetCallerIdentity": true}
+	for _, operations := range denied {
+		for operation, want := range operations {
+			known[operation] = true
+			called = append(called, want.action)
+		}
+	}
+	slices.Sort(called)
+	require.Equal(t, slices.Compact(called), documented)
+	for stack := range denied {
+		b := newBench(t, stack)
+		b.programs["pulumi stack export"] = state4(nil, topicToken, "arn:aws:sns:us-east-1:1:t")
+		b.doctor(t, "-stack", stack)
+		for _, call := range b.aws.Calls() {
+			require.True(t, known[call.Operation], "%s is called, and not in the table", call.Operation)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -261,4 +262,34 @@ func TestStateOfOthers(t *testing.T) {
 		_, _, err := withID([]byte(text), "x")
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// docs/doctor.md names what restore calls, and nothing else but what decrypts the secret.
+func TestDocumentedPermissions(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/doctor.md")
+	require.NoError(t, err)
+	row := regexp.MustCompile("(?m)^\\| `restore` \\| (`.*) \\|$").FindStringSubmatch(string(text))
+	require.NotNil(t, row)
+	documented, called := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile("`[a-z]+:(\\w+)`").FindAllStringSubmatch(row[1], -1) {
+		documented[m[1]] = true
+	}
+	delete(documented, "Decrypt")
+	whole, lost := newWorld(t), newWorld(t)
+	delete(lost.instances, "backend")
+	for _, w := range []*world{whole, lost} {
+		for _, args := range [][]string{{"-snapshot", "s"}, {"-discard"}, {"-time", point}, {"-exchange"}, {"-finish"}} {
+			if w == lost && args[0] == "-discard" {
+				delete(w.instances, "backend-new")
+				continue
+			}
+			require.NoError(t, w.do(t, args...))
+		}
+		for _, call := range w.aws.Calls() {
+			called[call.Operation] = true
+		}
+	}
+	delete(called, "GetCallerIdentity")
+	require.Equal(t, documented, called)
 }
