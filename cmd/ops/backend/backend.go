@@ -58,7 +58,8 @@ func Public(ctx context.Context, r *procedure.Run, config aws.Config) (*Client, 
 		return nil, err
 	}
 	found, err := procedure.Read(ctx, r, "secretsmanager", secretsmanager.NewFromConfig(config).GetSecretValue,
-		&secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)}, &secretsmanager.GetSecretValueOutput{SecretString: aws.String(`{"token":"…"}`)})
+		&secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)},
+		&secretsmanager.GetSecretValueOutput{SecretString: aws.String(`{"token":"…"}`)})
 	if err != nil {
 		return nil, err
 	}

@@ -165,8 +165,11 @@ func healthy(a *opstest.AWS) {
 	a.On("DescribeCertificate", opstest.Answer{Body: certificate("ISSUED", "AMAZON_ISSUED", "2026-12-01", "backend.example.com")})
 	a.On("GET /2013-04-01/hostedzone/Z0123456789ABCDEFGHIJ", opstest.Answer{Body: hostedZone("example.org.", false)})
 	a.On("GET /2013-04-01/hostedzone/Z0123456789ABCDEFGHIJ/rrset", opstest.Answer{Body: records()})
-	a.On("ListSubscriptionsByTopic", opstest.Answer{Body: "<Subscriptions>" + subscription("ops@example.com", "arn:aws:sns:us-east-1:1:t:id") + "</Subscriptions>"})
-	a.On("ListCostAllocationTags", opstest.Answer{Body: `{"CostAllocationTags":[{"TagKey":"deployment","Type":"UserDefined","Status":"Active"}]}`})
+	a.On("ListSubscriptionsByTopic", opstest.Answer{Body: "<Subscriptions>" + subscription("ops@example.com",
+		"arn:aws:sns:us-east-1:1:t:id") + "</Subscriptions>"})
+	a.On("ListCostAllocationTags", opstest.Answer{
+		Body: `{"CostAllocationTags":[{"TagKey":"deployment","Type":"UserDefined","Status":"Active"}]}`,
+	})
 	a.On("DescribeImages", opstest.Answer{Body: images("al2023-ami-2023.9.20251117.1-kernel-6.1-arm64", "2025-11-18T00:00:00.000Z",
 		"al2023-ami-2023.10.20260120.4-kernel-6.1-arm64", "2026-01-21T00:00:00.000Z")})
 	a.On("DescribeSecret", opstest.Answer{Func: func(c opstest.Call) opstest.Answer {
@@ -200,7 +203,8 @@ func healthyQuotas(a *opstest.AWS) {
 	a.On("DescribeVpcs", opstest.Answer{Body: "<vpcSet><item><vpcId>vpc-default</vpcId></item></vpcSet>"})
 	a.On("DescribeAddresses", opstest.Answer{Body: "<addressesSet/>"})
 	a.On("DescribeNatGateways", opstest.Answer{Body: "<natGatewaySet/>"})
-	a.On("DescribeSubnets", opstest.Answer{Body: "<subnetSet><item><subnetId>subnet-1</subnetId><availabilityZone>us-east-1a</availabilityZone></item></subnetSet>"})
+	a.On("DescribeSubnets", opstest.Answer{Body: "<subnetSet><item><subnetId>subnet-1</subnetId>" +
+		"<availabilityZone>us-east-1a</availabilityZone></item></subnetSet>"})
 }
 
 func usageMetric(service, resource string) string {
@@ -242,7 +246,8 @@ func certificate(status, kind, end string, names ...string) string {
 }
 
 func hostedZone(name string, private bool) string {
-	return fmt.Sprintf("<GetHostedZoneResponse><HostedZone><Id>/hostedzone/Z0123456789ABCDEFGHIJ</Id><Name>%s</Name><CallerReference>x</CallerReference>"+
+	return fmt.Sprintf("<GetHostedZoneResponse><HostedZone><Id>/hostedzone/Z0123456789ABCDEFGHIJ</Id><Name>%s</Name>"+
+		"<CallerReference>x</CallerReference>"+
 		"<Config><PrivateZone>%t</PrivateZone></Config></HostedZone></GetHostedZoneResponse>", name, private)
 }
 
@@ -264,7 +269,8 @@ func subscription(address, arn string) string {
 func images(list ...string) string {
 	body := ""
 	for i := 0; i+1 < len(list); i += 2 {
-		body += "<item><imageId>ami-1</imageId><name>" + list[i] + "</name><creationDate>" + list[i+1] + "</creationDate><architecture>arm64</architecture></item>"
+		body += "<item><imageId>ami-1</imageId><name>" + list[i] + "</name><creationDate>" + list[i+1] +
+			"</creationDate><architecture>arm64</architecture></item>"
 	}
 	return "<imagesSet>" + body + "</imagesSet>"
 }

@@ -58,7 +58,8 @@ func (s *subject) noCredentials(ctx context.Context, config aws.Config, err erro
 		there := config.Copy()
 		there.Region = "us-east-1"
 		if who, err := sts.NewFromConfig(there).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
-			return fail("aws account enable-region --region-name "+config.Region+", which takes some minutes; or pulumi config set aws:region <another>",
+			return fail("aws account enable-region --region-name "+config.Region+", which takes some minutes; or pulumi config set aws:region "+
+				"<another>",
 				"%s is valid, but not in %s: the region is not enabled in account %s", aws.ToString(who.Arn), config.Region, aws.ToString(who.Account))
 		}
 	}

@@ -107,12 +107,15 @@ func TestNoAnswer(t *testing.T) {
 		status Status
 		text   string
 	}{
-		{"throttled", opstest.Answer{Code: "ThrottlingException", Message: "Rate exceeded"}, Warn, "not checked: AWS takes no more requests for now"},
-		{"ended", opstest.Answer{Code: "ExpiredTokenException", Message: "The security token included in the request is expired"}, Warn, "not checked: the credentials ended"},
+		{"throttled", opstest.Answer{Code: "ThrottlingException", Message: "Rate exceeded"},
+			Warn, "not checked: AWS takes no more requests for now"},
+		{"ended", opstest.Answer{Code: "ExpiredTokenException", Message: "The security token included in the request is expired"},
+			Warn, "not checked: the credentials ended"},
 		{"not signed up", opstest.Answer{Code: "OptInRequired", Message: "You are not subscribed to this service.", Status: 401}, Fail,
 			"the account is not signed up for this: OptInRequired: You are not subscribed to this service."},
 		{"network", opstest.Answer{Drop: true}, Warn, "not checked: AWS cannot be reached"},
-		{"server", opstest.Answer{Code: "InternalFailure", Message: "try again", Status: 500}, Warn, "not checked: acm:DescribeCertificate: InternalFailure: try again"},
+		{"server", opstest.Answer{Code: "InternalFailure", Message: "try again", Status: 500},
+			Warn, "not checked: acm:DescribeCertificate: InternalFailure: try again"},
 	} {
 		b := newBench(t, "prod")
 		b.aws.On("DescribeCertificate", c.answer)
@@ -132,10 +135,12 @@ func TestCredentials(t *testing.T) {
 		region  string
 		want    string
 	}{
-		{"ended", []opstest.Answer{{Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: 403}}, "us-east-1",
+		{"ended", []opstest.Answer{{Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: 403}},
+			"us-east-1",
 			"FAIL  credentials                  they have expired"},
 		{"network", []opstest.Answer{{Drop: true}}, "us-east-1", "FAIL  credentials                  AWS does not answer"},
-		{"unknown", []opstest.Answer{{Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: 403}}, "us-east-1",
+		{"unknown", []opstest.Answer{{Code: "InvalidClientTokenId", Message: "The security token is invalid.", Status: 403}},
+			"us-east-1",
 			"FAIL  credentials                  there are no valid AWS credentials"},
 		{"region not enabled", []opstest.Answer{{Code: "InvalidClientTokenId", Message: "invalid", Status: 403}, {Body: who}}, "ap-east-1",
 			"is valid, but not in ap-east-1: the region is not enabled in account " + number},
@@ -234,7 +239,8 @@ func TestPages(t *testing.T) {
 	b = newBench(t, "prod")
 	nat := "<item><natGatewayId>nat-%d</natGatewayId><subnetId>subnet-1</subnetId></item>"
 	b.programs["pulumi stack export"] = state4(nil, gatewayToken, "nat-1")
-	b.aws.On("DescribeNatGateways", pages("NextToken", "nextToken", "<natGatewaySet>"+fmt.Sprintf(nat, 1)+fmt.Sprintf(nat, 2)+"</natGatewaySet>",
+	b.aws.On("DescribeNatGateways", pages("NextToken", "nextToken",
+		"<natGatewaySet>"+fmt.Sprintf(nat, 1)+fmt.Sprintf(nat, 2)+"</natGatewaySet>",
 		"<natGatewaySet>"+fmt.Sprintf(nat, 3)+"</natGatewaySet>"))
 	require.Equal(t, "the stack needs 1; others have 2; the quota is 5", b.finding(t, "prod", "quota NAT gateways per zone").Text)
 }
@@ -249,7 +255,9 @@ func TestRealPrograms(t *testing.T) {
 	plan, err := filepath.Abs(filepath.Join(root, "testdata/dev.json"))
 	require.NoError(t, err)
 	script("go", `test "$*" = "run ./cmd/plan graph -stack dev -format json" && test -f Pulumi.yaml && exec cat "`+plan+`"`)
-	script("pulumi", `case "$1 $2" in "version ") echo v3.300.1;; "whoami --json") echo '{"user":"u","url":"s3://b"}';; *) echo "error: no stack named 'dev' found" >&2; exit 255;; esac`)
+	script("pulumi", `case "$1 $2" in
+"version ") echo v3.300.1;; "whoami --json") echo '{"user":"u","url":"s3://b"}';;
+*) echo "error: no stack named 'dev' found" >&2; exit 255;; esac`)
 	script("docker", `test "$1" = version && echo 28.0.0 && exit; echo "docker: 'buildx' is not a docker command." >&2; exit 1`)
 	t.Setenv("PATH", bin+":/bin:/usr/bin")
 	b.Program = command.System().Program
@@ -259,7 +267,8 @@ func TestRealPrograms(t *testing.T) {
 	require.Contains(t, text, "OK    stack                        dev is not made yet")
 	require.Contains(t, text, "OK    pulumi                       3.300.1")
 	require.Contains(t, text, "WARN  state                        s3://b, as u; Pulumi.dev.yaml names no secrets provider")
-	require.Contains(t, text, "FAIL  docker                       docker buildx version: exit status 1: docker: 'buildx' is not a docker command.")
+	require.Contains(t, text,
+		"FAIL  docker                       docker buildx version: exit status 1: docker: 'buildx' is not a docker command.")
 	require.Contains(t, text, "mend: install the plugin buildx")
 	t.Setenv("PATH", t.TempDir())
 	b.Out.Reset()

@@ -39,7 +39,8 @@ func checkLoggingRole(ctx context.Context, s *subject) ([]Finding, error) {
 	case !manages:
 		return []Finding{ok("%s, which the stack leaves alone", role)}, nil
 	case s.state == nil:
-		return []Finding{warn("see that it is this stack's: the update sets it to the stack's own", "%s; whose it is, Pulumi's state would say", role)}, nil
+		return []Finding{warn("see that it is this stack's: the update sets it to the stack's own", "%s; whose it is, Pulumi's state would say",
+			role)}, nil
 	case s.owns(role):
 		return []Finding{ok("%s, the stack's own", role)}, nil
 	}
@@ -100,7 +101,8 @@ func checkRecorder(ctx context.Context, s *subject) ([]Finding, error) {
 }
 
 func checkInspector(ctx context.Context, s *subject) ([]Finding, error) {
-	found, err := inspector2.NewFromConfig(*s.aws).BatchGetAccountStatus(ctx, &inspector2.BatchGetAccountStatusInput{AccountIds: []string{s.account}})
+	found, err := inspector2.NewFromConfig(*s.aws).BatchGetAccountStatus(ctx,
+		&inspector2.BatchGetAccountStatusInput{AccountIds: []string{s.account}})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,8 @@ func checkMachineImage(ctx context.Context, s *subject) ([]Finding, error) {
 	}
 	chosen := s.stack.Config("compute", "release")
 	if newest == "" && chosen != "" {
-		return []Finding{fail("pulumi config set --path compute.release <a release that there is>", "Amazon Linux %s is withdrawn or misspelt", chosen)}, nil
+		return []Finding{fail("pulumi config set --path compute.release <a release that there is>", "Amazon Linux %s is withdrawn or misspelt",
+			chosen)}, nil
 	}
 	if newest == "" {
 		return []Finding{fail("choose another region, or compute.amiId", "%s has no image of Amazon Linux 2023", s.aws.Region)}, nil
@@ -111,9 +112,11 @@ func released(name string) time.Time {
 
 // ownImage looks at the image of compute.amiId.
 func (s *subject) ownImage(ctx context.Context, id string) ([]Finding, error) {
-	found, err := ec2.NewFromConfig(*s.aws).DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true)})
+	found, err := ec2.NewFromConfig(*s.aws).DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id},
+		IncludeDeprecated: aws.Bool(true)})
 	if strings.HasPrefix(code(err), "InvalidAMIID") || err == nil && len(found.Images) == 0 {
-		return []Finding{fail("pulumi config set --path compute.amiId <ID>", "%s has no image %s that the account may use", s.aws.Region, id)}, nil
+		return []Finding{fail("pulumi config set --path compute.amiId <ID>", "%s has no image %s that the account may use", s.aws.Region, id)},
+			nil
 	}
 	if err != nil {
 		return nil, err
@@ -148,7 +151,8 @@ func checkImages(ctx context.Context, s *subject) ([]Finding, error) {
 		config := s.aws.Copy()
 		config.Region = parts[2]
 		found, err := ecr.NewFromConfig(config).DescribeImages(ctx, &ecr.DescribeImagesInput{
-			RegistryId: aws.String(parts[1]), RepositoryName: aws.String(parts[3]), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(parts[4])}},
+			RegistryId: aws.String(parts[1]), RepositoryName: aws.String(parts[3]),
+			ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: aws.String(parts[4])}},
 		})
 		var noImage *ecrtypes.ImageNotFoundException
 		var noRepository *ecrtypes.RepositoryNotFoundException
@@ -157,7 +161,8 @@ func checkImages(ctx context.Context, s *subject) ([]Finding, error) {
 			out = append(out, fail("ops promote copies it there; or pulumi config rm --path images."+key+" builds it",
 				"images.%s: %s has no image %s", key, parts[3], parts[4]))
 		case errors.As(err, &noRepository):
-			out = append(out, fail("pulumi config rm --path images."+key+": the first update builds", "images.%s: there is no repository %s", key, parts[3]))
+			out = append(out, fail("pulumi config rm --path images."+key+": the first update builds", "images.%s: there is no repository %s", key,
+				parts[3]))
 		case err != nil:
 			return out, err
 		default:

@@ -58,7 +58,8 @@ func checkMails(ctx context.Context, s *subject) ([]Finding, error) {
 			"alarms do not reach %s, who did not confirm the subscription", strings.Join(waiting, ", ")))
 	}
 	if len(wanted) > 0 {
-		out = append(out, warn("pulumi up --refresh subscribes again", "%d of monitoring.alertEmails are not subscribed, or have ended it", len(wanted)))
+		out = append(out, warn("pulumi up --refresh subscribes again", "%d of monitoring.alertEmails are not subscribed, or have ended it",
+			len(wanted)))
 	}
 	if len(out) == 0 {
 		out = append(out, ok("%d confirmed", confirmed))
@@ -90,5 +91,6 @@ func checkCostTag(ctx context.Context, s *subject) ([]Finding, error) {
 		return []Finding{warn("aws ce update-cost-allocation-tags-status --cost-allocation-tags-status TagKey=deployment,Status=Active",
 			"deployment is not active: the budget counts nothing")}, nil
 	}
-	return []Finding{warn("a day after the first pulumi up, run doctor again", "AWS does not know the tag deployment yet: the budget counts nothing")}, nil
+	return []Finding{warn("a day after the first pulumi up, run doctor again",
+		"AWS does not know the tag deployment yet: the budget counts nothing")}, nil
 }

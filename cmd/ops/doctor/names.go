@@ -34,7 +34,8 @@ func checkCertificate(ctx context.Context, s *subject) ([]Finding, error) {
 	}
 	if where.Region != s.aws.Region || where.AccountID != s.account {
 		return []Finding{fail("make one there, or pulumi config set --path compute.certificateArn <ARN>",
-			"%s is of account %s in %s; the load balancer takes one of %s in %s", given, where.AccountID, where.Region, s.account, s.aws.Region)}, nil
+				"%s is of account %s in %s; the load balancer takes one of %s in %s", given, where.AccountID, where.Region, s.account, s.aws.Region)},
+			nil
 	}
 	found, err := acm.NewFromConfig(*s.aws).DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(given)})
 	if code(err) == "ResourceNotFoundException" {

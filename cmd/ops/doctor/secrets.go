@@ -45,7 +45,8 @@ func checkSecrets(ctx context.Context, s *subject) ([]Finding, error) {
 		case aws.ToString(found.ARN) != arn:
 			out = append(out, fail("set the whole ARN, with the six characters at its end", "%s: %s is %s", who, arn, aws.ToString(found.ARN)))
 		case !s.readable(aws.ToString(found.KmsKeyId), who):
-			out = append(out, fail("encrypt it with aws/secretsmanager: aws secretsmanager update-secret --secret-id "+arn+" --kms-key-id alias/aws/secretsmanager",
+			out = append(out, fail("encrypt it with aws/secretsmanager: aws secretsmanager update-secret --secret-id "+arn+" --kms-key-id "+
+				"alias/aws/secretsmanager",
 				"%s: %s is encrypted with %s, which the stack's roles may not use", who, arn, aws.ToString(found.KmsKeyId)))
 		}
 	}

@@ -65,7 +65,8 @@ func checkPulumi(ctx context.Context, s *subject) ([]Finding, error) {
 		return []Finding{fail("install Pulumi 3", "%s: want 3", version)}, nil
 	}
 	if sdk != nil && older(version, string(sdk[1])) {
-		return []Finding{warn("upgrade it: pulumi's own message says how", "%s is older than the SDK that the program uses, %s", version, sdk[1])}, nil
+		return []Finding{warn("upgrade it: pulumi's own message says how", "%s is older than the SDK that the program uses, %s", version,
+			sdk[1])}, nil
 	}
 	return []Finding{ok("%s", version)}, nil
 }

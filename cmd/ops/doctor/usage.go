@@ -45,7 +45,8 @@ const (
 // rules is the most that one security group has in one direction.
 func (s *subject) rules() float64 {
 	count, most := map[string]float64{}, 0.0
-	for _, token := range []string{"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"} {
+	for _, token := range []string{"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+		"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"} {
 		for _, r := range s.plan.of(token) {
 			key := token + r.text("securityGroupId")
 			count[key]++

@@ -19,8 +19,10 @@ func TestKebab(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"DescribeDBInstances": "describe-db-instances", "RestoreDBInstanceToPointInTime": "restore-db-instance-to-point-in-time",
-		"RestoreDBInstanceFromDBSnapshot": "restore-db-instance-from-db-snapshot", "DescribeDBInstanceAutomatedBackups": "describe-db-instance-automated-backups",
-		"GetSecretValue": "get-secret-value", "SendCommand": "send-command", "DescribeAutoScalingGroups": "describe-auto-scaling-groups",
+		"RestoreDBInstanceFromDBSnapshot":    "restore-db-instance-from-db-snapshot",
+		"DescribeDBInstanceAutomatedBackups": "describe-db-instance-automated-backups",
+		"GetSecretValue":                     "get-secret-value",
+		"SendCommand":                        "send-command", "DescribeAutoScalingGroups": "describe-auto-scaling-groups",
 		"GetAWSDefaultServiceQuota": "get-aws-default-service-quota",
 	} {
 		require.Equal(t, want, kebab(name))
@@ -30,7 +32,8 @@ func TestKebab(t *testing.T) {
 func TestCLI(t *testing.T) {
 	t.Parallel()
 	words, err := CLI("rds", &rds.RestoreDBInstanceToPointInTimeInput{
-		TargetDBInstanceIdentifier: aws.String("<it's>"), RestoreTime: aws.Time(time.Date(2026, 1, 31, 3, 0, 0, 0, time.UTC)), MultiAZ: aws.Bool(false),
+		TargetDBInstanceIdentifier: aws.String("<it's>"), RestoreTime: aws.Time(time.Date(2026, 1, 31, 3, 0, 0, 0, time.UTC)),
+		MultiAZ: aws.Bool(false),
 	})
 	require.NoError(t, err)
 	require.Equal(t, `aws rds restore-db-instance-to-point-in-time --cli-input-json `+

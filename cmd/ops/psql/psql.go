@@ -115,7 +115,8 @@ func Session(ctx context.Context, r *procedure.Run, config aws.Config, o Options
 		variables = append(variables, "PGOPTIONS=-c default_transaction_read_only=on")
 	}
 	if r.Dry {
-		r.Say("  PGHOST=%s PGHOSTADDR=127.0.0.1 PGPORT=%s PGSSLMODE=verify-full PGPASSWORD=… %s", secret.Host, local, procedure.Line(append([]string{"psql"}, o.Args...)...))
+		r.Say("  PGHOST=%s PGHOSTADDR=127.0.0.1 PGPORT=%s PGSSLMODE=verify-full PGPASSWORD=… %s", secret.Host, local,
+			procedure.Line(append([]string{"psql"}, o.Args...)...))
 		return nil
 	}
 	err = r.Env.Attached(ctx, command.Attached{Dir: r.Stack.Dir, Name: "psql", Args: o.Args, Env: variables})
@@ -139,13 +140,16 @@ func readSecret(ctx context.Context, r *procedure.Run, config aws.Config, previo
 		in.VersionStage = aws.String("AWSPREVIOUS")
 	}
 	found, err := procedure.Read(ctx, r, "secretsmanager", secretsmanager.NewFromConfig(config).GetSecretValue, in,
-		&secretsmanager.GetSecretValueOutput{SecretString: aws.String(`{"host":"<host of the secret>","port":5432,"dbname":"backend","username":"backend","password":"…"}`)})
+		&secretsmanager.GetSecretValueOutput{SecretString: aws.String(
+			`{"host":"<host of the secret>","port":5432,"dbname":"backend","username":"backend","password":"…"}`)})
 	if err != nil {
 		return credentials{}, err
 	}
 	var out credentials
-	if err := json.Unmarshal([]byte(aws.ToString(found.SecretString)), &out); err != nil || out.Host == "" || out.Password == "" || out.Port == 0 {
-		return credentials{}, fmt.Errorf("the secret %s: want a JSON object with host, port, dbname, username and password", arn) // and not its text
+	if err := json.Unmarshal([]byte(aws.ToString(found.SecretString)), &out); err != nil || out.Host == "" || out.Password == "" ||
+		out.Port == 0 {
+		return credentials{}, fmt.Errorf("the secret %s: want a JSON object with host, port, dbname, username and password",
+			arn) // and not its text
 	}
 	return out, nil
 }

@@ -43,7 +43,8 @@ func newBench(t *testing.T) (*opstest.Bench, *opstest.AWS, string) {
 	t.Helper()
 	a := opstest.NewAWS(t)
 	b := opstest.NewBench(t, a)
-	dir := opstest.Project(t, "Pulumi.yaml", "name: scalable-backend\nruntime: go\n", "Pulumi.prod.yaml", "config:\n  aws:region: us-east-1\n", "outputs.json", outputs)
+	dir := opstest.Project(t, "Pulumi.yaml", "name: scalable-backend\nruntime: go\n", "Pulumi.prod.yaml",
+		"config:\n  aws:region: us-east-1\n", "outputs.json", outputs)
 	a.On("GetSecretValue", opstest.Answer{Body: `{"SecretString":"{\"host\":\"db.example.internal\",\"port\":5432,\"dbname\":\"backend\",` +
 		`\"username\":\"backend\",\"password\":\"pa-ss_~w0rd\"}"}`})
 	a.On("DescribeAutoScalingGroups", opstest.Answer{Body: "<AutoScalingGroups><member><Instances>" +
@@ -83,7 +84,8 @@ func TestSession(t *testing.T) {
 
 	require.Equal(t, "-c\nselect 'a b'\n", read(t, bin, "psql.args"))
 	variables := read(t, bin, "psql.env")
-	for _, want := range []string{"PGHOST=db.example.internal", "PGHOSTADDR=127.0.0.1", "PGUSER=backend", "PGDATABASE=backend", "PGSSLMODE=verify-full",
+	for _, want := range []string{"PGHOST=db.example.internal", "PGHOSTADDR=127.0.0.1", "PGUSER=backend", "PGDATABASE=backend",
+		"PGSSLMODE=verify-full",
 		"PGPASSWORD=pa-ss_~w0rd", "PGOPTIONS=-c default_transaction_read_only=on"} {
 		require.Contains(t, variables, want+"\n")
 	}
@@ -119,8 +121,10 @@ func line(text, prefix string) string {
 func TestFlags(t *testing.T) {
 	b, a, dir := newBench(t)
 	bin := b.Scripts(t, "session-manager-plugin", fakePlugin, "psql", fakePsql)
-	a.On("DescribeDBInstances", opstest.Answer{Body: "<DBInstances><DBInstance><Endpoint><Address>new.example.internal</Address></Endpoint></DBInstance></DBInstances>"})
-	require.NoError(t, psql(t, b, dir, "-write", "-previous", "-instance", "backend-prod-1-new", "-ca", filepath.Join(dir, "Pulumi.yaml"), "-port", "15432"))
+	a.On("DescribeDBInstances", opstest.Answer{Body: "<DBInstances><DBInstance><Endpoint>" +
+		"<Address>new.example.internal</Address></Endpoint></DBInstance></DBInstances>"})
+	require.NoError(t, psql(t, b, dir, "-write", "-previous", "-instance", "backend-prod-1-new", "-ca", filepath.Join(dir, "Pulumi.yaml"),
+		"-port", "15432"))
 	variables := read(t, bin, "psql.env")
 	require.Contains(t, variables, "PGHOST=new.example.internal\n")
 	require.Contains(t, variables, "PGPORT=15432\n")
@@ -139,16 +143,20 @@ func TestNoSession(t *testing.T) {
 	}{
 		{"no plugin", "AWS's Session Manager plugin is not installed: https://docs.aws.amazon.com/", []string{"psql", fakePsql}, nil, nil},
 		{"old plugin", "is 1.2.497.0: want one after 1.2.497.0", []string{"session-manager-plugin", "echo 1.2.497.0"}, nil, nil},
-		{"no psql", "psql is not installed", []string{"session-manager-plugin", fakePlugin, "psql", "exec /nonexistent"}, func(b *opstest.Bench, _ *opstest.AWS) {
+		{"no psql", "psql is not installed", []string{"session-manager-plugin", fakePlugin, "psql", "exec /nonexistent"}, func(b *opstest.Bench,
+			_ *opstest.AWS) {
 			b.Attached = func(context.Context, command.Attached) error { return fmt.Errorf("psql %w", command.ErrMissing) }
 		}, nil},
-		{"bad password", "exit status 2 (\"password authentication failed\": a rotation is under way", []string{"session-manager-plugin", fakePlugin, "psql", "exit 2"}, nil, nil},
+		{"bad password", "exit status 2 (\"password authentication failed\": a rotation is under way", []string{"session-manager-plugin",
+			fakePlugin, "psql", "exit 2"}, nil, nil},
 		{"bad statement", "psql: exit status 1", []string{"session-manager-plugin", fakePlugin, "psql", "exit 1"}, nil, nil},
-		{"plugin ends", "session-manager-plugin ended: cannot connect", []string{"session-manager-plugin", "test \"$1\" = --version && echo 1.2.707.0 && exit; echo cannot connect"}, nil, nil},
+		{"plugin ends", "session-manager-plugin ended: cannot connect", []string{"session-manager-plugin",
+			"test \"$1\" = --version && echo 1.2.707.0 && exit; echo cannot connect"}, nil, nil},
 		{"not connected", "TargetNotConnected", []string{"session-manager-plugin", fakePlugin}, func(_ *opstest.Bench, a *opstest.AWS) {
 			a.On("StartSession", opstest.Answer{Code: "TargetNotConnected", Message: "not connected"})
 		}, nil},
-		{"no instance", "no instance of group is in service", []string{"session-manager-plugin", fakePlugin}, func(_ *opstest.Bench, a *opstest.AWS) {
+		{"no instance", "no instance of group is in service", []string{"session-manager-plugin", fakePlugin}, func(_ *opstest.Bench,
+			a *opstest.AWS) {
 			a.On("DescribeAutoScalingGroups", opstest.Answer{Body: "<AutoScalingGroups/>"})
 		}, nil},
 		{"denied", "docs/ops.md lists the permissions", []string{"session-manager-plugin", fakePlugin}, func(_ *opstest.Bench, a *opstest.AWS) {
@@ -196,7 +204,8 @@ func TestDryRun(t *testing.T) {
 
 func TestAfter(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string]bool{"1.2.497.0": false, "1.2.498.0": true, "1.2.497.1": true, "1.3": true, "1.2": false, "": false, "x.y": false, "2.0.0.0": true} {
+	for version, want := range map[string]bool{"1.2.497.0": false, "1.2.498.0": true, "1.2.497.1": true, "1.3": true, "1.2": false,
+		"": false, "x.y": false, "2.0.0.0": true} {
 		require.Equal(t, want, after(version, withoutOne), version)
 	}
 }

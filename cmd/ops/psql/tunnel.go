@@ -164,7 +164,8 @@ func freePort() (int, error) {
 
 // start runs the plugin in the background, and waits until it says that it listens. It is out of reach of the terminal's Ctrl-C, with
 // which psql ends a query.
-func (t *tunnel) start(ctx context.Context, r *procedure.Run, config aws.Config, in *ssm.StartSessionInput, started *ssm.StartSessionOutput) error {
+func (t *tunnel) start(ctx context.Context, r *procedure.Run, config aws.Config, in *ssm.StartSessionInput,
+	started *ssm.StartSessionOutput) error {
 	token, err := json.Marshal(map[string]string{
 		"SessionId": t.session, "TokenValue": aws.ToString(started.TokenValue), "StreamUrl": aws.ToString(started.StreamUrl),
 	})

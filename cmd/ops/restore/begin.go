@@ -28,7 +28,8 @@ func (p *restoring) begin(ctx context.Context, o order, point time.Time) error {
 		if t.current != nil && !point.IsZero() && t.current.LatestRestorableTime != nil && point.After(*t.current.LatestRestorableTime) {
 			return fmt.Errorf("-time: the latest that there is, is %s", t.current.LatestRestorableTime.UTC().Format(time.RFC3339))
 		}
-		if err := p.Ask("Restore %s beside %s? Backends are replaced first, so that they keep the objects which an older database does not name.", p.fresh, p.id); err != nil {
+		if err := p.Ask("Restore %s beside %s? Backends are replaced first, so that they keep the objects which an older database does not "+
+			"name.", p.fresh, p.id); err != nil {
 			return err
 		}
 		p.Step("1. Keep objects.")
@@ -45,7 +46,8 @@ func (p *restoring) begin(ctx context.Context, o order, point time.Time) error {
 	}
 	p.Step("3. Look at it.")
 	p.Say("ops psql -stack %s -instance %s -- -c 'select max(created_at) from files'", p.Stack.Full, p.fresh)
-	p.Say("(\"password authentication failed\": the password was rotated since then; -previous has the one before, and -exchange wants -new-password)")
+	p.Say("(\"password authentication failed\": the password was rotated since then; -previous has the one before, and -exchange wants " +
+		"-new-password)")
 	p.Say("Then: ops restore -stack %s -exchange, after which requests are answered 503 for 10 to 20 minutes; or -discard.", p.Stack.Full)
 	return nil
 }
@@ -83,7 +85,8 @@ func (p *restoring) restore(ctx context.Context, o order, point time.Time, curre
 		_, err = procedure.Do(ctx, p.Run, "rds", p.rds.RestoreDBInstanceFromDBSnapshot, &rds.RestoreDBInstanceFromDBSnapshotInput{
 			DBSnapshotIdentifier: aws.String(o.snapshot), DBInstanceIdentifier: aws.String(p.fresh),
 			DBSubnetGroupName: aws.String(s.subnets), VpcSecurityGroupIds: []string{s.security}, DBParameterGroupName: aws.String(s.parameters),
-			PubliclyAccessible: aws.Bool(false), CopyTagsToSnapshot: aws.Bool(true), MultiAZ: aws.Bool(s.standby), DeletionProtection: aws.Bool(s.protection),
+			PubliclyAccessible: aws.Bool(false), CopyTagsToSnapshot: aws.Bool(true), MultiAZ: aws.Bool(s.standby),
+			DeletionProtection: aws.Bool(s.protection),
 		}, nil)
 		return existing(err)
 	}
@@ -117,7 +120,8 @@ func existing(err error) error {
 
 // backup finds the automated backups of an instance that is gone.
 func (p *restoring) backup(ctx context.Context) (*string, error) {
-	pages := rds.NewDescribeDBInstanceAutomatedBackupsPaginator(p.rds, &rds.DescribeDBInstanceAutomatedBackupsInput{DBInstanceIdentifier: aws.String(p.id)})
+	pages := rds.NewDescribeDBInstanceAutomatedBackupsPaginator(p.rds,
+		&rds.DescribeDBInstanceAutomatedBackupsInput{DBInstanceIdentifier: aws.String(p.id)})
 	var newest *types.DBInstanceAutomatedBackup
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -131,7 +135,8 @@ func (p *restoring) backup(ctx context.Context) (*string, error) {
 		}
 	}
 	if newest == nil {
-		return nil, fmt.Errorf("%s is gone, and has no automated backups: -snapshot <identifier> restores a snapshot (aws rds describe-db-snapshots)", p.id)
+		return nil, fmt.Errorf("%s is gone, and has no automated backups: -snapshot <identifier> restores a snapshot (aws rds "+
+			"describe-db-snapshots)", p.id)
 	}
 	return newest.DbiResourceId, nil
 }

@@ -55,7 +55,8 @@ func (p *restoring) exchange(ctx context.Context, newPassword bool) error {
 		return err
 	}
 	p.Step("6. Afterwards.")
-	p.Say("Tokens that were revoked since the point in time are valid again: revoke them once more. Files that came since are to be uploaded again.")
+	p.Say("Tokens that were revoked since the point in time are valid again: revoke them once more. Files that came since are to be " +
+		"uploaded again.")
 	p.Say("When nothing is missing any more: ops restore -stack %s -finish", p.Stack.Full)
 	return nil
 }
@@ -118,7 +119,8 @@ func (p *restoring) tell(ctx context.Context, newPassword bool) error {
 		}
 	}
 	before, _ := p.files()
-	p.Say("The preview must update database-instance in place. If it would replace or rename it, say no: pulumi stack import --file %s brings the state back.", before)
+	p.Say("The preview must update database-instance in place. If it would replace or rename it, say no: pulumi stack import --file %s "+
+		"brings the state back.", before)
 	replicas := p.Stack.Config("database", "replicas")
 	if replicas == "" || replicas == "0" {
 		return p.careful(ctx)
@@ -175,7 +177,8 @@ func (p *restoring) answers(ctx context.Context) error {
 			return ctx.Err()
 		default:
 			p.print.Done()
-			return fmt.Errorf("the names are exchanged and Pulumi knows; the backend does not answer (another password? -exchange -new-password): %w", err)
+			return fmt.Errorf("the names are exchanged and Pulumi knows; the backend does not answer (another password? -exchange "+
+				"-new-password): %w", err)
 		}
 		if err := p.Env.Sleep(ctx, pause); err != nil {
 			return err

@@ -26,7 +26,8 @@ func (p *restoring) finish(ctx context.Context) error {
 	if known, err := p.known(ctx, t.current); err != nil {
 		return err
 	} else if !known && !p.Dry {
-		return fmt.Errorf("Pulumi does not know this %s yet, and its next update would give the old one its name back: ops restore -exchange tells it", p.id)
+		return fmt.Errorf("the state of Pulumi has another %s, and its next update would give the old one its name back: ops restore "+
+			"-exchange tells it", p.id)
 	}
 	if t.old != nil {
 		if err := p.Ask("Delete %s? A final snapshot of it stays. What came after the point in time is in no other place.", p.old); err != nil {

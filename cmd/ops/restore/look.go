@@ -21,7 +21,8 @@ func (p *restoring) instance(ctx context.Context, id string, dry *types.DBInstan
 	if dry != nil {
 		assumed.DBInstances = []types.DBInstance{*dry}
 	}
-	found, err := procedure.Read(ctx, p.Run, "rds", p.rds.DescribeDBInstances, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String(id)}, &assumed)
+	found, err := procedure.Read(ctx, p.Run, "rds", p.rds.DescribeDBInstances,
+		&rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String(id)}, &assumed)
 	var missing *types.DBInstanceNotFoundFault
 	if errors.As(err, &missing) || err == nil && len(found.DBInstances) == 0 {
 		return nil, nil
@@ -69,7 +70,8 @@ func (p *restoring) look(ctx context.Context, dry three) (t three, err error) {
 // some is an instance of a dry run.
 func some() *types.DBInstance {
 	return &types.DBInstance{
-		DBInstanceStatus: aws.String("available"), DbiResourceId: aws.String("<resource id>"), MultiAZ: aws.Bool(true), DeletionProtection: aws.Bool(true),
+		DBInstanceStatus: aws.String("available"), DbiResourceId: aws.String("<resource id>"), MultiAZ: aws.Bool(true),
+		DeletionProtection: aws.Bool(true),
 	}
 }
 

@@ -68,7 +68,8 @@ func (p *restoring) refreshed(ctx context.Context) error {
 			p.print.Going("instance refresh: %s, %d %%", refresh.Status, aws.ToInt32(refresh.PercentageComplete))
 		}
 		if p.Env.Now().After(end) {
-			return command.With(command.Unfinished, fmt.Errorf("the instance refresh of %s has not ended after %s: run it again", p.asg, refreshTime))
+			return command.With(command.Unfinished, fmt.Errorf("the instance refresh of %s has not ended after %s: run it again", p.asg,
+				refreshTime))
 		}
 		if err := p.Env.Sleep(ctx, pause); err != nil {
 			return err
@@ -168,7 +169,8 @@ func (p *restoring) done(ctx context.Context, id string) (reached []string, err 
 		case !waiting:
 			return reached, nil
 		case p.Env.Now().After(end):
-			return nil, command.With(command.Unfinished, fmt.Errorf("the setting has not reached every instance after %s: run it again", commandTime))
+			return nil, command.With(command.Unfinished, fmt.Errorf("the setting has not reached every instance after %s: run it again",
+				commandTime))
 		}
 		if err := p.Env.Sleep(ctx, 5*time.Second); err != nil {
 			return nil, err

@@ -21,7 +21,8 @@ func TestWholeRestore(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.do(t, "-time", point))
 	require.Equal(t, map[string]string{"backend": "db-OLD", "backend-new": "db-NEW"}, w.names())
-	require.Equal(t, "SourceDBInstanceIdentifier=backend RestoreTime=2026-02-02T03:00:00Z MultiAZ=true DeletionProtection=true PubliclyAccessible=false "+
+	require.Equal(t, "SourceDBInstanceIdentifier=backend RestoreTime=2026-02-02T03:00:00Z MultiAZ=true DeletionProtection=true "+
+		"PubliclyAccessible=false "+
 		"DBSubnetGroupName=subnets VpcSecurityGroupIds.VpcSecurityGroupId.1=sg-1 DBParameterGroupName=parameters ", w.restored)
 	require.Equal(t, map[string]string{"compute.keepObjects": "true", "compute.ignoreRollbackAlarms": "true"}, w.config)
 	require.Contains(t, w.Out.String(), "ops psql -stack prod -instance backend-new")
@@ -130,7 +131,8 @@ func TestReplicasAndPassword(t *testing.T) {
 			order = append(order, line)
 		}
 	}
-	require.Equal(t, []string{"pulumi config set --path database.passwordVersion 5 --stack prod", "pulumi config set --path database.replicas 0 --stack prod",
+	require.Equal(t, []string{"pulumi config set --path database.passwordVersion 5 --stack prod",
+		"pulumi config set --path database.replicas 0 --stack prod",
 		"pulumi up --refresh --stack prod", "pulumi config set --path database.replicas 2 --stack prod", "pulumi up --yes --stack prod"}, order)
 }
 
@@ -146,7 +148,8 @@ func TestStatus(t *testing.T) {
 		{[]string{"backend-new", "backend-old"}, "the exchange is half done: ops restore -exchange"},
 		{[]string{"backend", "backend-old"}, "ops restore -exchange if Pulumi does not know yet"},
 		{[]string{"backend", "backend-new", "backend-old"}, "delete one of the three"},
-		{[]string{"backend-old"}, "aws rds modify-db-instance --db-instance-identifier backend-old --new-db-instance-identifier backend --apply-immediately"},
+		{[]string{"backend-old"}, "aws rds modify-db-instance --db-instance-identifier backend-old --new-db-instance-identifier backend " +
+			"--apply-immediately"},
 	} {
 		w := newWorld(t)
 		w.instances = map[string]*database{}
@@ -172,24 +175,33 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-time", point, "-discard"}, nil, "want one of -time", command.Misused},
 		{[]string{"-new-password"}, nil, "-new-password goes with -exchange", command.Misused},
 		{[]string{"-time", "2026-02-03T04:03:00Z"}, nil, "-time: the latest that there is, is 2026-02-03T04:00:00Z", command.Failed},
-		{[]string{"-time", point}, func(w *world) { w.instances["backend-old"] = &database{resource: "x", status: "available"} }, "backend-old is there, of an earlier restore", command.Failed},
+		{[]string{"-time", point}, func(w *world) { w.instances["backend-old"] = &database{resource: "x", status: "available"} },
+			"backend-old is there, of an earlier restore", command.Failed},
 		{[]string{"-exchange"}, nil, "there is no backend-new: ops restore -time", command.Failed},
-		{[]string{"-exchange"}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "creating"} }, "backend-new is creating: want it available", command.Failed},
+		{[]string{"-exchange"}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "creating"} },
+			"backend-new is creating: want it available", command.Failed},
 		{[]string{"-exchange"}, func(w *world) { delete(w.instances, "backend") }, "there is neither backend nor backend-new", command.Failed},
 		{[]string{"-finish"}, func(w *world) {
 			w.instances["backend-old"] = &database{resource: "x", status: "available"}
 			w.state = "other"
 		},
-			"Pulumi does not know this backend yet", command.Failed},
-		{[]string{"-finish"}, func(w *world) { delete(w.instances, "backend") }, "-finish would leave the stack without a database", command.Failed},
-		{[]string{"-finish"}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "available"} }, "backend-new is there still", command.Failed},
+			"the state of Pulumi has another backend", command.Failed},
+		{[]string{"-finish"}, func(w *world) { delete(w.instances, "backend") }, "-finish would leave the stack without a database",
+			command.Failed},
+		{[]string{"-finish"}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "available"} },
+			"backend-new is there still", command.Failed},
 		{[]string{"-discard"}, func(w *world) {
-			w.instances["backend-new"], w.instances["backend-old"] = &database{resource: "x", status: "available"}, &database{resource: "y", status: "available"}
+			w.instances["backend-new"], w.instances["backend-old"] = &database{resource: "x", status: "available"}, &database{resource: "y",
+				status: "available"}
 		}, "the exchange of the names has begun", command.Failed},
-		{[]string{"-time", point}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "incompatible-restore"} }, "backend-new is incompatible-restore", command.Failed},
-		{[]string{"-time", point}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "creating"} }, "backend-new is creating after 6h0m0s: run it again", command.Unfinished},
+		{[]string{"-time", point}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "incompatible-restore"} },
+			"backend-new is incompatible-restore", command.Failed},
+		{[]string{"-time", point}, func(w *world) { w.instances["backend-new"] = &database{resource: "x", status: "creating"} },
+			"backend-new is creating after 6h0m0s: run it again", command.Unfinished},
 		{[]string{"-latest"}, func(w *world) {
-			w.aws.On("DescribeInstanceRefreshes", opstest.Answer{Body: "<InstanceRefreshes><member><Status>Failed</Status><StatusReason>an alarm</StatusReason></member></InstanceRefreshes>"})
+			w.aws.On("DescribeInstanceRefreshes",
+				opstest.Answer{Body: "<InstanceRefreshes><member><Status>Failed</Status><StatusReason>an " +
+					"alarm</StatusReason></member></InstanceRefreshes>"})
 		}, "the instance refresh of group is Failed: an alarm", command.Failed},
 		{[]string{"-latest"}, func(w *world) {
 			w.aws.On("RestoreDBInstanceToPointInTime", opstest.Answer{Code: "PointInTimeRestoreNotEnabled", Message: "no backups"})
@@ -237,7 +249,8 @@ func TestAsks(t *testing.T) {
 
 func TestDryRun(t *testing.T) {
 	t.Parallel()
-	for name, args := range map[string][]string{"begin": {"-time", point}, "snapshot": {"-snapshot", "s-1"}, "exchange": {"-exchange"}, "finish": {"-finish"}, "discard": {"-discard"}} {
+	for name, args := range map[string][]string{"begin": {"-time", point}, "snapshot": {"-snapshot", "s-1"}, "exchange": {"-exchange"},
+		"finish": {"-finish"}, "discard": {"-discard"}} {
 		w := newWorld(t)
 		require.NoError(t, w.do(t, append(args, "-dry-run")...))
 		require.Empty(t, w.aws.Calls())
@@ -252,12 +265,14 @@ func TestDryRun(t *testing.T) {
 
 func TestStateOfOthers(t *testing.T) {
 	t.Parallel()
+	const urn, outputs = `{"urn":"a::aws:rds/instance:Instance::database-instance`, `,"outputs":{}}`
+	resources := func(list string) string { return `{"deployment":{"resources":[` + list + `]}}` }
 	for text, want := range map[string]string{
-		`{"deployment":{"resources":[]}}`: "0 resources are",
-		`[]`:                              "cannot unmarshal",
-		`{"deployment":{"resources":[{"urn":"a::aws:rds/instance:Instance::database-instance","outputs":{}},{"urn":"b::aws:rds/instance:Instance::database-instance","outputs":{}}]}}`: "2 resources are",
-		`{"deployment":{"resources":[{"urn":"a::aws:rds/instance:Instance::database-instance"}]}}`:                                                                                     "has no outputs",
-		`{"deployment":{"resources":[{"urn":"a::aws:rds/instance:Instance::database-instance-replica-1","outputs":{}}]}}`:                                                              "0 resources are",
+		resources(""): "0 resources are",
+		`[]`:          "cannot unmarshal",
+		resources(urn + `"` + outputs + `,` + urn + `"` + outputs): "2 resources are",
+		resources(urn + `"}`):                    "has no outputs",
+		resources(urn + `-replica-1"` + outputs): "0 resources are",
 	} {
 		_, _, err := withID([]byte(text), "x")
 		require.ErrorContains(t, err, want)

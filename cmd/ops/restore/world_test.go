@@ -56,9 +56,11 @@ func newWorld(t *testing.T) *world {
 		fmt.Fprint(rw, "{}")
 	}))
 	t.Cleanup(server.Close)
-	w.dir = opstest.Project(t, "Pulumi.yaml", "name: scalable-backend\nruntime: go\n", "Pulumi.prod.yaml", "config:\n  aws:region: us-east-1\n",
-		"outputs.json", `{"databaseInstanceId":"backend","autoScalingGroupName":"group","databaseSubnetGroup":"subnets","databaseSecurityGroupId":"sg-1",
-"databaseParameterGroup":"parameters","adminTokenSecretArn":"arn:token","loadBalancerUrl":"`+server.URL+`"}`)
+	w.dir = opstest.Project(t, "Pulumi.yaml", "name: scalable-backend\nruntime: go\n", "Pulumi.prod.yaml",
+		"config:\n  aws:region: us-east-1\n",
+		"outputs.json", `{"databaseInstanceId":"backend","autoScalingGroupName":"group","databaseSubnetGroup":"subnets",
+"databaseSecurityGroupId":"sg-1","databaseParameterGroup":"parameters",
+"adminTokenSecretArn":"arn:token","loadBalancerUrl":"`+server.URL+`"}`)
 	w.Program, w.Attached = w.program, w.attached
 	for operation, answer := range map[string]func(opstest.Call) (string, error){
 		"DescribeDBInstances": w.describe, "ModifyDBInstance": w.modify, "DeleteDBInstance": w.remove,
@@ -142,7 +144,8 @@ func (d *database) xml(name string) string {
 	if d.pending != "" {
 		pending = "<DBInstanceIdentifier>" + d.pending + "</DBInstanceIdentifier>"
 	}
-	return fmt.Sprintf("<DBInstance><DBInstanceIdentifier>%s</DBInstanceIdentifier><DbiResourceId>%s</DbiResourceId><DBInstanceStatus>%s</DBInstanceStatus>"+
+	return fmt.Sprintf("<DBInstance><DBInstanceIdentifier>%s</DBInstanceIdentifier><DbiResourceId>%s</DbiResourceId>"+
+		"<DBInstanceStatus>%s</DBInstanceStatus>"+
 		"<DeletionProtection>%t</DeletionProtection><MultiAZ>true</MultiAZ><LatestRestorableTime>2026-02-03T04:00:00Z</LatestRestorableTime>"+
 		"<PendingModifiedValues>%s</PendingModifiedValues></DBInstance>", name, d.resource, d.status, d.protected, pending)
 }
@@ -197,8 +200,10 @@ func (w *world) restore(c opstest.Call) (string, error) {
 		return "", errors.New("DBInstanceAlreadyExists")
 	}
 	w.restored = ""
-	for _, key := range []string{"SourceDBInstanceIdentifier", "SourceDbiResourceId", "RestoreTime", "UseLatestRestorableTime", "DBSnapshotIdentifier",
-		"MultiAZ", "DeletionProtection", "PubliclyAccessible", "DBSubnetGroupName", "VpcSecurityGroupIds.VpcSecurityGroupId.1", "DBParameterGroupName"} {
+	for _, key := range []string{"SourceDBInstanceIdentifier", "SourceDbiResourceId", "RestoreTime", "UseLatestRestorableTime",
+		"DBSnapshotIdentifier",
+		"MultiAZ", "DeletionProtection", "PubliclyAccessible", "DBSubnetGroupName", "VpcSecurityGroupIds.VpcSecurityGroupId.1",
+		"DBParameterGroupName"} {
 		if value := c.Form.Get(key); value != "" {
 			w.restored += key + "=" + value + " "
 		}
@@ -210,17 +215,23 @@ func (w *world) restore(c opstest.Call) (string, error) {
 }
 
 func (w *world) backups(opstest.Call) (string, error) {
-	return "<DBInstanceAutomatedBackups><DBInstanceAutomatedBackup><DbiResourceId>db-OLDER</DbiResourceId><InstanceCreateTime>2025-01-01T00:00:00Z</InstanceCreateTime></DBInstanceAutomatedBackup>" +
-		"<DBInstanceAutomatedBackup><DbiResourceId>db-OLD</DbiResourceId><InstanceCreateTime>2025-06-01T00:00:00Z</InstanceCreateTime></DBInstanceAutomatedBackup></DBInstanceAutomatedBackups>", nil
+	body := ""
+	for id, made := range map[string]string{"db-OLDER": "2025-01-01T00:00:00Z", "db-OLD": "2025-06-01T00:00:00Z"} {
+		body += "<DBInstanceAutomatedBackup><DbiResourceId>" + id + "</DbiResourceId><InstanceCreateTime>" + made +
+			"</InstanceCreateTime></DBInstanceAutomatedBackup>"
+	}
+	return "<DBInstanceAutomatedBackups>" + body + "</DBInstanceAutomatedBackups>", nil
 }
 
 func (w *world) group(opstest.Call) (string, error) {
 	suspended := ""
 	if w.suspended {
-		suspended = "<SuspendedProcesses><member><ProcessName>AZRebalance</ProcessName></member><member><ProcessName>ReplaceUnhealthy</ProcessName></member></SuspendedProcesses>"
+		suspended = "<SuspendedProcesses><member><ProcessName>AZRebalance</ProcessName></member>" +
+			"<member><ProcessName>ReplaceUnhealthy</ProcessName></member></SuspendedProcesses>"
 	}
 	return "<AutoScalingGroups><member><Instances><member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState></member>" +
-		"<member><InstanceId>i-2</InstanceId><LifecycleState>InService</LifecycleState></member></Instances>" + suspended + "</member></AutoScalingGroups>", nil
+		"<member><InstanceId>i-2</InstanceId><LifecycleState>InService</LifecycleState></member></Instances>" + suspended +
+		"</member></AutoScalingGroups>", nil
 }
 
 // invocations has one on each page.
@@ -251,8 +262,10 @@ func (w *world) program(ctx context.Context, dir, name string, args ...string) (
 		w.config[args[3]] = args[4]
 		return nil, w.write()
 	case strings.HasPrefix(line, "pulumi stack export --non-interactive"):
-		return []byte(fmt.Sprintf(`{"version":3,"deployment":{"resources":[{"urn":"urn:pulumi:prod::x::random:index/randomId:RandomId::a","id":"r","outputs":{"dec":12345678901234567890}},
-{"urn":"urn:pulumi:prod::x::y$aws:rds/instance:Instance::database-instance","id":%q,"outputs":{"id":%[1]q,"resourceId":%[1]q,"address":"a<b"}},
+		return []byte(fmt.Sprintf(`{"version":3,"deployment":{"resources":[
+{"urn":"urn:pulumi:prod::x::random:index/randomId:RandomId::a","id":"r","outputs":{"dec":12345678901234567890}},
+{"urn":"urn:pulumi:prod::x::y$aws:rds/instance:Instance::database-instance","id":%q,
+"outputs":{"id":%[1]q,"resourceId":%[1]q,"address":"a<b"}},
 {"urn":"urn:pulumi:prod::x::y$aws:rds/instance:Instance::database-instance","id":"db-GONE","delete":true,"outputs":{}}]}}`, w.state)), nil
 	case strings.HasPrefix(line, "pulumi stack import --file "):
 		var s struct {
@@ -311,7 +324,8 @@ func (w *world) attached(_ context.Context, p command.Attached) error {
 
 func (w *world) do(t *testing.T, args ...string) error {
 	t.Helper()
-	return run(t.Context(), w.Env, append([]string{"-C", w.dir, "-stack", "prod", "-outputs", filepath.Join(w.dir, "outputs.json"), "-yes"}, args...))
+	return run(t.Context(), w.Env, append([]string{"-C", w.dir, "-stack", "prod", "-outputs", filepath.Join(w.dir, "outputs.json"), "-yes"},
+		args...))
 }
 
 func (w *world) ran(prefix string) (n int) {

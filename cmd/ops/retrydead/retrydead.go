@@ -36,7 +36,8 @@ func run(ctx context.Context, env *command.Env, args []string) error {
 	var f filter
 	flags.StringVar(&f.dest, "dest", "", "only jobs whose destination begins with this `prefix`")
 	flags.StringVar(&f.file, "file", "", "only jobs of the file with this `id`")
-	gateway := flags.Bool("gateway", false, "go through API Gateway, with your AWS identity, in place of the load balancer with the admin token")
+	gateway := flags.Bool("gateway", false,
+		"go through API Gateway, with your AWS identity, in place of the load balancer with the admin token")
 	yes := flags.Bool("yes", false, "do not ask")
 	dry := flags.Bool("dry-run", false, "print the calls and make none")
 	if _, err := command.Parse(flags, args, 0); err != nil {

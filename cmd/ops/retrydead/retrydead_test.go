@@ -87,7 +87,8 @@ func TestThroughTheGateway(t *testing.T) {
 	b, a, there, args := newBench(t, "1 a/1")
 	require.NoError(t, run(t.Context(), b.Env, append(args, "-yes", "-gateway", "-file", "f")))
 	require.Equal(t, []string{"1"}, there.retried)
-	require.Contains(t, there.headers[1].Get("Authorization"), "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260203/us-east-1/execute-api/aws4_request")
+	require.Contains(t, there.headers[1].Get("Authorization"),
+		"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260203/us-east-1/execute-api/aws4_request")
 	require.Equal(t, "/live/v1/jobs?file_id=f&page_size=500&state=dead", there.lists[0])
 	require.Empty(t, a.Calls("GetSecretValue"))
 }

@@ -71,7 +71,8 @@ func rotate(ctx context.Context, r *procedure.Run, config aws.Config) error {
 	if begun {
 		r.Say("A rotation to version %d was begun and has not ended: it goes on.", next)
 	} else {
-		r.Say("The password becomes version %d. Connections that are open stay; for some seconds new ones are refused, until the backends have read it.", next)
+		r.Say("The password becomes version %d. Connections that are open stay; for some seconds new ones are refused, until the backends "+
+			"have read it.", next)
 		if err := r.Ask("Rotate it?"); err != nil {
 			return err
 		}
@@ -81,7 +82,8 @@ func rotate(ctx context.Context, r *procedure.Run, config aws.Config) error {
 	}
 	start := r.Env.Now()
 	if err := r.Up(ctx); err != nil {
-		return fmt.Errorf("%w\nops rotate again goes on with version %d; pulumi config set --path %s %d gives it up, if nothing was updated", err, next, key, next-1)
+		return fmt.Errorf("%w\nops rotate again goes on with version %d; pulumi config set --path %s %d gives it up, if nothing was updated",
+			err, next, key, next-1)
 	}
 	if err := settled(ctx, r, config); err != nil {
 		return err
@@ -162,7 +164,8 @@ func settled(ctx context.Context, r *procedure.Run, config aws.Config) error {
 	}
 	client := rds.NewFromConfig(config)
 	for end := r.Env.Now().Add(longestWait); ; {
-		found, err := procedure.Read(ctx, r, "rds", client.DescribeDBInstances, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String(id)},
+		found, err := procedure.Read(ctx, r, "rds", client.DescribeDBInstances,
+			&rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String(id)},
 			&rds.DescribeDBInstancesOutput{DBInstances: []rdstypes.DBInstance{{DBInstanceStatus: aws.String("available")}}})
 		if err != nil {
 			return err
@@ -176,7 +179,8 @@ func settled(ctx context.Context, r *procedure.Run, config aws.Config) error {
 			return nil
 		}
 		if r.Env.Now().After(end) {
-			return command.With(command.Unfinished, fmt.Errorf("%s is %s after %s: run it again", id, aws.ToString(instance.DBInstanceStatus), longestWait))
+			return command.With(command.Unfinished, fmt.Errorf("%s is %s after %s: run it again", id, aws.ToString(instance.DBInstanceStatus),
+				longestWait))
 		}
 		if err := r.Env.Sleep(ctx, pause); err != nil {
 			return err
@@ -197,7 +201,8 @@ func changed(ctx context.Context, r *procedure.Run, config aws.Config, start tim
 	}
 	const skew = time.Minute // between the clocks, and what AWS rounds
 	if at := aws.ToTime(found.LastChangedDate); !begun && at.Before(start.Add(-skew)) {
-		return command.With(command.Unfinished, fmt.Errorf("the secret was last changed at %s, before this update: run it again", at.UTC().Format(time.RFC3339)))
+		return command.With(command.Unfinished, fmt.Errorf("the secret was last changed at %s, before this update: run it again",
+			at.UTC().Format(time.RFC3339)))
 	}
 	return nil
 }

@@ -42,24 +42,29 @@ func newBench(t *testing.T, wanted string, made int, password, secret string) *b
 		config += "  database:\n    passwordVersion: " + wanted + "\n"
 	}
 	dir := opstest.Project(t, "Pulumi.yaml", "name: scalable-backend\nruntime: go\n", "Pulumi.prod.yaml", config,
-		"outputs.json", `{"databaseInstanceId":"db-1","databaseSecretArn":"arn:db","autoScalingGroupName":"group","adminTokenSecretArn":"arn:token","loadBalancerUrl":"`+server.URL+`"}`)
+		"outputs.json", `{"databaseInstanceId":"db-1","databaseSecretArn":"arn:db","autoScalingGroupName":"group",
+"adminTokenSecretArn":"arn:token","loadBalancerUrl":"`+server.URL+`"}`)
 	b.args = []string{"-C", dir, "-stack", "acme/scalable-backend/prod", "-outputs", filepath.Join(dir, "outputs.json")}
 	a.On("DescribeDBInstances",
-		instance("resetting-master-credentials", ""), instance("available", "<MasterUserPassword>****</MasterUserPassword>"), instance("available", ""))
+		instance("resetting-master-credentials", ""), instance("available", "<MasterUserPassword>****</MasterUserPassword>"),
+		instance("available", ""))
 	a.On("DescribeSecret", opstest.Answer{Body: fmt.Sprintf(`{"LastChangedDate":%d}`, b.Clock.Now().Add(time.Minute).Unix())})
 	a.On("GetSecretValue", opstest.Answer{Func: func(c opstest.Call) opstest.Answer {
 		if strings.Contains(c.Body, "arn:token") {
 			return opstest.Answer{Body: `{"SecretString":"{\"token\":\"t\"}"}`}
 		}
-		return opstest.Answer{Body: `{"SecretString":"{\"host\":\"h\",\"port\":5432,\"dbname\":\"backend\",\"username\":\"backend\",\"password\":\"pa-ss\"}"}`}
+		return opstest.Answer{Body: `{"SecretString":"{\"host\":\"h\",\"port\":5432,\"dbname\":\"backend\",` +
+			`\"username\":\"backend\",\"password\":\"pa-ss\"}"}`}
 	}})
 	b.HTTP = bundle{}
 	const on = " --stack acme/scalable-backend/prod"
 	state := ""
 	if made > 0 {
-		state = fmt.Sprintf(`{"urn":"urn:pulumi:prod::x::scalable-backend:database:Database$random:index/randomPassword:RandomPassword::database-password",
+		const urn = "urn:pulumi:prod::x::scalable-backend:database:Database$"
+		state = fmt.Sprintf(`{"urn":"`+urn+`random:index/randomPassword:RandomPassword::database-password",
 "created":%q,"modified":%[1]q,"inputs":{"keepers":{"__defaults":[],"passwordVersion":"%d"},"length":48}},
-{"urn":"urn:pulumi:prod::x::scalable-backend:database:Database$aws:secretsmanager/secretVersion:SecretVersion::database-credentials-version","created":%q,"modified":%[3]q,"inputs":{}}`,
+{"urn":"`+urn+`aws:secretsmanager/secretVersion:SecretVersion::database-credentials-version",
+"created":%q,"modified":%[3]q,"inputs":{}}`,
 			password, made, secret)
 	}
 	b.Programs["pulumi stack export --non-interactive"+on] = `{"version":3,"deployment":{"resources":[` + state + `]}}`
@@ -82,7 +87,8 @@ func (bundle) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func instance(status, pending string) opstest.Answer {
-	return opstest.Answer{Body: "<DBInstances><DBInstance><DBInstanceStatus>" + status + "</DBInstanceStatus><PendingModifiedValues>" + pending +
+	return opstest.Answer{Body: "<DBInstances><DBInstance><DBInstanceStatus>" + status + "</DBInstanceStatus><PendingModifiedValues>" +
+		pending +
 		"</PendingModifiedValues></DBInstance></DBInstances>"}
 }
 
@@ -176,12 +182,14 @@ func TestFailures(t *testing.T) {
 		{"ended", "the AWS credentials have expired", command.Unfinished, newBench(t, "1", 1, earlier, later), func(b *bench) {
 			b.aws.On("DescribeSecret", opstest.Answer{Code: "ExpiredTokenException", Message: "expired"})
 		}},
-		{"an old secret", "was last changed at 2026-01-01T00:00:00Z, before this update", command.Unfinished, newBench(t, "1", 1, earlier, later), func(b *bench) {
+		{"an old secret", "was last changed at 2026-01-01T00:00:00Z, before this update", command.Unfinished, newBench(t, "1", 1, earlier,
+			later), func(b *bench) {
 			b.aws.On("DescribeSecret", opstest.Answer{Body: `{"LastChangedDate":1767225600}`})
 		}},
-		{"the backend fails", "the password was changed, and the backend does not answer", command.Failed, newBench(t, "1", 1, earlier, later), func(b *bench) {
-			*b.api = 503
-		}},
+		{"the backend fails", "the password was changed, and the backend does not answer", command.Failed, newBench(t, "1", 1, earlier, later),
+			func(b *bench) {
+				*b.api = 503
+			}},
 	} {
 		if c.change != nil {
 			c.change(c.b)
