@@ -79,7 +79,8 @@ func run(ctx context.Context, dir, name string, args ...string) ([]byte, error) 
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("%s %w", name, ErrMissing)
 	}
-	return stdout.Bytes(), fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, strings.TrimSpace(stderr.String()))
+	line := strings.Join(append([]string{name}, args...), " ")
+	return stdout.Bytes(), fmt.Errorf("%s: %w: %s", line, err, strings.TrimSpace(stderr.String()))
 }
 
 func loadAWS(ctx context.Context, region, profile string) (aws.Config, error) {

@@ -139,7 +139,7 @@ func TestInvalidConfiguration(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "dev")
 	b.programs["go run ./cmd/plan"] = program{err: errors.New("go run ./cmd/plan graph -stack dev -format json: exit status 1: " +
-		"the configuration of the stack dev has 2 problems:\n  compute.maxSize is 0: want an integer from 1 to 500\n  netwrok: no such " +
+		"the configuration of the stack dev has 2 problems:\n  compute.maxSize is 0: want an integer from 1 to 500\n  compute.size: no such " +
 		"key\nexit status 1\n")}
 	text, status := b.doctor(t, "-stack", "dev")
 	require.Equal(t, command.Failed, status)

@@ -84,10 +84,11 @@ func checkCostTag(ctx context.Context, s *subject) ([]Finding, error) {
 		}
 		return nil, err
 	}
-	for _, tag := range found.CostAllocationTags {
-		if tag.Status == costtypes.CostAllocationTagStatusActive {
-			return []Finding{ok("deployment is active")}, nil
-		}
+	switch {
+	case len(found.CostAllocationTags) == 0:
+	case found.CostAllocationTags[0].Status == costtypes.CostAllocationTagStatusActive:
+		return []Finding{ok("deployment is active")}, nil
+	default:
 		return []Finding{warn("aws ce update-cost-allocation-tags-status --cost-allocation-tags-status TagKey=deployment,Status=Active",
 			"deployment is not active: the budget counts nothing")}, nil
 	}

@@ -124,13 +124,3 @@ func (p *plan) lookup(token string, into any) error {
 	}
 	return json.Unmarshal(asked[0], into)
 }
-
-// deployment is the value of the tag of this name, which all resources of the stack have and no others.
-func (p *plan) deployment() string {
-	for _, r := range p.Resources {
-		if text := r.text("tags", "deployment"); text != "" {
-			return text
-		}
-	}
-	return ""
-}

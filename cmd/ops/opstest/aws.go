@@ -125,6 +125,8 @@ func (a *AWS) next(call Call) Answer {
 	return answers[0]
 }
 
+const queryError = "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>"
+
 // The wire formats.
 const (
 	jsonRPC = "json"
@@ -192,13 +194,13 @@ func (a Answer) write(w http.ResponseWriter, call Call, kind string) {
 	case restXML:
 		w.Header().Set("Content-Type", "text/xml")
 		if failed {
-			body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", a.Code, message)
+			body = fmt.Sprintf(queryError, a.Code, message)
 		}
 	case query:
 		w.Header().Set("Content-Type", "text/xml")
 		body = fmt.Sprintf("<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", call.Operation, a.Body)
 		if failed {
-			body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", a.Code, message)
+			body = fmt.Sprintf(queryError, a.Code, message)
 		}
 	case ec2:
 		w.Header().Set("Content-Type", "text/xml")

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -119,9 +120,9 @@ func (r *Run) Ask(format string, args ...any) error {
 	}
 	if err != nil {
 		fmt.Fprintln(r.Env.Stdout)
-		return fmt.Errorf("nobody answers: -yes goes on without a question")
+		return errors.New("nobody answers: -yes goes on without a question")
 	}
-	return fmt.Errorf("nothing was changed: the answer was not yes")
+	return errors.New("nothing was changed: the answer was not yes")
 }
 
 // CLI is a call as a command line of the AWS CLI.

@@ -2,6 +2,7 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -79,7 +80,7 @@ func (p *restoring) discard(ctx context.Context) error {
 		p.Say("there is no %s", p.fresh)
 		return nil
 	case t.old != nil || t.current != nil && renaming(t.current) || renaming(t.fresh):
-		return fmt.Errorf("the exchange of the names has begun: ops restore -exchange ends it")
+		return errors.New("the exchange of the names has begun: ops restore -exchange ends it")
 	}
 	if err := p.Ask("Delete %s? No snapshot of it is kept; the backups stay.", p.fresh); err != nil {
 		return err
