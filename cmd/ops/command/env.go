@@ -27,6 +27,8 @@ type Env struct {
 	Getenv func(string) string
 	// Program runs another program, such as pulumi or docker.
 	Program Runner
+	// Attached runs a program that has this one's terminal, such as psql or `pulumi up`, which asks.
+	Attached func(ctx context.Context, p Attached) error
 	// AWS makes the SDK's configuration; an empty profile means the environment's.
 	AWS func(ctx context.Context, region, profile string) (aws.Config, error)
 	// HTTP sends the requests that are no calls of AWS's SDK. It checks certificates.
@@ -47,7 +49,7 @@ var ErrMissing = errors.New("is not installed")
 func System() *Env {
 	return &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Width: width, Getenv: os.Getenv, Program: run, AWS: loadAWS,
+		Width: width, Getenv: os.Getenv, Program: run, Attached: attach, AWS: loadAWS,
 		HTTP: http.DefaultTransport, Now: time.Now, Sleep: sleep,
 	}
 }

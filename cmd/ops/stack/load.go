@@ -85,7 +85,7 @@ func (s *Source) open(ctx context.Context, env *command.Env) (out *Stack, full s
 	if full, err = s.name(ctx, env, dir); err != nil {
 		return nil, "", err
 	}
-	out.Name = full[strings.LastIndex(full, "/")+1:]
+	out.Full, out.Name = full, full[strings.LastIndex(full, "/")+1:]
 	if out.Name == "" || strings.ContainsAny(full, "\\\x00") || strings.HasPrefix(full, "-") {
 		return nil, "", fmt.Errorf("-stack %s: want the name of a stack", full)
 	}
