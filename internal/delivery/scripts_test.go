@@ -108,7 +108,11 @@ func TestPromoted(t *testing.T) {
 		"agent built":             {`{"deployment": {"resources": [` + stack + `, ` + built + `]}}`, "", backend},
 		"backend in the file":     {`{"deployment": {"resources": [` + stack + `]}}`, "images.backend", agent},
 		"a stack without outputs": {`{"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}]}}`, "", ""},
-		"an empty stack":          {`{"deployment": {}}`, "", ""},
+		"an output that is no image": {
+			`{"deployment": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": {"backendImage": {"ciphertext": "a"}, "agentImage": ""}}]}}`,
+			"", "",
+		},
+		"an empty stack": {`{"deployment": {}}`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

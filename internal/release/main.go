@@ -90,7 +90,8 @@ func (r release) build(ctx context.Context, t target, version, commit, work stri
 		"-s -w -buildid= -X scalable-backend/services/internal/build.sources="+commit, "./cmd/agent"); err != nil {
 		return err
 	}
-	if err := r.command(ctx, nil, r.sbom, "bin", "-json", "-noserial", "-notimestamp", "-version", "v"+version, "-output",
+	// It takes the system from the environment, not from the program.
+	if err := r.command(ctx, env, r.sbom, "bin", "-json", "-noserial", "-notimestamp", "-version", "v"+version, "-output",
 		filepath.Join(r.out, name+".cdx.json"), binary); err != nil {
 		return err
 	}

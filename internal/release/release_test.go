@@ -95,6 +95,9 @@ func TestRelease(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `^1\.2\.3\+[0-9a-f]{12}$`, string(said))
 
+	modules, err := os.ReadFile(filepath.Join(r.out, "agent_1.2.3_windows_amd64.cdx.json"))
+	require.NoError(t, err)
+	require.Equal(t, "windows/amd64\n", string(modules))
 	archive, err := zip.OpenReader(filepath.Join(r.out, "agent_1.2.3_windows_amd64.zip"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = archive.Close() })

@@ -12,7 +12,7 @@ for service in backend agent; do
 		continue
 	fi
 	image=$(printf '%s' "$state" | jq -r --arg output "${service}Image" \
-		'.deployment.resources[]? | select(.type == "pulumi:pulumi:Stack") | .outputs[$output] // ""')
+		'.deployment.resources[]? | select(.type == "pulumi:pulumi:Stack") | .outputs[$output] | strings | select(contains("@sha256:"))')
 	[ -n "$image" ] || continue
 	if pulumi config get --stack "$stack" --path "images.$service" > /dev/null 2>&1; then
 		continue
