@@ -14,8 +14,8 @@ import (
 // architectures are the names of an image's platform by those of EC2.
 var architectures = map[string]string{"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 
-// architecture is the platform that the second stack's next update runs, instances and tasks alike: that of the configured instance type, or,
-// if the default is used, that of the machine image that the stack runs.
+// architecture is the platform that the second stack's next update runs, instances and tasks alike: that of the configured instance type,
+// or, if the default is used, that of the machine image that the stack runs.
 func (s *session) architecture(ctx context.Context) (string, error) {
 	if instance := s.goal.Config("compute", "instanceType"); instance != "" {
 		found, err := ec2.NewFromConfig(s.goalAWS.Config).DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{

@@ -193,7 +193,8 @@ func explain(err error, doing string) error {
 	case http.StatusNotFound:
 		hint = ": there is no such repository or image; a repository is made by the stack's first pulumi up, and keeps its last builds only"
 	case http.StatusUnauthorized, http.StatusForbidden:
-		hint = ": the caller may not; docs/ops.md lists the permissions, and across accounts the repository's policy counts too (or -from-profile)"
+		hint = ": the caller may not; docs/ops.md lists the permissions, and across accounts the repository's policy counts too (or " +
+			"-from-profile)"
 	}
 	return fmt.Errorf("%s: %w%s", doing, err, hint)
 }

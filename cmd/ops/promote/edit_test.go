@@ -19,21 +19,33 @@ var edits = map[string][2]string{
 	"the value is there": {
 		"config:\n  images:\n    backend: b@sha256:1 # since May\n    agent: a@sha256:1\n",
 		"config:\n  images:\n    backend: NEW # since May\n    agent: a@sha256:1\n"},
-	"quoted":               {"config:\n  images:\n    backend: \"b\" # x\n", "config:\n  images:\n    backend: \"NEW\" # x\n"},
-	"in single quotes":     {"config:\n  images:\n    'backend': 'b'\n", "config:\n  images:\n    'backend': 'NEW'\n"},
-	"an empty text":        {"config:\n  images:\n    backend: \"\"\n", "config:\n  images:\n    backend: \"NEW\"\n"},
-	"null":                 {"config:\n  images:\n    backend: ~ # none\n", "config:\n  images:\n    backend: NEW # none\n"},
-	"with the project":     {"config:\n  p:images:\n    agent: a\n  images2: x\n", "config:\n  p:images:\n    backend: NEW\n    agent: a\n  images2: x\n"},
-	"set already":          {"config:\n  images:\n    backend: 'NEW'\n", "config:\n  images:\n    backend: 'NEW'\n"},
-	"no images":            {"# top\nconfig:\n  aws:region: x # here\n", "# top\nconfig:\n  aws:region: x # here\n  images:\n    backend: NEW\n"},
-	"no end of the line":   {"config:\n  aws:region: x", "config:\n  aws:region: x\n  images:\n    backend: NEW"},
-	"no end, images":       {"config:\n  images:\n    agent: a", "config:\n  images:\n    backend: NEW\n    agent: a"},
-	"CRLF":                 {"config:\r\n  aws:region: x\r\n", "config:\r\n  aws:region: x\r\n  images:\r\n    backend: NEW\r\n"},
-	"CRLF, images":         {"config:\r\n  images:\r\n    agent: a\r\n", "config:\r\n  images:\r\n    backend: NEW\r\n    agent: a\r\n"},
-	"CRLF, value":          {"config:\r\n  images:\r\n    backend: b\r\n", "config:\r\n  images:\r\n    backend: NEW\r\n"},
-	"CRLF without an end":  {"config:\r\n  aws:region: x", "config:\r\n  aws:region: x\r\n  images:\r\n    backend: NEW"},
-	"four spaces":          {"config:\n    images:\n            agent: a\n", "config:\n    images:\n            backend: NEW\n            agent: a\n"},
-	"a comment at its key": {"config:\n  images: # by digest\n    agent: a\n", "config:\n  images: # by digest\n    backend: NEW\n    agent: a\n"},
+	"quoted":           {"config:\n  images:\n    backend: \"b\" # x\n", "config:\n  images:\n    backend: \"NEW\" # x\n"},
+	"in single quotes": {"config:\n  images:\n    'backend': 'b'\n", "config:\n  images:\n    'backend': 'NEW'\n"},
+	"an empty text":    {"config:\n  images:\n    backend: \"\"\n", "config:\n  images:\n    backend: \"NEW\"\n"},
+	"null":             {"config:\n  images:\n    backend: ~ # none\n", "config:\n  images:\n    backend: NEW # none\n"},
+	"with the project": {
+		"config:\n  p:images:\n    agent: a\n  images2: x\n",
+		"config:\n  p:images:\n    backend: NEW\n    agent: a\n  images2: x\n",
+	},
+	"set already": {"config:\n  images:\n    backend: 'NEW'\n", "config:\n  images:\n    backend: 'NEW'\n"},
+	"no images": {
+		"# top\nconfig:\n  aws:region: x # here\n",
+		"# top\nconfig:\n  aws:region: x # here\n  images:\n    backend: NEW\n",
+	},
+	"no end of the line":  {"config:\n  aws:region: x", "config:\n  aws:region: x\n  images:\n    backend: NEW"},
+	"no end, images":      {"config:\n  images:\n    agent: a", "config:\n  images:\n    backend: NEW\n    agent: a"},
+	"CRLF":                {"config:\r\n  aws:region: x\r\n", "config:\r\n  aws:region: x\r\n  images:\r\n    backend: NEW\r\n"},
+	"CRLF, images":        {"config:\r\n  images:\r\n    agent: a\r\n", "config:\r\n  images:\r\n    backend: NEW\r\n    agent: a\r\n"},
+	"CRLF, value":         {"config:\r\n  images:\r\n    backend: b\r\n", "config:\r\n  images:\r\n    backend: NEW\r\n"},
+	"CRLF without an end": {"config:\r\n  aws:region: x", "config:\r\n  aws:region: x\r\n  images:\r\n    backend: NEW"},
+	"four spaces": {
+		"config:\n    images:\n            agent: a\n",
+		"config:\n    images:\n            backend: NEW\n            agent: a\n",
+	},
+	"a comment at its key": {
+		"config:\n  images: # by digest\n    agent: a\n",
+		"config:\n  images: # by digest\n    backend: NEW\n    agent: a\n",
+	},
 	"images without value": {"config:\n  images:\n  compute: {}\n", "config:\n  images:\n    backend: NEW\n  compute: {}\n"},
 	"in one line":          {"config:\n  images: {agent: a}\n", "config:\n  images: {backend: \"NEW\", agent: a}\n"},
 	"in one line, empty":   {"config:\n  images: {} # none\n", "config:\n  images: {backend: \"NEW\"} # none\n"},
@@ -45,16 +57,26 @@ var edits = map[string][2]string{
 	"JSON":                 {"{\"config\": {\"images\": {\"backend\": \"b\"}}}", "{\"config\": {\"images\": {\"backend\": \"NEW\"}}}"},
 	"a document's marks":   {"---\nconfig:\n  a: b\n...\n", "---\nconfig:\n  a: b\n  images:\n    backend: NEW\n...\n"},
 	"the top level goes on": {
-		"config:\n  a: b\n\n# the key of the secrets\nencryptionsalt: v1:abc\n", "config:\n  a: b\n  images:\n    backend: NEW\n\n# the key of the secrets\nencryptionsalt: v1:abc\n"},
+		"config:\n  a: b\n\n# the key of the secrets\nencryptionsalt: v1:abc\n",
+		"config:\n  a: b\n  images:\n    backend: NEW\n\n# the key of the secrets\nencryptionsalt: v1:abc\n",
+	},
 	"secrets and long texts": {
-		"secretsprovider: awskms://alias/x\nconfig:\n  p:token:\n    secure: AAABAK==\n  note: |\n    backend: no\n\n    images:\n  list:\n  - images\n  - backend\n",
-		"secretsprovider: awskms://alias/x\nconfig:\n  p:token:\n    secure: AAABAK==\n  note: |\n    backend: no\n\n    images:\n  list:\n  - images\n  - backend\n" +
-			"  images:\n    backend: NEW\n"},
-	"anchors elsewhere": {"config:\n  a: &x {b: 1}\n  c: *x\n  images:\n    agent: a\n", "config:\n  a: &x {b: 1}\n  c: *x\n  images:\n    backend: NEW\n    agent: a\n"},
+		"secretsprovider: awskms://alias/x\nconfig:\n  p:token:\n    secure: AAABAK==\n  note: |\n    backend: no\n\n    images:\n  " +
+			"list:\n  - images\n  - backend\n",
+		"secretsprovider: awskms://alias/x\nconfig:\n  p:token:\n    secure: AAABAK==\n  note: |\n    backend: no\n\n    images:\n  " +
+			"list:\n  - images\n  - backend\n" +
+			"  images:\n    backend: NEW\n",
+	},
+	"anchors elsewhere": {
+		"config:\n  a: &x {b: 1}\n  c: *x\n  images:\n    agent: a\n",
+		"config:\n  a: &x {b: 1}\n  c: *x\n  images:\n    backend: NEW\n    agent: a\n",
+	},
 	"comments and no more": {
 		"config:\n  a: b\n  # the end\n\n\n# of all\n", "config:\n  a: b\n  # the end\n  images:\n    backend: NEW\n\n\n# of all\n"},
 	"images of another program": {
-		"images:\n  backend: no\nconfig:\n  compute:\n    images:\n      backend: no\n", "images:\n  backend: no\nconfig:\n  compute:\n    images:\n      backend: no\n  images:\n    backend: NEW\n"},
+		"images:\n  backend: no\nconfig:\n  compute:\n    images:\n      backend: no\n",
+		"images:\n  backend: no\nconfig:\n  compute:\n    images:\n      backend: no\n  images:\n    backend: NEW\n",
+	},
 }
 
 func TestEdit(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// pinFile sets images.<service> of a stack's file and returns those that were not so already. Everything else in the file stays as it is, byte
-// by byte. With dry, nothing is written.
+// pinFile sets images.<service> of a stack's file and returns those that were not so already. Everything else in the file stays as it is,
+// byte by byte. With dry, nothing is written.
 func pinFile(file, project string, pins map[string]string, dry bool) (changed map[string]string, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -50,7 +50,8 @@ func run(ctx context.Context, env *command.Env, args []string) error {
 	flags.StringVar(&o.from.Dir, "C", ".", "the project's `directory`")
 	flags.StringVar(&o.from.Outputs, "from-outputs", "", "a `file` with the outputs of the first, where the Pulumi CLI is missing")
 	flags.StringVar(&o.to.Outputs, "to-outputs", "", "a `file` with the outputs of the second")
-	flags.StringVar(&o.fromProfile, "from-profile", "", "the AWS `profile` for the first stack's account; default: the credentials for the second read it")
+	flags.StringVar(&o.fromProfile, "from-profile", "",
+		"the AWS `profile` for the first stack's account; default: the credentials for the second read it")
 	flags.StringVar(&o.toProfile, "to-profile", "", "the AWS `profile` for the second stack's account")
 	flags.StringVar(&o.only, "only", "", "one `image` alone: backend or agent")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "look at both stacks and print what would be done")
@@ -155,8 +156,8 @@ func (s *session) write(pins map[string]string) error {
 		s.say.Line("%s names these images already", s.goal.File)
 	}
 	if !s.dryRun {
-		s.say.Line("pulumi up --stack %s deploys them, and ops rollout -stack %[1]s follows it. Until these lines are removed, no update of %[1]s builds.",
-			s.goal.Name)
+		s.say.Line("pulumi up --stack %s deploys them, and ops rollout -stack %[1]s follows it. Until these lines are removed, no update of "+
+			"%[1]s builds.", s.goal.Name)
 	}
 	return nil
 }

@@ -41,7 +41,15 @@ func newWorld(t *testing.T, backend, agent any) *world {
 	w.dev = map[string]string{"backendImage": w.ecr.put(t, "p/dev/backend", backend), "agentImage": w.ecr.put(t, "p/dev/agent", agent)}
 	w.prod = map[string]string{"machineImage": "al2023-ami-2023.9-kernel-6.1-arm64", "clusterName": "c",
 		"backendRepositoryUrl": w.ecr.host + "/p/prod/backend", "agentRepositoryUrl": w.ecr.host + "/p/prod/agent"}
-	w.dir = opstest.Project(t, "Pulumi.yaml", "name: p\n", "Pulumi.prod.yaml", file, "Pulumi.dev.yaml", "config:\n  aws:region: eu-central-1\n")
+	w.dir = opstest.Project(
+		t,
+		"Pulumi.yaml",
+		"name: p\n",
+		"Pulumi.prod.yaml",
+		file,
+		"Pulumi.dev.yaml",
+		"config:\n  aws:region: eu-central-1\n",
+	)
 	a.On("GetAuthorizationToken", opstest.Answer{Body: fmt.Sprintf(`{"authorizationData":[{"authorizationToken":%q}]}`,
 		base64.StdEncoding.EncodeToString([]byte("AWS:token")))})
 	a.On("DescribeInstanceTypes", processor("arm64"))
@@ -49,8 +57,10 @@ func newWorld(t *testing.T, backend, agent any) *world {
 }
 
 func processor(architecture string) opstest.Answer {
-	return opstest.Answer{Body: "<instanceTypeSet><item><instanceType>x</instanceType><processorInfo><supportedArchitectures><item>" + architecture +
-		"</item></supportedArchitectures></processorInfo></item></instanceTypeSet>"}
+	return opstest.Answer{
+		Body: "<instanceTypeSet><item><instanceType>x</instanceType><processorInfo><supportedArchitectures><item>" + architecture +
+			"</item></supportedArchitectures></processorInfo></item></instanceTypeSet>",
+	}
 }
 
 // run calls the command, and replaces what differs from run to run.
@@ -163,8 +173,9 @@ func TestPromoteOne(t *testing.T) {
 // Without an instance type in the file, what runs decides.
 func TestArchitectureOfTheMachineImage(t *testing.T) {
 	t.Parallel()
-	for machine, want := range map[string]int{"al2023-ami-2023.9-kernel-6.1-x86_64": command.Done, "al2023-ami-2023.9-kernel-6.1-arm64": command.Failed,
-		"of-my-own": command.Failed} {
+	for machine, want := range map[string]int{"al2023-ami-2023.9-kernel-6.1-x86_64": command.Done,
+		"al2023-ami-2023.9-kernel-6.1-arm64": command.Failed,
+		"of-my-own":                          command.Failed} {
 		w := newWorld(t, platform(t, "amd64"), platform(t, "amd64"))
 		w.prod["machineImage"] = machine
 		require.NoError(t, os.WriteFile(filepath.Join(w.dir, "Pulumi.prod.yaml"), []byte("config:\n  aws:region: eu-central-1\n"), 0o600))
@@ -224,7 +235,10 @@ var refusals = []struct {
 	}},
 	{"promote-image-by-tag", 1, func(_ *testing.T, w *world) { w.dev["backendImage"] = w.ecr.host + "/p/dev/backend:latest" }},
 	{"promote-expired", 3, func(_ *testing.T, w *world) {
-		w.aws.On("GetAuthorizationToken", opstest.Answer{Code: "ExpiredTokenException", Message: "The security token included in the request is expired"})
+		w.aws.On(
+			"GetAuthorizationToken",
+			opstest.Answer{Code: "ExpiredTokenException", Message: "The security token included in the request is expired"},
+		)
 	}},
 	{"promote-network-lost", 3, func(_ *testing.T, w *world) {
 		w.ecr.spoil = func(r *http.Request, rw http.ResponseWriter) bool {

@@ -63,7 +63,12 @@ func newECR(t *testing.T, repositories ...string) *ecr {
 			e.puts = append(e.puts, path)
 			e.mu.Unlock()
 			if again {
-				deny(w, http.StatusBadRequest, "TAG_INVALID", "The image tag already exists and cannot be overwritten because the repository is immutable.")
+				deny(
+					w,
+					http.StatusBadRequest,
+					"TAG_INVALID",
+					"The image tag already exists and cannot be overwritten because the repository is immutable.",
+				)
 				return
 			}
 		}

@@ -28,7 +28,8 @@ func Flags(flags *flag.FlagSet) *Source {
 	s := &Source{}
 	flags.StringVar(&s.Name, "stack", "", "the `stack` (default: $PULUMI_STACK, or the one that is selected)")
 	flags.StringVar(&s.Dir, "C", ".", "the project's `directory`")
-	flags.StringVar(&s.Outputs, "outputs", "", "a `file` with what \"pulumi stack output --json\" prints (- is stdin), where the Pulumi CLI is missing")
+	flags.StringVar(&s.Outputs, "outputs", "",
+		"a `file` with what \"pulumi stack output --json\" prints (- is stdin), where the Pulumi CLI is missing")
 	return s
 }
 
