@@ -29,6 +29,9 @@ func run(ctx context.Context, env *command.Env, args []string) error {
 	if _, err := command.Parse(flags, args, 0); err != nil {
 		return err
 	}
+	if from.Outputs != "" {
+		return command.Wrong(flags, "-outputs is not for this command: it reads the stack's state, and works before there are any")
+	}
 	if *timeout <= 0 {
 		return command.Wrong(flags, "-timeout %s: want a positive duration", *timeout)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/cmd/ops/command"
@@ -29,7 +30,6 @@ func TestBeforeTheFirstUpdate(t *testing.T) {
 func TestHealthyStack(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "other")
-	b.aws.On("DescribeImages", opstest.Answer{Body: images("al2023-ami-2023.9.20251117.1-kernel-6.1-x86_64", "2025-11-18T00:00:00.000Z")})
 	b.aws.On("DescribeAvailabilityZones", opstest.Answer{Body: "<availabilityZoneInfo>" + zone("us-east-1a", "euc1-az1") + zone("us-east-1b",
 		"euc1-az2") +
 		zone("us-east-1c", "euc1-az3") + zone("us-east-1d", "euc1-az4") + "</availabilityZoneInfo>"})
@@ -40,7 +40,6 @@ func TestHealthyStack(t *testing.T) {
 	b.aws.On("POST /status/batch/get", opstest.Answer{Body: `{"accounts":[{"accountId":"` + number + `","state":{"status":"ENABLED"}}]}`})
 	b.aws.On("GET /2013-04-01/hostedzone/Z0123456789ABCDEFGHIJ/rrset", opstest.Answer{Body: records("files.example.org.", "A")})
 	b.aws.On("GetMetricStatistics", opstest.Answer{Body: `{"Datapoints":[{"Maximum":8}]}`})
-	b.aws.On("DescribeImages", opstest.Answer{Body: images("al2023-ami-2023.9.20251117.1-kernel-6.1-x86_64", "2025-11-18T00:00:00.000Z")})
 	found := fmt.Sprintf(`{"imageDetails":[{"imagePushedAt":%d}]}`, b.Clock.Now().Add(-48*time.Hour).Unix())
 	first := true
 	b.aws.On("DescribeImages", opstest.Answer{Func: func(c opstest.Call) opstest.Answer {
@@ -48,6 +47,7 @@ func TestHealthyStack(t *testing.T) {
 			return opstest.Answer{Body: found} // of ECR
 		}
 		first = false
+		assert.Equal(t, "x86_64", c.Form.Get("Filter.2.Value.1"), "the backend's, not the NAT instance's")
 		return opstest.Answer{Body: images("al2023-ami-2023.9.20251117.1-kernel-6.1-x86_64", "2025-11-18T00:00:00.000Z")}
 	}})
 	b.programs["pulumi stack export"] = ownState()

@@ -192,6 +192,15 @@ func TestHangs(t *testing.T) {
 	require.Contains(t, text, "OK    certificate")
 }
 
+func TestWrongFlags(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-outputs", "x"}, {"-timeout", "0s"}, {"dev"}} {
+		text, status := newBench(t, "dev").doctor(t, append([]string{"-stack", "dev"}, args...)...)
+		require.Equal(t, command.Misused, status, args)
+		require.Empty(t, text)
+	}
+}
+
 // What stops it is no finding.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()

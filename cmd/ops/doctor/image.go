@@ -31,8 +31,13 @@ func checkMachineImage(ctx context.Context, s *subject) ([]Finding, error) {
 		IncludeDeprecated bool     `json:"includeDeprecated"`
 		Owners            []string `json:"owners"`
 	}
-	if err := s.plan.lookup("aws:ec2/getAmi:getAmi", &asked); err != nil {
-		return nil, err
+	// The NAT instance may have asked for one of another architecture.
+	for i := 0; !slices.ContainsFunc(asked.Filters, func(f filter) bool {
+		return f.Name == "architecture" && slices.Contains(f.Values, s.architecture())
+	}); i++ {
+		if err := s.plan.lookup("aws:ec2/getAmi:getAmi", i, &asked); err != nil {
+			return nil, err
+		}
 	}
 	in := &ec2.DescribeImagesInput{Owners: asked.Owners, Filters: filters(asked.Filters), IncludeDeprecated: aws.Bool(asked.IncludeDeprecated)}
 	newest, err := s.newestImage(ctx, in)
@@ -122,12 +127,9 @@ func (s *subject) ownImage(ctx context.Context, id string) ([]Finding, error) {
 		return nil, err
 	}
 	image := found.Images[0]
-	for _, platform := range s.plan.values("awsx:ecr:Image", "platform") {
-		wanted := strings.Replace(strings.TrimPrefix(platform, "linux/"), "amd64", "x86_64", 1)
-		if string(image.Architecture) != wanted {
-			return []Finding{fail("pulumi config set --path compute.amiId <ID of an image for "+wanted+">",
-				"%s (%s) is for %s, and compute.instanceType is %s", id, aws.ToString(image.Name), image.Architecture, wanted)}, nil
-		}
+	if wanted := s.architecture(); string(image.Architecture) != wanted {
+		return []Finding{fail("pulumi config set --path compute.amiId <ID of an image for "+wanted+">",
+			"%s (%s) is for %s, and compute.instanceType is %s", id, aws.ToString(image.Name), image.Architecture, wanted)}, nil
 	}
 	return []Finding{ok("%s (%s), of %s", id, aws.ToString(image.Name), strings.SplitN(aws.ToString(image.CreationDate), "T", 2)[0])}, nil
 }

@@ -116,11 +116,11 @@ func (r resource) number(path ...string) float64 {
 	return n
 }
 
-// lookup decodes the arguments of the program's first question of this kind.
-func (p *plan) lookup(token string, into any) error {
+// lookup decodes the arguments of a question of the program, the first of its kind being 0.
+func (p *plan) lookup(token string, i int, into any) error {
 	asked := p.Lookups[token]
-	if len(asked) == 0 {
-		return fmt.Errorf("the program asks nothing of %s", token)
+	if i >= len(asked) {
+		return fmt.Errorf("the program asks %d times for %s", len(asked), token)
 	}
-	return json.Unmarshal(asked[0], into)
+	return json.Unmarshal(asked[i], into)
 }

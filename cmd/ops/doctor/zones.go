@@ -24,7 +24,7 @@ func (s *subject) zones(ctx context.Context) (wanted int, names []string, err er
 		ExcludeZoneIDs []string `json:"excludeZoneIds"`
 		Filters        []filter `json:"filters"`
 	}
-	if err := s.plan.lookup("aws:index/getAvailabilityZones:getAvailabilityZones", &asked); err != nil {
+	if err := s.plan.lookup("aws:index/getAvailabilityZones:getAvailabilityZones", 0, &asked); err != nil {
 		return 0, nil, err
 	}
 	found, err := ec2.NewFromConfig(*s.aws).DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
@@ -101,10 +101,6 @@ func (s *subject) instanceTypes() []string {
 // checkInstanceType compares the architecture that images are built for with that of the instances.
 func checkInstanceType(ctx context.Context, s *subject) ([]Finding, error) {
 	var out []Finding
-	wanted := map[string]bool{}
-	for _, platform := range s.plan.values("awsx:ecr:Image", "platform") {
-		wanted[strings.Replace(strings.TrimPrefix(platform, "linux/"), "amd64", "x86_64", 1)] = true
-	}
 	for _, name := range s.plan.values(templateToken, "instanceType") {
 		sizes, err := s.sizes(ctx, name)
 		if code(err) == "InvalidInstanceType" {
@@ -114,17 +110,23 @@ func checkInstanceType(ctx context.Context, s *subject) ([]Finding, error) {
 			return nil, err
 		}
 		size := sizes[name]
-		for architecture := range wanted {
-			if !slices.Contains(size.architectures, architecture) {
-				out = append(out, fail("report it: the program takes another architecture from the type's name",
-					"%s is %s, and images are built for %s", name, strings.Join(size.architectures, ", "), architecture))
-			}
-		}
-		if len(out) == 0 {
+		if wanted := s.architecture(); !slices.Contains(size.architectures, wanted) {
+			out = append(out, fail("report it: the program takes another architecture from the type's name",
+				"%s is %s, and images are built for %s", name, strings.Join(size.architectures, ", "), wanted))
+		} else {
 			out = append(out, ok("%s is %s and has %d vCPUs", name, strings.Join(size.architectures, ", "), size.vcpus))
 		}
 	}
 	return out, nil
+}
+
+// architecture is what the program takes the instances for: the launch template of each architecture has a name of its own.
+func (s *subject) architecture() string {
+	templates := s.plan.of(templateToken)
+	if len(templates) == 0 {
+		return ""
+	}
+	return templates[0].Name[strings.LastIndex(templates[0].Name, "-")+1:]
 }
 
 type size struct {

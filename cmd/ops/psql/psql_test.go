@@ -44,7 +44,7 @@ func newBench(t *testing.T) (*opstest.Bench, *opstest.AWS, string) {
 	a := opstest.NewAWS(t)
 	b := opstest.NewBench(t, a)
 	dir := opstest.Project(t, "Pulumi.yaml", "name: scalable-backend\nruntime: go\n", "Pulumi.prod.yaml",
-		"config:\n  aws:region: us-east-1\n", "outputs.json", outputs)
+		"config:\n  aws:region: us-east-1\n  aws:profile: work\n", "outputs.json", outputs)
 	a.On("GetSecretValue", opstest.Answer{Body: `{"SecretString":"{\"host\":\"db.example.internal\",\"port\":5432,\"dbname\":\"backend\",` +
 		`\"username\":\"backend\",\"password\":\"pa-ss_~w0rd\"}"}`})
 	a.On("DescribeAutoScalingGroups", opstest.Answer{Body: "<AutoScalingGroups><member><Instances>" +
@@ -91,7 +91,7 @@ func TestSession(t *testing.T) {
 	}
 	require.Contains(t, read(t, bin, "psql.bundle"), "BEGIN CERTIFICATE")
 	called := strings.Split(read(t, bin, "plugin.args"), "\n")
-	require.Equal(t, []string{"AWS_SSM_START_SESSION_RESPONSE", "us-east-1", "StartSession", ""}, called[:4])
+	require.Equal(t, []string{"AWS_SSM_START_SESSION_RESPONSE", "us-east-1", "StartSession", "work"}, called[:4])
 	require.Contains(t, called[4], `"DocumentName":"AWS-StartPortForwardingSessionToRemoteHost"`)
 	require.Contains(t, called[4], `"host":["db.example.internal"]`)
 	require.Equal(t, "https://ssm.us-east-1.amazonaws.com", called[5])

@@ -2,6 +2,7 @@ package psql
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -180,7 +181,7 @@ func (t *tunnel) start(ctx context.Context, r *procedure.Run, config aws.Config,
 	if err != nil {
 		return err
 	}
-	profile := r.Env.Getenv("AWS_PROFILE")
+	profile := cmp.Or(r.Env.Getenv("AWS_PROFILE"), r.Stack.Config("aws:profile")) // it resumes a session that broke off
 	t.plugin = exec.Command(plugin, variable, config.Region, "StartSession", profile, string(parameters), endpoint.URI.String())
 	t.plugin.Env = append(os.Environ(), variable+"="+string(token))
 	t.plugin.Stderr = r.Env.Stderr
