@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"golang.org/x/term"
 )
 
@@ -90,6 +91,8 @@ func loadAWS(ctx context.Context, region, profile string) (aws.Config, error) {
 	if profile != "" {
 		options = append(options, config.WithSharedConfigProfile(profile))
 	}
+	// The SDK's own warnings would stand between the lines of a command, which says itself what went wrong.
+	options = append(options, config.WithLogger(logging.Nop{}))
 	return config.LoadDefaultConfig(ctx, options...)
 }
 
