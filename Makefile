@@ -98,7 +98,8 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|ReviewSamples|ArchitecturePicture|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
-	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata
+	cd cmd/ops && $(GO) test ./... -update && $(GO) test . -run TestPage -update
+	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata cmd/ops
 
 upgrade-check: ## Build against the newest minor versions of the Pulumi packages, in a copy, and show what they change in each stack
 	@./scripts/upgrade-check.sh

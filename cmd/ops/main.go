@@ -12,12 +12,24 @@ import (
 	"syscall"
 
 	"scalable-backend/cmd/ops/command"
+	"scalable-backend/cmd/ops/doctor"
+	"scalable-backend/cmd/ops/promote"
+	"scalable-backend/cmd/ops/psql"
+	"scalable-backend/cmd/ops/restore"
+	"scalable-backend/cmd/ops/retrydead"
 	"scalable-backend/cmd/ops/rollout"
+	"scalable-backend/cmd/ops/rotate"
 )
 
 // commands is the table, in the order of the help.
 var commands = []command.Command{
+	doctor.Command(),
 	rollout.Command(),
+	promote.Command(),
+	restore.Command(),
+	rotate.Command(),
+	retrydead.Command(),
+	psql.Command(),
 }
 
 func main() {

@@ -37,7 +37,8 @@ func publicDoor(log string) string {
 // agentEnv is the environment of our client, with the API that sends it to a place.
 func (r *rig) agentEnv(place string) []string {
 	return []string{
-		"AGENT=" + filepath.Join(r.bin, "agent"), "AGENT_API_URL=" + r.apis[place], "AGENT_TOKEN=" + r.token, "AGENT_SOURCE_HOSTS=127.0.0.1,localhost",
+		"AGENT=" + filepath.Join(r.bin, "agent"), "AGENT_API_URL=" + r.apis[place], "AGENT_TOKEN=" + r.token,
+		"AGENT_SOURCE_HOSTS=127.0.0.1,localhost",
 		"AGENT_INSECURE_SOURCES=true", "HOME=" + r.disk, "XDG_CACHE_HOME=" + filepath.Join(r.disk, "cache"),
 	}
 }
@@ -114,7 +115,7 @@ func (r *rig) call(ctx context.Context, path string, into any) (location string,
 	if err != nil {
 		return "", err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was only read
+	defer answer.Body.Close()
 	if answer.StatusCode >= http.StatusBadRequest {
 		return "", fmt.Errorf("%s: %s", path, answer.Status)
 	}

@@ -52,42 +52,67 @@ func (r *rig) download(ctx context.Context, title string, l load, o origin, roun
 	if err := r.writeLists(lists, l, o); err != nil {
 		return transfer{}, err
 	}
-	certificate := filepath.Join(r.dir, "tls.crt")
-	env := []string{
-		"CA=" + certificate, "SSL_CERT_FILE=" + certificate, "CURL_CA_BUNDLE=" + certificate, "RCLONE_CA_CERT=" + certificate,
-		"LISTS=" + lists, "RCLONE=" + filepath.Join(r.bin, "rclone"), "BENCH=" + r.self, "BASE=" + o.Base, "RCLONE_CONFIG=" + filepath.Join(lists, "rclone.conf"),
-		"AWS_ACCESS_KEY_ID=" + r.s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + r.s3.SecretKey, "AWS_REGION=" + r.s3.Region,
-		"AWS_ENDPOINT_URL=" + strings.TrimSuffix(o.Base, "/"+bucket),
-	}
-	peers := []peer{{
-		Name: "agent fetch", Ours: true, Shell: `"$AGENT" fetch --json --parallel ` + fmt.Sprint(min(16, max(1, len(l.Files)))) + ` "` + l.Name + `/" > /dev/null`,
-		Env: append(r.agentEnv(o.Place), env...), Check: l.named,
-	}}
-	if len(l.Files) == 1 {
-		peers = append(peers,
-			peer{Name: "curl, then sha256sum", Shell: `curl -sSf -o out "$(cat "$LISTS/urls")" && sha256sum -c --quiet "$LISTS/sums"`},
-			peer{Name: "curl through openssl", Shell: `curl -sSf "$(cat "$LISTS/urls")" | tee out | openssl dgst -sha256 -r | cut -c1-64 | cmp - "$LISTS/digest"`},
-			peer{Name: "aria2, 16 connections", Shell: `aria2c -q -x16 -s16 -k1M --file-allocation=none --ca-certificate="$CA" -i "$LISTS/aria2"`},
-			peer{Name: "rclone, then sha256sum", Shell: `"$RCLONE" copyto "web:$(cat "$LISTS/keys")" out --multi-thread-streams 16 && sha256sum -c --quiet "$LISTS/sums"`})
-	} else {
-		peers = append(peers,
-			peer{Name: "curl, then sha256sum", Shell: `curl -sSf --parallel --parallel-max 16 -K "$LISTS/curl" && sha256sum -c --quiet "$LISTS/sums"`},
-			peer{Name: "aria2, 16 files", Shell: `aria2c -q -j16 -x16 --file-allocation=none --ca-certificate="$CA" -i "$LISTS/aria2"`},
-			peer{Name: "rclone, then sha256sum", Shell: `"$RCLONE" copy web: . --files-from "$LISTS/keys" --no-traverse --transfers 16 --checkers 16 && ` +
-				`sha256sum -c --quiet "$LISTS/keysums"`})
-	}
-	peers = append(peers, peer{Name: "SDK's transfermanager, then SHA-256", Shell: `"$BENCH" peer get "$LISTS/get"`})
-	for i := range peers {
-		if !peers[i].Ours {
-			peers[i].Env = env
-		}
-	}
+	peers := r.downloaders(l, o, lists)
 	results, err := inTurn(ctx, filepath.Join(r.dir, "out"), peers, rounds, func(int, peer) error {
 		r.shaper.reset(strings.Contains(title, "stalled"))
 		return nil
 	})
 	return transfer{title, l.bytes(), results}, err
 }
+
+// downloaders are the peers of a load: each takes what it needs from the environment.
+func (r *rig) downloaders(l load, o origin, lists string) []peer {
+	certificate := filepath.Join(r.dir, "tls.crt")
+	env := []string{
+		"CA=" + certificate, "SSL_CERT_FILE=" + certificate, "CURL_CA_BUNDLE=" + certificate, "RCLONE_CA_CERT=" + certificate,
+		"LISTS=" + lists, "RCLONE=" + filepath.Join(r.bin, "rclone"), "BENCH=" + r.self, "RCLONE_CONFIG=" + filepath.Join(lists, "rclone.conf"),
+		"AWS_ACCESS_KEY_ID=" + r.s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + r.s3.SecretKey, "AWS_REGION=" + r.s3.Region,
+		"AWS_ENDPOINT_URL=" + strings.TrimSuffix(o.Base, "/"+bucket),
+	}
+	peers := []peer{{
+		Name: "agent fetch", Ours: true, Shell: `"$AGENT" fetch --json "` + l.Name + `/" > /dev/null`, Env: append(r.agentEnv(o.Place), env...),
+		Check: l.named,
+	}}
+	others := ofMany
+	if len(l.Files) == 1 {
+		others = ofOne
+	}
+	for _, p := range others {
+		p.Env = env
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+// ofOne and ofMany are the other peers of one file and of many.
+var (
+	ofOne = []peer{
+		{Name: "curl, then sha256sum", Shell: `curl -sSf -o out "$(cat "$LISTS/urls")" && sha256sum -c --quiet "$LISTS/sums"`},
+		{
+			Name:  "curl through openssl",
+			Shell: `curl -sSf "$(cat "$LISTS/urls")" | tee out | openssl dgst -sha256 -r | cut -c1-64 | cmp - "$LISTS/digest"`,
+		},
+		{Name: "aria2, 16 connections", Shell: `aria2c -q -x16 -s16 -k1M --file-allocation=none --ca-certificate="$CA" -i "$LISTS/aria2"`},
+		{
+			Name:  "rclone, then sha256sum",
+			Shell: `"$RCLONE" copyto "web:$(cat "$LISTS/keys")" out --multi-thread-streams 16 && sha256sum -c --quiet "$LISTS/sums"`,
+		},
+		{Name: "SDK's transfermanager, then SHA-256", Shell: `"$BENCH" peer get "$LISTS/get"`},
+	}
+	ofMany = []peer{
+		{
+			Name:  "curl, then sha256sum",
+			Shell: `curl -sSf --parallel --parallel-max 16 -K "$LISTS/curl" && sha256sum -c --quiet "$LISTS/sums"`,
+		},
+		{Name: "aria2, 16 files", Shell: `aria2c -q -j16 -x16 --file-allocation=none --ca-certificate="$CA" -i "$LISTS/aria2"`},
+		{
+			Name: "rclone, then sha256sum",
+			Shell: `"$RCLONE" copy web: . --files-from "$LISTS/keys" --no-traverse --transfers 16 --checkers 16 && ` +
+				`sha256sum -c --quiet "$LISTS/keysums"`,
+		},
+		{Name: "SDK's transfermanager, then SHA-256", Shell: `"$BENCH" peer get "$LISTS/get"`},
+	}
+)
 
 // writeLists writes what the peers read: names, keys, URLs and digests in the form of each.
 func (r *rig) writeLists(dir string, l load, o origin) error {

@@ -69,7 +69,7 @@ func fill(ctx context.Context, url string, f backend.File, queued, ended int) er
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is left to be written
+	defer conn.Close(ctx)
 	rows, err := conn.Query(ctx, `SELECT indexname, indexdef FROM pg_indexes i WHERE tablename IN ('jobs', 'leases')
 		AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = i.indexname)`)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,7 @@ import (
 type sample struct {
 	CPU  time.Duration // user and system time of the command and of all processes that it waited for
 	Wall time.Duration
-	RSS  int64 // bytes; the most that all these processes had in memory at one time, seen every 10 ms
+	RSS  int64 // bytes; the most that all these processes had in memory at one time, seen every 50 ms
 }
 
 // peer is one way to do the work of a row.
@@ -37,8 +38,9 @@ type result struct {
 // medians returns the median of each figure.
 func (r result) medians() sample {
 	return sample{
-		CPU: median(r.Samples, func(s sample) time.Duration { return s.CPU }), Wall: median(r.Samples, func(s sample) time.Duration { return s.Wall }),
-		RSS: median(r.Samples, func(s sample) int64 { return s.RSS }),
+		CPU:  median(r.Samples, func(s sample) time.Duration { return s.CPU }),
+		Wall: median(r.Samples, func(s sample) time.Duration { return s.Wall }),
+		RSS:  median(r.Samples, func(s sample) int64 { return s.RSS }),
 	}
 }
 
@@ -117,7 +119,7 @@ func once(ctx context.Context, dir string, p peer) (sample, error) {
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return sample{}, fmt.Errorf("this system counts no CPU time of processes")
+		return sample{}, errors.New("this system counts no CPU time of processes")
 	}
 	return sample{
 		CPU: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), Wall: wall, RSS: most,

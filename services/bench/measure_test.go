@@ -21,7 +21,8 @@ func TestPeersRunInTurnInEmptyDirectories(t *testing.T) {
 		}
 		return err
 	}
-	results, err := inTurn(t.Context(), dir, []peer{{Name: "a", Shell: "touch made", Check: check}, {Name: "b", Shell: `touch "$NAME"`, Env: []string{"NAME=x"}, Check: check}}, 2,
+	peers := []peer{{Name: "a", Shell: "touch made", Check: check}, {Name: "b", Shell: `touch "$NAME"`, Env: []string{"NAME=x"}, Check: check}}
+	results, err := inTurn(t.Context(), dir, peers, 2,
 		func(_ int, p peer) error {
 			order = append(order, p.Name)
 			return os.WriteFile(filepath.Join(dir, "prepared"), nil, 0o600)
@@ -51,7 +52,8 @@ func TestAFailingPeerSaysWhy(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	_, err := inTurn(t.Context(), dir, []peer{{Name: "p", Shell: "echo no such host >&2; exit 3"}}, 1, nil)
 	require.EqualError(t, err, "p, round 1: exit status 3: no such host")
-	_, err = inTurn(t.Context(), dir, []peer{{Name: "p", Shell: "true", Check: func(string) error { return errors.New("wrong digest") }}}, 1, nil)
+	wrong := peer{Name: "p", Shell: "true", Check: func(string) error { return errors.New("wrong digest") }}
+	_, err = inTurn(t.Context(), dir, []peer{wrong}, 1, nil)
 	require.EqualError(t, err, "p, round 1: wrong digest")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()

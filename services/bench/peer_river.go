@@ -25,25 +25,26 @@ type noopWorker struct{ river.WorkerDefaults[noop] }
 // Work does nothing.
 func (noopWorker) Work(context.Context, *river.Job[noop]) error { return nil }
 
-// riverRate works off jobs that do nothing with River, and returns how many a second: from its start to the commit of the last completion.
-func riverRate(ctx context.Context, url string, workers, jobs int) (float64, error) {
+// riverRate works off jobs that do nothing with River, and returns how many a second, from its start to the
+// commit of the last completion, and what one has cost the server.
+func riverRate(ctx context.Context, url string, workers, jobs int) (rate float64, cost counters, err error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	config.MaxConns = queueConns
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	defer pool.Close()
 	driver := riverpgxv5.New(pool)
 	migrator, err := rivermigrate.New(driver, nil)
 	if err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	known := river.NewWorkers()
 	river.AddWorker(known, noopWorker{})
@@ -53,7 +54,7 @@ func riverRate(ctx context.Context, url string, workers, jobs int) (float64, err
 		Logger:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	for left := jobs; left > 0; {
 		var many []river.InsertManyParams
@@ -61,33 +62,41 @@ func riverRate(ctx context.Context, url string, workers, jobs int) (float64, err
 			many = append(many, river.InsertManyParams{Args: noop{left}})
 		}
 		if _, err := client.InsertManyFast(ctx, many); err != nil {
-			return 0, err
+			return 0, cost, err
 		}
 		left -= len(many)
+	}
+	before, err := readCounters(ctx, url)
+	if err != nil {
+		return 0, cost, err
 	}
 	done, cancel := client.SubscribeConfig(&river.SubscribeConfig{ChanSize: jobs, Kinds: []river.EventKind{river.EventKindJobCompleted}})
 	defer cancel()
 	began := time.Now()
 	if err := client.Start(ctx); err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	for range jobs {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, cost, ctx.Err()
 		}
 	}
 	took := time.Since(began)
 	if err := client.Stop(ctx); err != nil {
-		return 0, err
+		return 0, cost, err
+	}
+	after, err := readCounters(ctx, url)
+	if err != nil {
+		return 0, cost, err
 	}
 	var completed int
 	if err := pool.QueryRow(ctx, `SELECT count(*) FROM river_job WHERE state = 'completed'`).Scan(&completed); err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	if completed != jobs {
-		return 0, fmt.Errorf("%d of %d jobs are completed", completed, jobs)
+		return 0, cost, fmt.Errorf("%d of %d jobs are completed", completed, jobs)
 	}
-	return float64(jobs) / took.Seconds(), nil
+	return float64(jobs) / took.Seconds(), after.each(before, jobs), nil
 }

@@ -28,7 +28,7 @@ func manager() *transfermanager.Client {
 	})
 }
 
-// s3Get downloads the objects of a list, lines of bucket, key, SHA-256 and file, and compares their digests: 16 at a time if there are many.
+// s3Get downloads the objects of a list, lines of bucket, key, SHA-256 and file, 16 at a time, and compares their digests.
 func s3Get(ctx context.Context, list string) error {
 	f, err := os.Open(list)
 	if err != nil {

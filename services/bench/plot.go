@@ -18,7 +18,8 @@ func (r *report) picture() string {
 	goals := r.goals()
 	height := (len(goals)+2)*plotRow + 10
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", plotLeft+plotWidth+70, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n",
+		plotLeft+plotWidth+70, height)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
 	fmt.Fprintf(&b, `<text x="%d" y="16" fill="#333">times as good as the goal</text>`+"\n", plotLeft)
 	for i, g := range goals {

@@ -18,20 +18,25 @@ import (
 // queueConns is how many connections each peer may have: the backend's default.
 const queueConns = 20
 
-// oursRate works off jobs through the backend's store, and returns how many a second: each worker is an agent that claims, reports success
+// oursRate works off jobs through the backend's store, and returns how many a second, and
+// what one has cost the server: each worker is an agent that claims, reports success
 // for what it got, all at once as an agent with several downloads does, and claims again.
-func oursRate(ctx context.Context, url string, workers, batch, jobs int) (float64, error) {
+func oursRate(ctx context.Context, url string, workers, batch, jobs int) (rate float64, cost counters, err error) {
 	store, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: queueConns})
 	if err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	defer store.Close()
 	if err := store.Migrate(ctx); err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	file, err := submit(ctx, store, jobs)
 	if err != nil {
-		return 0, err
+		return 0, cost, err
+	}
+	before, err := readCounters(ctx, url)
+	if err != nil {
+		return 0, cost, err
 	}
 	var taken, done atomic.Int64
 	var all sync.WaitGroup
@@ -51,16 +56,20 @@ func oursRate(ctx context.Context, url string, workers, batch, jobs int) (float6
 	all.Wait()
 	took := time.Since(began)
 	if err := errors.Join(errs...); err != nil {
-		return 0, err
+		return 0, cost, err
 	}
 	if done.Load() != int64(jobs) {
-		return 0, fmt.Errorf("%d of %d jobs were granted", done.Load(), jobs)
+		return 0, cost, fmt.Errorf("%d of %d jobs were granted", done.Load(), jobs)
+	}
+	after, err := readCounters(ctx, url)
+	if err != nil {
+		return 0, cost, err
 	}
 	stats, err := store.Stats(ctx)
 	if err == nil && stats.Succeeded != int64(jobs) {
 		err = fmt.Errorf("%d of %d jobs have succeeded", stats.Succeeded, jobs)
 	}
-	return float64(jobs) / took.Seconds(), err
+	return float64(jobs) / took.Seconds(), after.each(before, jobs), err
 }
 
 // finish reports success for leases, all at once.

@@ -12,20 +12,26 @@ import (
 )
 
 func example() *report {
-	took := func(cpu, wall time.Duration, rss int64) []sample {
-		return []sample{{cpu * time.Second, wall * time.Second, rss * mib}}
+	took := func(cpu, wall float64, rss int64) []sample {
+		return []sample{{time.Duration(cpu * 1e9), time.Duration(wall * 1e9), rss * mib}}
 	}
+	cost := []counters{{CPU: 700 * time.Microsecond, LogBytes: 900, Flushes: 0.25}}
 	return &report{
 		Rounds: 1, Took: 90 * time.Second, Machine: []string{"two cores"},
 		Downloads: []transfer{{"download 1 × 2 GiB", 2 * gib, []result{
 			{peer{Name: "agent fetch", Ours: true, Shell: "agent"}, took(4, 6, 30)}, {peer{Name: "a & b", Shell: "ab"}, took(5, 9, 10)},
 			{peer{Name: "c", Shell: "c"}, took(9, 3, 40)},
 		}}},
-		Queue: []queueRow{{Name: "ours, 8", Ours: true, Workers: 8, Rates: []float64{1800}}, {Name: "ours, 8, 10", Ours: true, Workers: 8, Rates: []float64{2000, 2400, 2200}},
-			{Name: "River", Workers: 8, Rates: []float64{2000}}},
+		Queue: []queueRow{
+			{Name: "ours, 8", Ours: true, Workers: 8, Rates: []float64{1800}, Costs: cost},
+			{Name: "ours, 8, 10", Ours: true, Workers: 8, Rates: []float64{2000, 2400, 2200}, Costs: cost},
+			{Name: "River", Workers: 8, Rates: []float64{2000}, Costs: cost},
+		},
 		Growth:   []growthRow{{Queued: 1, Ended: 1, ClaimP99: 2 * time.Millisecond}, {Queued: 5, Ended: 5, ClaimP99: 3 * time.Millisecond}},
 		Requests: []requestRow{{Title: "GET a file", Rate: 600, Bare: 2000, PostgresTPS: 1000}},
-		Starts:   []startRow{{"agent", []time.Duration{150 * time.Millisecond}}, {"backend", []time.Duration{2 * time.Second}}},
+		Starts: []startRow{
+			{"agent", 200 * time.Millisecond, []time.Duration{150 * time.Millisecond}}, {"backend", time.Second, []time.Duration{2 * time.Second}},
+		},
 	}
 }
 
@@ -51,7 +57,8 @@ func TestDocument(t *testing.T) {
 	for _, line := range []string{
 		"| download 1 × 2 GiB: CPU | a & b | at most 0.9 × | 0.80 × | reached |",
 		"| download 1 × 2 GiB: wall | c | at most 1 × | 2.00 × | **not reached** |",
-		"| **agent fetch** | 2.00 (2.00–2.00) | 6.00 (6.00–6.00) | 358 | 30 |", "| **ours, 8, 10** | 2200 (2000–2400) |", "- two cores", "c:\n\n```sh\nc\n```",
+		"| **agent fetch** | 2.00 (2.00–2.00) | 6.00 (6.00–6.00) | 358 | 30 |", "| **ours, 8, 10** | 2200 (2000–2400) | 700 | 900 | 0.25 |",
+		"- two cores", "c:\n\n```sh\nc\n```",
 	} {
 		require.Contains(t, text, line+"\n")
 	}

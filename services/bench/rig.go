@@ -61,7 +61,8 @@ func newRig(ctx context.Context, bin string) (r *rig, err error) {
 		}
 	}
 	// As an RDS instance: a commit is on the disk before it is answered.
-	if r.postgres, err = servers.StartPostgresWith(ctx, filepath.Join(r.disk, "postgres"), "fsync=on", "shared_buffers=256MB", "max_wal_size=2GB"); err != nil {
+	r.postgres, err = servers.StartPostgresWith(ctx, filepath.Join(r.disk, "postgres"), "fsync=on", "shared_buffers=256MB", "max_wal_size=2GB")
+	if err != nil {
 		return r, err
 	}
 	if r.s3, err = servers.StartS3(ctx, filepath.Join(r.dir, "s3")); err != nil {
@@ -122,7 +123,8 @@ func (r *rig) backendEnv(endpoint string) []string {
 	return []string{
 		"BACKEND_PUBLIC_ADDR=127.0.0.1:0", "BACKEND_GATEWAY_ADDR=127.0.0.1:0", "BACKEND_STACK=bench", "BACKEND_STAGE=live",
 		"BACKEND_BUCKET=" + bucket, "BACKEND_S3_ENDPOINT=" + endpoint, "BACKEND_DATABASE_URL=" + r.postgres.URL("backend"),
-		"BACKEND_ADMIN_TOKEN=" + r.token, "BACKEND_DRAIN_TIMEOUT=0s", "BACKEND_RATE_LIMIT=1000000", "BACKEND_BUCKET_SWEEP_INTERVAL=0", "AWS_REGION=" + r.s3.Region,
+		"BACKEND_ADMIN_TOKEN=" + r.token, "BACKEND_DRAIN_TIMEOUT=0s", "BACKEND_RATE_LIMIT=1000000", "BACKEND_BUCKET_SWEEP_INTERVAL=0",
+		"AWS_REGION=" + r.s3.Region,
 		"AWS_ACCESS_KEY_ID=" + r.s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + r.s3.SecretKey,
 	}
 }
@@ -186,7 +188,9 @@ func (r *rig) startNginx(ctx context.Context) error {
 		return err
 	}
 	text := nginxConfig
-	for name, value := range map[string]string{"WORK": work, "ROOT": r.objects(), "HTTP": r.http, "TLS": r.tls, "CERTIFICATE": certificate, "KEY": key} {
+	for name, value := range map[string]string{
+		"WORK": work, "ROOT": r.objects(), "HTTP": r.http, "TLS": r.tls, "CERTIFICATE": certificate, "KEY": key,
+	} {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}
 	config := filepath.Join(work, "nginx.conf")

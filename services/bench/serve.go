@@ -62,7 +62,8 @@ var requestsPerSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 
 // wrk loads a URL with 16 connections, and returns the answers a second. An answer that is no 2xx fails it.
 func (r *rig) wrk(ctx context.Context, url string, seconds int) (float64, error) {
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c16", fmt.Sprintf("-d%ds", seconds), "-H", "Authorization: Bearer "+r.token, url).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "wrk", "-t1", "-c16", fmt.Sprintf("-d%ds", seconds), "-H", "Authorization: Bearer "+r.token, url)
+	out, err := cmd.CombinedOutput()
 	text := string(out)
 	found := requestsPerSecond.FindStringSubmatch(text)
 	if err != nil || found == nil || strings.Contains(text, "Non-2xx") || strings.Contains(text, "Socket errors") {
@@ -71,7 +72,8 @@ func (r *rig) wrk(ctx context.Context, url string, seconds int) (float64, error)
 	return strconv.ParseFloat(found[1], 64)
 }
 
-// latency sends requests at a rate, whether or not answers come, and returns percentiles of the times from when a request was due to its answer.
+// latency sends requests at a rate, whether or not answers come, and returns percentiles of the times from when a request was due to its
+// answer.
 func (r *rig) latency(ctx context.Context, url string, rate float64, seconds int) (p50, p99 time.Duration, err error) {
 	const connections = 16
 	n := int(rate * float64(seconds))
@@ -112,7 +114,7 @@ func (r *rig) get(ctx context.Context, client *http.Client, url string) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was only read
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(answer.Status)
 	}
@@ -131,7 +133,7 @@ func (r *rig) bare(ctx context.Context, url string) (at string, stop func(), err
 	if err != nil {
 		return "", nil, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was only read
+	defer answer.Body.Close()
 	path := filepath.Join(r.dir, "bare")
 	f, err := os.Create(path)
 	if err != nil {
@@ -160,10 +162,12 @@ func bareServer(path, addr string) error {
 	if err != nil {
 		return err
 	}
-	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { //nolint:gosec // on loopback, for a minute
+	answer := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
-	}))
+	}
+	server := &http.Server{Addr: addr, ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(answer)}
+	return server.ListenAndServe()
 }
 
 var transactionsPerSecond = regexp.MustCompile(`tps = ([0-9.]+)`)
@@ -174,7 +178,8 @@ func (r *rig) pgbench(ctx context.Context, database, sql string, seconds int) (f
 	if err := os.WriteFile(script, []byte(sql+"\n"), 0o600); err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, "pgbench", "-n", "-M", "prepared", "-c", "16", "-j", "2", "-T", strconv.Itoa(seconds), "-f", script, r.postgres.URL(database))
+	cmd := exec.CommandContext(ctx, "pgbench", "-n", "-M", "prepared", "-c", "16", "-j", "2", "-T", strconv.Itoa(seconds), "-f", script,
+		r.postgres.URL(database))
 	out, err := cmd.CombinedOutput()
 	found := transactionsPerSecond.FindStringSubmatch(string(out))
 	if err != nil || found == nil {

@@ -60,12 +60,12 @@ func (s *shaper) accept() {
 }
 
 func (s *shaper) carry(near net.Conn, number int64) {
-	defer near.Close() //nolint:errcheck // a peer's connection
+	defer near.Close()
 	far, err := net.Dial("tcp", s.target)
 	if err != nil {
 		return
 	}
-	defer far.Close() //nolint:errcheck // as above
+	defer far.Close()
 	go func() {
 		buffer := make([]byte, 16*kib)
 		for {
@@ -105,7 +105,8 @@ func (n noted) Write(b []byte) (int, error) {
 	return n.Writer.Write(b)
 }
 
-// pace copies at a rate, in bytes a second, or as fast as it goes if that is 0. After stop bytes it goes on reading nothing, and closes nothing; a negative stop is none.
+// pace copies at a rate, in bytes a second, or as fast as it goes if that is 0. After stop bytes it writes nothing more, and closes
+// nothing; a negative stop is none.
 func pace(to io.Writer, from io.Reader, rate float64, stop int64) {
 	buffer := make([]byte, 64*kib)
 	next := time.Now()

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -26,12 +25,14 @@ func ignoreEOF(err error) error {
 // startRow is how long a program takes from its start to its first use.
 type startRow struct {
 	Title string
-	Times []time.Duration // sorted
+	Limit time.Duration // the goal
+	Times []time.Duration
 }
 
 // starts measures both programs: the agent until a byte of its first file has left the origin, the backend until it says that it is ready.
 func (r *rig) starts(ctx context.Context, f file, rounds int) ([]startRow, error) {
-	agent, backend := startRow{Title: "agent: start to first byte"}, startRow{Title: "backend: start to ready, database migrated"}
+	agent := startRow{Title: "agent: start to first byte", Limit: 200 * time.Millisecond}
+	backend := startRow{Title: "backend: start to ready, database migrated", Limit: time.Second}
 	for range rounds {
 		took, err := r.agentStart(ctx, f)
 		if err != nil {
@@ -43,8 +44,6 @@ func (r *rig) starts(ctx context.Context, f file, rounds int) ([]startRow, error
 		}
 		backend.Times = append(backend.Times, took)
 	}
-	slices.Sort(agent.Times)
-	slices.Sort(backend.Times)
 	return []startRow{agent, backend}, nil
 }
 

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// upload lets all peers upload a file of random bytes, another one each time. All of them hash what they send: the agent with SHA-256 for the
-// catalogue and for each part, the SDK with SHA-256 for each part, rclone with MD5.
+// upload lets all peers upload a file of random bytes, another one each time. All of them hash what they send: the agent with SHA-256 for
+// the catalogue and for each part, the SDK with SHA-256 for each part, rclone with MD5.
 func (r *rig) upload(ctx context.Context, title string, size int64, rounds int) (transfer, error) {
 	source := filepath.Join(r.dir, "source")
 	defer os.Remove(source) //nolint:errcheck // the rig's directory goes too
@@ -26,7 +26,10 @@ func (r *rig) upload(ctx context.Context, title string, size int64, rounds int) 
 		"RCLONE_CONFIG_S3_ENDPOINT=" + r.s3.Endpoint, "RCLONE_CONFIG_S3_REGION=" + r.s3.Region, "RCLONE_CONFIG_S3_NO_CHECK_BUCKET=true",
 	}
 	peers := []peer{
-		{Name: "agent upload", Ours: true, Shell: `"$AGENT" upload --json --name "up/$(cat name)" "$SOURCE" > /dev/null`, Env: append(r.agentEnv("s3"), env...)},
+		{
+			Name: "agent upload", Ours: true, Env: append(r.agentEnv("s3"), env...),
+			Shell: `"$AGENT" upload --json --name "up/$(cat name)" "$SOURCE" > /dev/null`,
+		},
 		{Name: "rclone", Env: env, Shell: `"$RCLONE" copyto "$SOURCE" "s3:$BUCKET/up/$(cat name)" --s3-upload-concurrency 16 --s3-chunk-size 8M`},
 		{Name: "SDK's transfermanager", Env: env, Shell: `"$BENCH" peer put "$SOURCE" "$BUCKET" "up/$(cat name)"`},
 	}

@@ -50,7 +50,13 @@ var table = []group{
 		{"wrong Content-Range", []string{dl + "TestFetchSurvives/wrong Content-Range", dl + "TestFetchSurvives/no Content-Range"}},
 		{
 			"wrong bytes",
-			[]string{dl + "TestFetchSurvives/wrong bytes", dl + "TestFetchGivesUp/always wrong bytes", dl + "TestFetchPartsOfOtherSizesThanPieces"},
+			[]string{
+				dl + "TestFetchSurvives/wrong bytes",
+				dl + "TestAWrongPartAloneIsFetchedAgain",
+				dl + "TestFetchPartsOfOtherSizesThanPieces",
+				dl + "TestAPartThatStaysWrong",
+				dl + "TestFetchGivesUp/always wrong bytes",
+			},
 		},
 		{
 			"object replaced in mid-download",
@@ -61,6 +67,7 @@ var table = []group{
 		{"404", []string{dl + "TestFetchGivesUp/404"}},
 		{"416", []string{dl + "TestFetchGivesUp/416"}},
 		{"zero-byte file", []string{dl + "TestFetchSizes", "backend/objectstore.TestEmptyObject"}},
+		{"digests of parts that contradict the file's", []string{dl + "TestDigestsOfPartsAreWrong"}},
 		{"wrong size", []string{dl + "TestFetchGivesUp/object of another size", dl + "TestFetchContradictions"}},
 		{"forbidden redirect", []string{dl + "TestFetchGivesUp/redirect", dl + "TestHostPolicy"}},
 		{"Content-Encoding", []string{dl + "TestFetchGivesUp/content encoding"}},
@@ -76,7 +83,10 @@ var table = []group{
 				dl + "TestResumeAfterStop",
 			},
 		},
-		{"SIGKILL anywhere", []string{proc + "TestAgentKilledAnywhere", dl + "TestResumeAfterKill"}},
+		{
+			"SIGKILL anywhere",
+			[]string{proc + "TestAgentKilledAnywhere", dl + "TestResumeAfterKill", dl + "TestKillWhileAPartIsFetchedAgain"},
+		},
 		{
 			"disk full",
 			[]string{
@@ -90,6 +100,7 @@ var table = []group{
 		},
 		{"EIO on fsync", []string{dl + "TestFailedSyncIsNotTriedAgain"}},
 		{"torn journal", []string{dl + "TestResumeTornJournal", dl + "TestResumeForeignJournal"}},
+		{"wrong bytes in what an earlier fetch left", []string{dl + "TestResumeOverWrongBytes"}},
 		{"clock jump", []string{rn + "TestClockJump"}},
 		{"credential rotation in mid-job", []string{proc + "TestAgentCredentialsRotate"}},
 		{"destination exists, right file", []string{dl + "TestFetchSizes", dl + "TestExistingDestinationIsMadeDurable"}},

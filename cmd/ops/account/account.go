@@ -27,12 +27,16 @@ type Account struct {
 // Open reads the caller's credentials, as the SDK finds them (AWS_PROFILE, the stack's aws:profile, ...), and refuses another account than
 // the stack's.
 func Open(ctx context.Context, env *command.Env, s *stack.Stack) (*Account, error) {
+	return OpenProfile(ctx, env, s, "")
+}
+
+// OpenProfile is Open with a profile that a flag names; "": none does.
+func OpenProfile(ctx context.Context, env *command.Env, s *stack.Stack, profile string) (*Account, error) {
 	region, err := s.Region()
 	if err != nil {
 		return nil, err
 	}
-	profile := ""
-	if env.Getenv("AWS_PROFILE") == "" && env.Getenv("AWS_ACCESS_KEY_ID") == "" {
+	if profile == "" && env.Getenv("AWS_PROFILE") == "" && env.Getenv("AWS_ACCESS_KEY_ID") == "" {
 		profile = s.Config("aws:profile")
 	}
 	config, err := env.AWS(ctx, region, profile)

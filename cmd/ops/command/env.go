@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"golang.org/x/term"
 )
 
@@ -27,6 +28,8 @@ type Env struct {
 	Getenv func(string) string
 	// Program runs another program, such as pulumi or docker.
 	Program Runner
+	// Attached runs a program that has this one's terminal, such as psql or `pulumi up`, which asks.
+	Attached func(ctx context.Context, p Attached) error
 	// AWS makes the SDK's configuration; an empty profile means the environment's.
 	AWS func(ctx context.Context, region, profile string) (aws.Config, error)
 	// HTTP sends the requests that are no calls of AWS's SDK. It checks certificates.
@@ -47,7 +50,7 @@ var ErrMissing = errors.New("is not installed")
 func System() *Env {
 	return &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Width: width, Getenv: os.Getenv, Program: run, AWS: loadAWS,
+		Width: width, Getenv: os.Getenv, Program: run, Attached: attach, AWS: loadAWS,
 		HTTP: http.DefaultTransport, Now: time.Now, Sleep: sleep,
 	}
 }
@@ -77,7 +80,8 @@ func run(ctx context.Context, dir, name string, args ...string) ([]byte, error) 
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("%s %w", name, ErrMissing)
 	}
-	return stdout.Bytes(), fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, strings.TrimSpace(stderr.String()))
+	line := strings.Join(append([]string{name}, args...), " ")
+	return stdout.Bytes(), fmt.Errorf("%s: %w: %s", line, err, strings.TrimSpace(stderr.String()))
 }
 
 func loadAWS(ctx context.Context, region, profile string) (aws.Config, error) {
@@ -87,6 +91,8 @@ func loadAWS(ctx context.Context, region, profile string) (aws.Config, error) {
 	if profile != "" {
 		options = append(options, config.WithSharedConfigProfile(profile))
 	}
+	// The SDK's own warnings would stand between the lines of a command, which says itself what went wrong.
+	options = append(options, config.WithLogger(logging.Nop{}))
 	return config.LoadDefaultConfig(ctx, options...)
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -124,9 +125,13 @@ func (a *AWS) next(call Call) Answer {
 	return answers[0]
 }
 
+const queryError = "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>"
+
 // The wire formats.
 const (
 	jsonRPC = "json"
+	cborRPC = "cbor" // CloudWatch; answers are written as JSON all the same
+	restXML = "xml"  // Route 53; the body is the whole document
 	query   = "query"
 	ec2     = "ec2"
 	rest    = "rest"
@@ -147,7 +152,14 @@ func read(r *http.Request, body string) (call Call, kind string) {
 			return call, query
 		}
 	}
+	if r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" {
+		call.Operation = path.Base(r.URL.Path)
+		return call, cborRPC
+	}
 	call.Operation = r.Method + " " + r.URL.Path
+	if strings.HasPrefix(r.URL.Path, "/2013-04-01/") {
+		return call, restXML
+	}
 	return call, rest
 }
 
@@ -166,16 +178,29 @@ func (a Answer) write(w http.ResponseWriter, call Call, kind string) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		if failed {
 			w.Header().Set("X-Amzn-Errortype", a.Code)
-			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message}) //nolint:errchkjson // texts
+			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message})
 			body = string(text)
 		} else if body == "" {
 			body = "{}"
+		}
+	case cborRPC:
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		if failed {
+			text, _ := json.Marshal(map[string]string{"__type": a.Code, "message": a.Message})
+			body = string(text)
+		}
+		body = asCBOR(body)
+	case restXML:
+		w.Header().Set("Content-Type", "text/xml")
+		if failed {
+			body = fmt.Sprintf(queryError, a.Code, message)
 		}
 	case query:
 		w.Header().Set("Content-Type", "text/xml")
 		body = fmt.Sprintf("<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", call.Operation, a.Body)
 		if failed {
-			body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", a.Code, message)
+			body = fmt.Sprintf(queryError, a.Code, message)
 		}
 	case ec2:
 		w.Header().Set("Content-Type", "text/xml")

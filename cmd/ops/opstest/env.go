@@ -61,7 +61,7 @@ func NewBench(t testing.TB, a *AWS) *Bench {
 	b.Env = &command.Env{
 		Stdin: &bytes.Buffer{}, Stdout: b.Out, Stderr: b.Err,
 		Width: func() int { return 0 }, Getenv: func(name string) string { return b.Variables[name] },
-		Program: b.run, AWS: a.Config, HTTP: http.DefaultTransport, Now: b.Clock.Now, Sleep: b.Clock.Sleep,
+		Program: b.run, Attached: b.attached, AWS: a.Config, HTTP: http.DefaultTransport, Now: b.Clock.Now, Sleep: b.Clock.Sleep,
 	}
 	return b
 }
@@ -76,6 +76,13 @@ func (b *Bench) run(ctx context.Context, _, name string, args ...string) ([]byte
 		return []byte(text), ctx.Err()
 	}
 	return nil, fmt.Errorf("%s %w", name, command.ErrMissing)
+}
+
+// attached runs nothing: a program whose command line is in Programs succeeds, and prints that.
+func (b *Bench) attached(ctx context.Context, p command.Attached) error {
+	text, err := b.run(ctx, p.Dir, p.Name, p.Args...)
+	fmt.Fprint(b.Out, string(text))
+	return err
 }
 
 // Golden compares a text with a file of testdata; `go test -update` writes it.

@@ -39,7 +39,8 @@ func (s *session) lookBackend(ctx context.Context) (*fleet, error) {
 		return nil, err
 	}
 	if len(groups.AutoScalingGroups) == 0 {
-		return nil, fmt.Errorf("the account %s has no Auto Scaling group %s in %s: is the stack's output still right?", s.aws.ID, name, s.aws.Region)
+		return nil, fmt.Errorf("the account %s has no Auto Scaling group %s in %s: is the stack's output still right?",
+			s.aws.ID, name, s.aws.Region)
 	}
 	f := &fleet{at: s.env.Now(), group: groups.AutoScalingGroups[0]}
 	f.instances = f.group.Instances

@@ -139,8 +139,8 @@ func (s *session) tellUnreachable(name, url string, err error) {
 		}
 		s.say.Check(report.Bad, name, "GET %s: the name %s does not exist%s", url, lookup.Name, hint)
 	case errors.As(err, &network) && network.Timeout() && name == "public door":
-		s.say.Check(report.Unknown, name, "GET %s: no answer within %s: is this address in compute.allowedCidrs? -doors=false leaves the requests out",
-			url, requestTimeout)
+		s.say.Check(report.Unknown, name, "GET %s: no answer within %s: is this address in compute.allowedCidrs? "+
+			"-doors=false leaves the requests out", url, requestTimeout)
 	default:
 		s.say.Check(report.Unknown, name, "GET %s: no answer: %v", url, err)
 	}

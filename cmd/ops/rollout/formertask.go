@@ -35,8 +35,8 @@ func (s *session) setFormerAgents(ctx context.Context) error {
 	})
 }
 
-// formerTask is the revision that -to names; or that of the service, if it is not the newest any more: ECS or somebody has gone back; or the one
-// of the last deployment that succeeded with another revision; or the one before.
+// formerTask is the revision that -to names; or that of the service, if it is not the newest any more: ECS or somebody has gone back; or
+// the one of the last deployment that succeeded with another revision; or the one before.
 func (s *session) formerTask(ctx context.Context) (string, error) {
 	c := s.agents
 	runs := aws.ToString(c.is.TaskDefinition)

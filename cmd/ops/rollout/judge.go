@@ -131,8 +131,8 @@ func (s *session) tellDeployment(ctx context.Context) {
 	case history != "":
 		s.say.Check(report.Bad, "agents", "the service runs revision %s, and the newest is %s: %s", runs, revision(c.wanted), history)
 	default:
-		s.say.Check(report.Bad, "agents", "the service runs revision %s, and the newest is %s: it was rolled back by hand, or pulumi up ended early",
-			runs, revision(c.wanted))
+		s.say.Check(report.Bad, "agents", "the service runs revision %s, and the newest is %s: it was rolled back by hand, or pulumi up "+
+			"ended early", runs, revision(c.wanted))
 	}
 }
 

@@ -123,8 +123,8 @@ func (s *session) startRefresh(ctx context.Context, input *autoscaling.StartInst
 	}
 }
 
-// formerVersion is the version that -to names; or that of the group, if it is not the newest any more: somebody has begun to roll back; or the
-// newest of the other versions that instances in service run; or the one before the group's.
+// formerVersion is the version that -to names; or that of the group, if it is not the newest any more: somebody has begun to roll back; or
+// the newest of the other versions that instances in service run; or the one before the group's.
 func (s *session) formerVersion(ctx context.Context) (version, error) {
 	f := s.backend
 	now, err := strconv.Atoi(f.launches)
@@ -138,7 +138,8 @@ func (s *session) formerVersion(ctx context.Context) (version, error) {
 		number = now
 	default:
 		for _, i := range f.instances {
-			if i.LifecycleState != types.LifecycleStateInService || i.LaunchTemplate == nil || aws.ToString(i.LaunchTemplate.LaunchTemplateId) != f.template {
+			if i.LifecycleState != types.LifecycleStateInService || i.LaunchTemplate == nil ||
+				aws.ToString(i.LaunchTemplate.LaunchTemplateId) != f.template {
 				continue
 			}
 			if n, err := strconv.Atoi(aws.ToString(i.LaunchTemplate.Version)); err == nil && n < now {
@@ -151,7 +152,9 @@ func (s *session) formerVersion(ctx context.Context) (version, error) {
 			}
 		}
 	}
-	found, err := s.versions(ctx, &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: &f.template, Versions: []string{strconv.Itoa(number)}})
+	found, err := s.versions(ctx, &ec2.DescribeLaunchTemplateVersionsInput{
+		LaunchTemplateId: &f.template, Versions: []string{strconv.Itoa(number)},
+	})
 	if err != nil {
 		return version{}, err
 	}
@@ -192,6 +195,6 @@ func (s *session) tellPins() {
 	if s.target.image != "" {
 		s.say.Line("pulumi config set --stack %s --path images.agent %s", s.stack.Name, s.target.image)
 	}
-	s.say.Line("If more than an image was changed, take that change out of the program or the stack's file too; then pulumi up. docs/runbook.md, " +
-		"Roll back, says how the pins are removed with the fix.")
+	s.say.Line("If more than an image was changed, take that change out of the program or the stack's file too; then pulumi up. " +
+		"docs/runbook.md, Roll back, says how the pins are removed with the fix.")
 }

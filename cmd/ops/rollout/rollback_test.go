@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,12 +44,31 @@ func backTo6(w *world) {
 // deployedBefore is the service's history: revision 10 was deployed before 12, and 11 never succeeded.
 func deployedBefore(w *world) {
 	w.aws.On("ListServiceDeployments", opstest.Answer{Body: text(map[string]any{"serviceDeployments": []any{
-		map[string]any{"serviceDeploymentArn": "d-1", "status": "SUCCESSFUL", "createdAt": seconds("01:00:00"), "targetServiceRevisionArn": "s-10"},
-		map[string]any{"serviceDeploymentArn": "d-2", "status": "ROLLBACK_SUCCESSFUL", "createdAt": seconds("02:00:00"), "targetServiceRevisionArn": "s-11"},
-		map[string]any{"serviceDeploymentArn": "d-3", "status": "SUCCESSFUL", "createdAt": seconds("03:00:00"), "targetServiceRevisionArn": "s-12"},
+		map[string]any{
+			"serviceDeploymentArn":     "d-1",
+			"status":                   "SUCCESSFUL",
+			"createdAt":                seconds("01:00:00"),
+			"targetServiceRevisionArn": "s-10",
+		},
+		map[string]any{
+			"serviceDeploymentArn":     "d-2",
+			"status":                   "ROLLBACK_SUCCESSFUL",
+			"createdAt":                seconds("02:00:00"),
+			"targetServiceRevisionArn": "s-11",
+		},
+		map[string]any{
+			"serviceDeploymentArn":     "d-3",
+			"status":                   "SUCCESSFUL",
+			"createdAt":                seconds("03:00:00"),
+			"targetServiceRevisionArn": "s-12",
+		},
 	}})})
 	w.aws.On("DescribeServiceRevisions", opstest.Answer{Body: text(map[string]any{"serviceRevisions": []any{
-		map[string]any{"serviceRevisionArn": "s-10", "taskDefinition": task(10)}, map[string]any{"serviceRevisionArn": "s-12", "taskDefinition": task(12)},
+		map[string]any{
+			"serviceRevisionArn": "s-10",
+			"taskDefinition":     task(10),
+		},
+		map[string]any{"serviceRevisionArn": "s-12", "taskDefinition": task(12)},
 	}})})
 }
 
@@ -67,9 +87,11 @@ func backTo10(w *world) {
 // spot is the group of a stack with compute.spot.
 func spot(launches int, instances ...instance) opstest.Answer {
 	return groupOf(fmt.Sprintf("<MixedInstancesPolicy><InstancesDistribution><OnDemandBaseCapacity>1</OnDemandBaseCapacity>"+
-		"<OnDemandPercentageAboveBaseCapacity>0</OnDemandPercentageAboveBaseCapacity><SpotAllocationStrategy>price-capacity-optimized</SpotAllocationStrategy>"+
+		"<OnDemandPercentageAboveBaseCapacity>0</OnDemandPercentageAboveBaseCapacity>"+
+		"<SpotAllocationStrategy>price-capacity-optimized</SpotAllocationStrategy>"+
 		"</InstancesDistribution><LaunchTemplate><LaunchTemplateSpecification><LaunchTemplateId>lt-1</LaunchTemplateId>"+
-		"<LaunchTemplateName>n</LaunchTemplateName><Version>%d</Version></LaunchTemplateSpecification></LaunchTemplate></MixedInstancesPolicy>", launches),
+		"<LaunchTemplateName>n</LaunchTemplateName><Version>%d</Version></LaunchTemplateSpecification></LaunchTemplate></MixedInstancesPolicy>",
+		launches),
 		instances...)
 }
 
@@ -80,7 +102,13 @@ var rollbacks = []struct {
 	set    func(*world)
 	calls  []string // that change something
 }{
-	{"rollback", "-doors=false", 0, func(w *world) { backTo6(w); backTo10(w) }, []string{"UpdateAutoScalingGroup", "StartInstanceRefresh", "UpdateService"}},
+	{
+		"rollback",
+		"-doors=false",
+		0,
+		func(w *world) { backTo6(w); backTo10(w) },
+		[]string{"UpdateAutoScalingGroup", "StartInstanceRefresh", "UpdateService"},
+	},
 	{"rollback-dry-run", "-dry-run", 0, func(w *world) { backTo6(w); backTo10(w) }, nil},
 	{"rollback-dry-run-spot", "-only backend -dry-run", 0, func(w *world) {
 		byVersion(w)
@@ -91,7 +119,10 @@ var rollbacks = []struct {
 		backTo6(w)
 		w.aws.On("DescribeInstanceRefreshes", refresh("InProgress", "", 20), refresh("InProgress", "", 0), refresh("Successful", "", 100))
 		w.aws.On("CancelInstanceRefresh", opstest.Answer{})
-		busy := opstest.Answer{Code: "InstanceRefreshInProgress", Message: "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh."}
+		busy := opstest.Answer{
+			Code:    "InstanceRefreshInProgress",
+			Message: "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
+		}
 		w.aws.On("StartInstanceRefresh", busy, busy, opstest.Answer{Body: "<InstanceRefreshId>r-2</InstanceRefreshId>"})
 	}, []string{"CancelInstanceRefresh", "UpdateAutoScalingGroup", "StartInstanceRefresh", "StartInstanceRefresh", "StartInstanceRefresh"}},
 	{"rollback-again", "-doors=false", 0, func(w *world) {
@@ -120,7 +151,11 @@ var rollbacks = []struct {
 	{"rollback-first-version", "-only backend", 1, func(w *world) {
 		byVersion(w)
 		w.aws.On("DescribeAutoScalingGroups", group(1, in("a", 1)))
-		w.aws.On("DescribeLaunchTemplateVersions", templateVersion(1, "1"), opstest.Answer{Body: "<launchTemplateVersionSet></launchTemplateVersionSet>"})
+		w.aws.On(
+			"DescribeLaunchTemplateVersions",
+			templateVersion(1, "1"),
+			opstest.Answer{Body: "<launchTemplateVersionSet></launchTemplateVersionSet>"},
+		)
 	}, nil},
 	{"rollback-no-such-version", "-only backend -to 99", 1, byVersion, nil},
 	{"rollback-inactive-revision", "-only agents -to 3", 1, func(w *world) {
@@ -138,10 +173,26 @@ var rollbacks = []struct {
 
 func TestRollback(t *testing.T) {
 	t.Parallel()
+	used := newCalls()
+	t.Run("cases", func(t *testing.T) { runRollbacks(t, used) })
+	if used.worlds == len(rollbacks) {
+		const page = "../../../docs/ops.md"
+		documented := slices.Concat(opstest.Permissions(t, page, "rollout"), opstest.Permissions(t, page, "rollout -rollback"))
+		require.Subset(t, documented, used.names())
+		for _, name := range opstest.Permissions(t, page, "rollout -rollback") {
+			if name != "RunInstances" && name != "CreateTags" && name != "PassRole" { // Auto Scaling asks for these
+				require.Contains(t, used.names(), name)
+			}
+		}
+	}
+}
+
+func runRollbacks(t *testing.T, used *calls) {
 	for _, c := range rollbacks {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			defer used.add(w.aws)
 			c.set(w)
 			session, status := w.run(t, "-stack prod -rollback "+c.args)
 			require.Equal(t, c.status, status, session)

@@ -84,8 +84,13 @@ func run(ctx context.Context, env *command.Env, args []string) error {
 	flags.DurationVar(&o.timeout, "timeout", time.Hour, "how long to wait")
 	flags.BoolVar(&o.doors, "doors", true, "send requests through both doors")
 	flags.BoolVar(&o.rollback, "rollback", false, "set the former version, and wait for it")
-	flags.IntVar(&o.to, "to", 0, "the `number` to roll back to: a version of the launch template (-only backend) or a revision of the task definition "+
-		"(-only agents); default: the one that served before")
+	flags.IntVar(
+		&o.to,
+		"to",
+		0,
+		"the `number` to roll back to: a version of the launch template (-only backend) or a revision of the task definition "+
+			"(-only agents); default: the one that served before",
+	)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "with -rollback: print the AWS calls instead of making them")
 	if _, err := command.Parse(flags, args, 0); err != nil {
 		return err

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +49,13 @@ var cases = []struct {
 	{"done", "", 0, func(w *world) {
 		w.aws.On("DescribeAutoScalingGroups", group(7, old...), group(7, append(old[:3:3], pending("d", 7))...),
 			group(7, in("d", 7), in("b", 6), in("c", 6)), group(7, in("d", 7), in("e", 7), in("f", 7)))
-		w.aws.On("DescribeInstanceRefreshes", refresh("Pending", "", 0), refresh("InProgress", "", 0), refresh("InProgress", "", 33), refresh("Successful", "", 100))
+		w.aws.On(
+			"DescribeInstanceRefreshes",
+			refresh("Pending", "", 0),
+			refresh("InProgress", "", 0),
+			refresh("InProgress", "", 33),
+			refresh("Successful", "", 100),
+		)
 		w.aws.On("DescribeTargetHealth", health("d", "e", "f"))
 		w.aws.On("DescribeServices",
 			service(12, deployment("PRIMARY", 12, "IN_PROGRESS", 2, 1, ""), deployment("ACTIVE", 11, "COMPLETED", 2, 2, "")),
@@ -59,8 +68,11 @@ var cases = []struct {
 	{"refresh-failed-no-log", "-only backend", 1, func(w *world) {
 		refreshFailed(w)
 		w.aws.On("GetLogEvents", noStream)
-		w.aws.On("GetConsoleOutput", opstest.Answer{Body: "<output>YXR0ZW1wdCA2IGZhaWxlZDogZG5mIGluc3RhbGwgLS1hc3N1bWV5ZXMgLS1xdWlldCBkb2NrZXIgYXdzY2xpLTINChtbMzFt" +
-			"Y2xvdWQtaW5pdFsxNTY2XTogRmFpbGVkIHRvIHJ1biBtb2R1bGUgc2NyaXB0cy11c2VyDQo=</output>"})
+		w.aws.On(
+			"GetConsoleOutput",
+			opstest.Answer{Body: "<output>YXR0ZW1wdCA2IGZhaWxlZDogZG5mIGluc3RhbGwgLS1hc3N1bWV5ZXMgLS1xdWlldCBkb2NrZXIgYXdzY2xpLTINChtbMzFt" +
+				"Y2xvdWQtaW5pdFsxNTY2XTogRmFpbGVkIHRvIHJ1biBtb2R1bGUgc2NyaXB0cy11c2VyDQo=</output>"},
+		)
 	}},
 	{"refresh-cancelled", "-only backend", 1, func(w *world) {
 		w.aws.On("DescribeAutoScalingGroups", group(7, in("a", 7), in("b", 6), in("c", 6)))
@@ -69,7 +81,10 @@ var cases = []struct {
 	}},
 	{"refresh-alarm", "-only backend", 1, func(w *world) {
 		w.aws.On("DescribeAutoScalingGroups", group(7, in("a", 7), in("b", 6), in("c", 6)))
-		w.aws.On("DescribeInstanceRefreshes", refresh("Failed", "One or more of the specified CloudWatch alarms are in ALARM state: compute-errors-1.", 33))
+		w.aws.On(
+			"DescribeInstanceRefreshes",
+			refresh("Failed", "One or more of the specified CloudWatch alarms are in ALARM state: compute-errors-1.", 33),
+		)
 		w.aws.On("DescribeScalingActivities", activities())
 	}},
 	{"refresh-failed-instances-gone", "-only backend -doors=false", 1, func(w *world) {
@@ -80,15 +95,21 @@ var cases = []struct {
 	}},
 	{"refresh-rolled-back", "-only backend", 1, func(w *world) {
 		w.aws.On("DescribeAutoScalingGroups", group(7, old...))
-		w.aws.On("DescribeInstanceRefreshes", refresh("RollbackInProgress", "", 20), refresh("RollbackSuccessful", "Rollback requested by a user.", 0))
+		w.aws.On(
+			"DescribeInstanceRefreshes",
+			refresh("RollbackInProgress", "", 20),
+			refresh("RollbackSuccessful", "Rollback requested by a user.", 0),
+		)
 		w.aws.On("DescribeScalingActivities", activities())
 	}},
 	{"refresh-timeout", "-only backend -timeout 1m", 3, func(w *world) {
 		w.aws.On("DescribeAutoScalingGroups", group(7, append(old[:3:3], pending("d", 7))...))
 		w.aws.On("DescribeInstanceRefreshes", refresh("InProgress", "", 0))
 		w.aws.On("DescribeScalingActivities", activities(
-			"04:04:00|Failed|Launching a new EC2 instance.|We currently do not have sufficient m7g.large capacity in the Availability Zone you requested (eu-central-1b).|",
-			"03:59:00|Failed|Launching a new EC2 instance: i-0.|an older one, which says nothing of this rollout|"))
+			"04:04:00|Failed|Launching a new EC2 instance.|We currently do not have sufficient m7g.large capacity in the Availability Zone "+
+				"you requested (eu-central-1b).|",
+			"03:59:00|Failed|Launching a new EC2 instance: i-0.|an older one, which says nothing of this rollout|",
+		))
 	}},
 	{"wrong-version", "-only backend", 1, func(w *world) {
 		w.aws.On("DescribeAutoScalingGroups", group(6, old...))
@@ -97,8 +118,11 @@ var cases = []struct {
 	}},
 	{"wrong-image", "-only backend", 1, func(w *world) { w.outputs["backendImage"] = registry + "backend@" + digest("8") }},
 	{"image-cannot-be-pulled", "-only agents", 1, func(w *world) {
-		deploymentFailed(w, stopped("TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref "+
-			registry+"agent@"+digest("c")+": not found", map[string]any{}))
+		deploymentFailed(
+			w,
+			stopped("TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref "+
+				registry+"agent@"+digest("c")+": not found", map[string]any{}),
+		)
 		w.aws.On("GetLogEvents", noStream)
 	}},
 	{"task-exits", "-only agents", 1, func(w *world) {
@@ -208,13 +232,18 @@ var cases = []struct {
 // refreshFailed: the first new instance never became healthy, and the group has terminated it again and again.
 func refreshFailed(w *world) {
 	w.aws.On("DescribeAutoScalingGroups", group(7, append(old[:3:3], in("d", 7))...))
-	w.aws.On("DescribeInstanceRefreshes", refresh("InProgress", "Waiting for remaining instances to be available. For example: instance "+id("d"), 0),
-		refresh("Failed", "There are too many unhealthy instances in your Auto Scaling group.", 0))
+	w.aws.On(
+		"DescribeInstanceRefreshes",
+		refresh("InProgress", "Waiting for remaining instances to be available. For example: instance "+id("d"), 0),
+		refresh("Failed", "There are too many unhealthy instances in your Auto Scaling group.", 0),
+	)
 	w.aws.On("DescribeTargetHealth", health("a", "b", "c", "d=unhealthy,Target.FailedHealthChecks,Health checks failed"))
 	w.aws.On("DescribeScalingActivities", activities(
-		"04:04:10|Successful|Terminating EC2 instance: i-0eeeeeeeeeeeeeeee||At 2026-02-03T04:04:10Z an instance was taken out of service in response to "+
+		"04:04:10|Successful|Terminating EC2 instance: i-0eeeeeeeeeeeeeeee||At 2026-02-03T04:04:10Z an instance was taken out of service "+
+			"in response to "+
 			"an ELB system health check failure.",
-		"04:00:40|Successful|Launching a new EC2 instance: i-0eeeeeeeeeeeeeeee||At 2026-02-03T04:00:35Z instances are to be launched."))
+		"04:00:40|Successful|Launching a new EC2 instance: i-0eeeeeeeeeeeeeeee||At 2026-02-03T04:00:35Z instances are to be launched.",
+	))
 }
 
 // deploymentFailed: ECS has given the deployment up, and the former revision runs.
@@ -230,8 +259,18 @@ func deploymentFailed(w *world, task map[string]any) {
 func rolledBack(w *world) {
 	w.aws.On("DescribeServices", service(11, deployment("PRIMARY", 11, "COMPLETED", 2, 2, "")))
 	w.aws.On("ListServiceDeployments", opstest.Answer{Body: text(map[string]any{"serviceDeployments": []any{
-		map[string]any{"serviceDeploymentArn": "d-1", "status": "SUCCESSFUL", "createdAt": seconds("03:00:00"), "targetServiceRevisionArn": "s-1"},
-		map[string]any{"serviceDeploymentArn": "d-2", "status": "ROLLBACK_SUCCESSFUL", "createdAt": seconds("04:00:10"), "targetServiceRevisionArn": "s-2"},
+		map[string]any{
+			"serviceDeploymentArn":     "d-1",
+			"status":                   "SUCCESSFUL",
+			"createdAt":                seconds("03:00:00"),
+			"targetServiceRevisionArn": "s-1",
+		},
+		map[string]any{
+			"serviceDeploymentArn":     "d-2",
+			"status":                   "ROLLBACK_SUCCESSFUL",
+			"createdAt":                seconds("04:00:10"),
+			"targetServiceRevisionArn": "s-2",
+		},
 	}})})
 	w.aws.On("DescribeServiceDeployments", opstest.Answer{Body: text(map[string]any{"serviceDeployments": []any{map[string]any{
 		"status": "ROLLBACK_SUCCESSFUL", "statusReason": "Service deployment rolled back because the circuit breaker threshold was exceeded.",
@@ -252,20 +291,53 @@ func foreign(w http.ResponseWriter, r *http.Request) {
 
 func TestRollout(t *testing.T) {
 	t.Parallel()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			c.set(w)
-			args := "-stack prod"
-			if c.args != "" {
-				args += " " + c.args
-			}
-			session, status := w.run(t, args)
-			require.Equal(t, c.status, status, session)
-			opstest.Golden(t, c.name+".txt", session)
-		})
+	used := newCalls()
+	t.Run("cases", func(t *testing.T) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				c.set(w)
+				args := "-stack prod"
+				if c.args != "" {
+					args += " " + c.args
+				}
+				session, status := w.run(t, args)
+				require.Equal(t, c.status, status, session)
+				opstest.Golden(t, c.name+".txt", session)
+				used.add(w.aws)
+			})
+		}
+	})
+	if used.worlds == len(cases) { // all of them ran
+		// The page's table has the permissions that the cases need: all of them, and no other.
+		documented := opstest.Permissions(t, "../../../docs/ops.md", "rollout")
+		require.ElementsMatch(t, append(used.names(), "Invoke"), documented)
 	}
+}
+
+// calls are the operations that cases of a test have used.
+type calls struct {
+	mu     sync.Mutex
+	worlds int
+	seen   map[string]bool
+}
+
+func newCalls() *calls { return &calls{seen: map[string]bool{"GetCallerIdentity": true}} }
+
+func (c *calls) add(a *opstest.AWS) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.worlds++
+	for _, call := range a.Calls() {
+		c.seen[call.Operation] = true
+	}
+}
+
+// names are those that need a permission.
+func (c *calls) names() []string {
+	delete(c.seen, "GetCallerIdentity")
+	return slices.Sorted(maps.Keys(c.seen))
 }
 
 func TestInterrupted(t *testing.T) {
@@ -280,7 +352,11 @@ func TestInterrupted(t *testing.T) {
 	_, _ = w.run(t, "-h") // fills in the outputs
 	w.bench.Out.Reset()
 	require.Equal(t, command.Unfinished, invoke(ctx, w.bench, []string{"-stack", "prod", "-C", w.dir}))
-	require.Contains(t, w.bench.Out.String(), "last seen, at 04:05:06 UTC: backend: 0 of 3 instances run version 7, 3 another, instance refresh InProgress 10 %")
+	require.Contains(
+		t,
+		w.bench.Out.String(),
+		"last seen, at 04:05:06 UTC: backend: 0 of 3 instances run version 7, 3 another, instance refresh InProgress 10 %",
+	)
 }
 
 func TestWrongFlags(t *testing.T) {
@@ -314,7 +390,8 @@ func TestStacksThatDoNotFit(t *testing.T) {
 		"and the stack prod is in 999988887777": func(w *world) {
 			w.outputs["loadBalancerArn"] = "arn:aws:elasticloadbalancing:eu-central-1:999988887777:loadbalancer/app/compute-alb/1"
 		},
-		"the caller may not do this: docs/ops.md lists the permissions of each command (autoscaling:DescribeInstanceRefreshes: AccessDenied: no)": func(w *world) {
+		"the caller may not do this: docs/ops.md lists the permissions of each command (autoscaling:DescribeInstanceRefreshes: " +
+			"AccessDenied: no)": func(w *world) {
 			w.aws.On("DescribeInstanceRefreshes", opstest.Answer{Code: "AccessDenied", Message: "no", Status: 403})
 		},
 	} {

@@ -31,7 +31,10 @@ func (s *session) lookDoors(ctx context.Context) ([]door, error) {
 	if len(s.backend.group.TargetGroupARNs) == 0 {
 		return nil, nil
 	}
-	groups, err := s.elb.DescribeTargetGroups(ctx, &elasticloadbalancingv2.DescribeTargetGroupsInput{TargetGroupArns: s.backend.group.TargetGroupARNs})
+	groups, err := s.elb.DescribeTargetGroups(
+		ctx,
+		&elasticloadbalancingv2.DescribeTargetGroupsInput{TargetGroupArns: s.backend.group.TargetGroupARNs},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,10 @@ func (s *session) taskImage(ctx context.Context, task string) (string, error) {
 // tasks are those of the service that run, or have stopped within the last hour.
 func (s *session) tasks(ctx context.Context, status types.DesiredStatus) ([]types.Task, error) {
 	var out []types.Task
-	pages := ecs.NewListTasksPaginator(s.ecs, &ecs.ListTasksInput{Cluster: &s.agents.cluster, ServiceName: &s.agents.service, DesiredStatus: status})
+	pages := ecs.NewListTasksPaginator(
+		s.ecs,
+		&ecs.ListTasksInput{Cluster: &s.agents.cluster, ServiceName: &s.agents.service, DesiredStatus: status},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -55,8 +55,11 @@ func newWorld(t *testing.T) *world {
 	a.On("DescribeAutoScalingGroups", group(7, in("a", 7), in("b", 7), in("c", 7)))
 	a.On("DescribeInstanceRefreshes", refresh("Successful", "", 100))
 	a.On("DescribeLaunchTemplateVersions", templateVersion(7, "7"))
-	a.On("DescribeTargetGroups", opstest.Answer{Body: "<TargetGroups><member><TargetGroupArn>tg-gateway</TargetGroupArn><LoadBalancerArns><member>" +
-		gateway + "</member></LoadBalancerArns></member><member><TargetGroupArn>tg-public</TargetGroupArn></member></TargetGroups>"})
+	a.On(
+		"DescribeTargetGroups",
+		opstest.Answer{Body: "<TargetGroups><member><TargetGroupArn>tg-gateway</TargetGroupArn><LoadBalancerArns><member>" +
+			gateway + "</member></LoadBalancerArns></member><member><TargetGroupArn>tg-public</TargetGroupArn></member></TargetGroups>"},
+	)
 	a.On("DescribeTargetHealth", health("a", "b", "c"))
 	a.On("DescribeServices", service(12, deployment("PRIMARY", 12, "COMPLETED", 2, 2, "")))
 	a.On("ListTaskDefinitions", taskList(12, 11, 10))
@@ -115,11 +118,13 @@ func group(launches int, instances ...instance) opstest.Answer {
 }
 
 func groupOf(template string, instances ...instance) opstest.Answer {
-	body := "<AutoScalingGroups><member><AutoScalingGroupName>compute-group-1</AutoScalingGroupName><DesiredCapacity>3</DesiredCapacity>" + template +
+	body := "<AutoScalingGroups><member><AutoScalingGroupName>compute-group-1</AutoScalingGroupName>" +
+		"<DesiredCapacity>3</DesiredCapacity>" + template +
 		"<TargetGroupARNs><member>tg-public</member><member>tg-gateway</member></TargetGroupARNs><Instances>"
 	for _, i := range instances {
 		body += fmt.Sprintf("<member><InstanceId>%s</InstanceId><LifecycleState>%s</LifecycleState><HealthStatus>Healthy</HealthStatus>"+
-			"<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>%d</Version></LaunchTemplate></member>", id(i.name), i.state, i.version)
+			"<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>%d</Version></LaunchTemplate></member>", id(i.name), i.state,
+			i.version)
 	}
 	return opstest.Answer{Body: body + "</Instances></member></AutoScalingGroups>"}
 }
@@ -133,13 +138,17 @@ func refresh(status, reason string, percent int) opstest.Answer {
 	if status == "Successful" {
 		body += "<EndTime>" + at("04:04:40") + "</EndTime>"
 	}
-	return opstest.Answer{Body: body + fmt.Sprintf("<StartTime>%s</StartTime><PercentageComplete>%d</PercentageComplete></member></InstanceRefreshes>",
-		at("04:00:30"), percent)}
+	return opstest.Answer{
+		Body: body + fmt.Sprintf("<StartTime>%s</StartTime><PercentageComplete>%d</PercentageComplete></member></InstanceRefreshes>",
+			at("04:00:30"), percent),
+	}
 }
 
 func script(image string) string {
-	return base64.StdEncoding.EncodeToString([]byte("#!/bin/bash\nif docker image inspect '" + image + "' > /dev/null 2>&1; then exit 0; fi\n" +
-		"docker pull --quiet '" + image + "'\n"))
+	return base64.StdEncoding.EncodeToString(
+		[]byte("#!/bin/bash\nif docker image inspect '" + image + "' > /dev/null 2>&1; then exit 0; fi\n" +
+			"docker pull --quiet '" + image + "'\n"),
+	)
 }
 
 // templateVersion is DescribeLaunchTemplateVersions of one version with an image.
@@ -149,7 +158,8 @@ func templateVersion(number int, image string) opstest.Answer {
 
 func versionItem(number int, image string) string {
 	return fmt.Sprintf("<item><launchTemplateId>lt-1</launchTemplateId><versionNumber>%d</versionNumber><createTime>%s</createTime>"+
-		"<launchTemplateData><userData>%s</userData></launchTemplateData></item>", number, at("04:00:00"), script(registry+"backend@"+digest(image)))
+		"<launchTemplateData><userData>%s</userData></launchTemplateData></item>", number, at("04:00:00"),
+		script(registry+"backend@"+digest(image)))
 }
 
 // health is DescribeTargetHealth; a name may be followed by state, reason and description: "a=unhealthy,Target.Timeout,Request timed out".
@@ -173,7 +183,8 @@ func activities(lines ...string) opstest.Answer {
 	for _, line := range lines {
 		p := strings.Split(line+"||||", "|")
 		body += fmt.Sprintf("<member><ActivityId>x</ActivityId><AutoScalingGroupName>g</AutoScalingGroupName><StartTime>%s</StartTime>"+
-			"<StatusCode>%s</StatusCode><Description>%s</Description><StatusMessage>%s</StatusMessage><Cause>%s</Cause></member>", at(p[0]), p[1], p[2], p[3], p[4])
+			"<StatusCode>%s</StatusCode><Description>%s</Description><StatusMessage>%s</StatusMessage><Cause>%s</Cause></member>", at(p[0]), p[1],
+			p[2], p[3], p[4])
 	}
 	return opstest.Answer{Body: body + "</Activities>"}
 }
@@ -277,7 +288,8 @@ func public(w http.ResponseWriter, r *http.Request) {
 
 // signedOnly answers as API Gateway and the backend behind it: it names whoever has signed, whatever the request says.
 func signedOnly(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Authorization"), "/eu-central-1/execute-api/aws4_request, SignedHeaders=host;") || r.URL.Path != "/live/v1/whoami" {
+	if !strings.Contains(r.Header.Get("Authorization"), "/eu-central-1/execute-api/aws4_request, SignedHeaders=host;") ||
+		r.URL.Path != "/live/v1/whoami" {
 		problem(w, 403, "Missing Authentication Token")
 		return
 	}

@@ -28,7 +28,8 @@ func Flags(flags *flag.FlagSet) *Source {
 	s := &Source{}
 	flags.StringVar(&s.Name, "stack", "", "the `stack` (default: $PULUMI_STACK, or the one that is selected)")
 	flags.StringVar(&s.Dir, "C", ".", "the project's `directory`")
-	flags.StringVar(&s.Outputs, "outputs", "", "a `file` with what \"pulumi stack output --json\" prints (- is stdin), where the Pulumi CLI is missing")
+	flags.StringVar(&s.Outputs, "outputs", "",
+		"a `file` with what \"pulumi stack output --json\" prints (- is stdin), where the Pulumi CLI is missing")
 	return s
 }
 
@@ -84,7 +85,7 @@ func (s *Source) open(ctx context.Context, env *command.Env) (out *Stack, full s
 	if full, err = s.name(ctx, env, dir); err != nil {
 		return nil, "", err
 	}
-	out.Name = full[strings.LastIndex(full, "/")+1:]
+	out.Full, out.Name = full, full[strings.LastIndex(full, "/")+1:]
 	if out.Name == "" || strings.ContainsAny(full, "\\\x00") || strings.HasPrefix(full, "-") {
 		return nil, "", fmt.Errorf("-stack %s: want the name of a stack", full)
 	}

@@ -15,6 +15,7 @@ import (
 type Stack struct {
 	Project string // the name in Pulumi.yaml
 	Name    string // without organisation and project
+	Full    string // as it was given, for the Pulumi CLI
 	Dir     string // where Pulumi.yaml is
 	File    string // the stack's own file, Pulumi.<stack>.yaml; it need not exist
 
@@ -162,4 +163,20 @@ func child(node *yaml.Node, key string) *yaml.Node {
 		}
 	}
 	return nil
+}
+
+// Keys are the names in a mapping of the configuration, such as Keys("compute", "secrets"), in the file's order.
+func (s *Stack) Keys(key string, path ...string) []string {
+	node := s.node(key, path)
+	if node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	var out []string
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		out = append(out, node.Content[i].Value)
+	}
+	return out
 }

@@ -87,7 +87,8 @@ func TestConfigForms(t *testing.T) {
 		"config:\n  p:compute: &c\n    minSize: 0x10\n    spot: ~\n  again: *c\n  aws:allowedAccountIds: '[\"012345678901\"]'\n")
 	s, err = source(t, "-C", dir, "-stack", "x").Files(t.Context(), b.Env)
 	require.NoError(t, err)
-	require.Equal(t, []string{"0x10", "", "0x10"}, []string{s.Config("compute", "minSize"), s.Config("compute", "spot"), s.Config("again", "minSize")})
+	got := []string{s.Config("compute", "minSize"), s.Config("compute", "spot"), s.Config("again", "minSize")}
+	require.Equal(t, []string{"0x10", "", "0x10"}, got)
 	require.Equal(t, []string{"012345678901"}, s.Accounts())
 	_, err = s.Region()
 	require.ErrorContains(t, err, "Pulumi.x.yaml: aws:region is not set")

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"syscall"
 
-	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/errgroup"
 
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/text"
@@ -162,29 +162,24 @@ func (f *failures) exitCode(ctx context.Context) int {
 type batch struct {
 	ctx    context.Context // of the work; its cause is what ended it early
 	cancel context.CancelCauseFunc
-	group  sync.WaitGroup
-	slots  *semaphore.Weighted
+	group  errgroup.Group
 	failures
 }
 
-// newBatch returns a batch that does so many at once; or fewer, if they take more than one slot.
-func newBatch(ctx context.Context, slots int) *batch {
-	b := &batch{slots: semaphore.NewWeighted(int64(slots))}
+func newBatch(ctx context.Context, parallel int) *batch {
+	b := &batch{}
 	b.ctx, b.cancel = context.WithCancelCause(ctx)
+	b.group.SetLimit(parallel)
 	return b
 }
 
 // do does something for one of them. It waits as long as too many others are being done.
-func (b *batch) do(what string, f func(context.Context) error) { b.doIn(1, what, f) }
-
-// doIn is do for one that takes several slots.
-func (b *batch) doIn(slots int, what string, f func(context.Context) error) {
+func (b *batch) do(what string, f func(context.Context) error) {
 	b.total++
-	if b.slots.Acquire(b.ctx, int64(slots)) != nil {
-		return // the rest is not done
-	}
-	b.group.Go(func() {
-		defer b.slots.Release(int64(slots))
+	b.group.Go(func() error {
+		if b.ctx.Err() != nil {
+			return nil
+		}
 		err := f(b.ctx)
 		switch {
 		case err == nil || b.ctx.Err() != nil:
@@ -193,6 +188,7 @@ func (b *batch) doIn(slots int, what string, f func(context.Context) error) {
 		default:
 			b.add(what, err)
 		}
+		return nil
 	})
 }
 
@@ -210,7 +206,7 @@ func hopeless(err error) bool {
 
 // wait returns the failures, or what ended all of it early.
 func (b *batch) wait() error {
-	b.group.Wait()
+	_ = b.group.Wait()
 	defer b.cancel(nil)
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)

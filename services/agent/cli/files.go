@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/semaphore"
 
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
@@ -70,33 +68,22 @@ func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
 	engine := newEngine(cfg)
 	defer engine.Close()
 	p := a.printer()
-	b := newBatch(ctx, cmp.Or(o.parallel, allConnections))
+	x := &fetcher{
+		api: backend, engine: engine, root: root, force: o.force, p: p, connections: cfg.Connections, parallel: o.parallel,
+		slots: semaphore.NewWeighted(int64(cmp.Or(o.parallel, allConnections))),
+	}
+	b := newBatch(ctx, cmp.Or(o.parallel, 2*allConnections))
 	files := chooseAll(ctx, backend, what, b)
 	done := make(counters, len(files))
 	endTotal := p.total(len(files), sizes(files, func(f api.File) int64 { return f.Size }), done.sum)
 	for i, f := range files {
-		b.doIn(o.slots(f, cfg), f.Name, func(ctx context.Context) error { return fetchOne(ctx, backend, engine, root, f, o, p, &done[i]) })
+		b.do(f.Name, func(ctx context.Context) error { return x.fetch(ctx, f, &done[i]) })
 	}
 	err = b.wait()
 	endTotal()
 	p.close()
 	_ = root.Remove(download.PartialDir) // unless something unfinished is in it
 	return err
-}
-
-// allConnections is how many connections the files that are fetched at once have together, unless a person says how many files.
-const allConnections = 16
-
-// slots is how much of the batch a file takes: its connections, or 1 when files are counted.
-func (o fetchOptions) slots(f api.File, cfg config.Config) int {
-	if o.parallel > 0 {
-		return 1
-	}
-	plan, err := download.NewPlan(f.Size, f.PartSize, cfg.Connections)
-	if err != nil {
-		return 1 // fetching it will say so
-	}
-	return plan.Connections
 }
 
 // chooseAll returns the files that all arguments mean together, each once. What cannot be found, or would take the name of another
@@ -133,48 +120,6 @@ func chooseAll(ctx context.Context, c *client.API, what []string, b *batch) []ap
 
 func newEngine(c config.Config) *download.Engine {
 	return download.New(download.Options{Connections: c.Connections, Hosts: hosts(c), UserAgent: userAgent()})
-}
-
-func fetchOne(
-	ctx context.Context, c *client.API, e *download.Engine, root *os.Root, f api.File, o fetchOptions, p *printer, done *atomic.Int64,
-) (err error) {
-	switch { // lists leave digests of parts out
-	case len(f.PartDigests) > 0 || f.Size == 0:
-	case f.Size <= f.PartSize:
-		f.PartDigests = []string{f.Sha256} // the file is its only part
-	default:
-		if f, err = c.GetFile(ctx, f.Id); err != nil {
-			return err
-		}
-	}
-	t, err := taskOf(f)
-	if err != nil {
-		return err
-	}
-	t.Refresh = func(ctx context.Context) (string, error) { return c.ContentURL(ctx, f.Id) }
-	if t.URL, err = t.Refresh(ctx); err != nil {
-		return err
-	}
-	t.Root, t.Owner, t.Keep, t.Done = root, uuid.NewString(), !o.force, done
-	defer p.bar(f.Name, f.Size, step{done: done.Load})()
-	begun := time.Now()
-	r, err := e.Fetch(ctx, t)
-	if errors.Is(err, download.ErrExists) {
-		return fmt.Errorf("%w: use --force to replace it", err)
-	}
-	if err != nil {
-		return err
-	}
-	took := time.Since(begun)
-	how := size(f.Size) + rate(r.Fetched, took)
-	if r.Reused {
-		how = "already there"
-	} else if r.Resumed > 0 {
-		how += fmt.Sprintf(", %s of it earlier", size(r.Resumed))
-	}
-	p.result(fetched{f.Id, f.Name, f.Size, f.Sha256, r.Fetched, r.Resumed, r.Reused, took.Milliseconds()},
-		"%s  verified, %s", f.Name, how)
-	return nil
 }
 
 // counters count the bytes of several files.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scalable-backend/services/agent/config"
 	"scalable-backend/services/api"
 )
 
@@ -83,11 +82,11 @@ func TestFetchOfSoManyFilesAtOnce(t *testing.T) {
 // A file takes as many slots as it has connections, so that large files have few others beside them.
 func TestSlotsOfAFile(t *testing.T) {
 	t.Parallel()
-	for size, want := range map[int64]int{0: 1, 1: 1, 8 * mib: 1, 24 * mib: 2, 64 * mib: 2, 128 * mib: 4, 1 << 40: 8} {
+	for size, want := range map[int64]int64{0: 1, 1: 1, 8 * mib: 1, 24 * mib: 2, 64 * mib: 2, 128 * mib: 4, 1 << 40: 8} {
 		f := api.File{Size: size, PartSize: 8 * mib}
-		require.Equal(t, want, fetchOptions{}.slots(f, config.Config{Connections: 8}), "%d bytes", size)
-		require.Equal(t, 1, fetchOptions{parallel: 2}.slots(f, config.Config{Connections: 8}), "files are counted")
+		require.Equal(t, want, (&fetcher{connections: 8}).slotsOf(f), "%d bytes", size)
+		require.EqualValues(t, 1, (&fetcher{connections: 8, parallel: 2}).slotsOf(f), "files are counted")
 	}
-	require.Equal(t, 16, fetchOptions{}.slots(api.File{Size: 1 << 40, PartSize: 8 * mib}, config.Config{Connections: 16}))
-	require.Equal(t, 1, fetchOptions{}.slots(api.File{Size: 1, PartSize: -1}, config.Config{Connections: 8}))
+	require.EqualValues(t, 16, (&fetcher{connections: 16}).slotsOf(api.File{Size: 1 << 40, PartSize: 8 * mib}))
+	require.EqualValues(t, 1, (&fetcher{connections: 8}).slotsOf(api.File{Size: 1, PartSize: -1}))
 }

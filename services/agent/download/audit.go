@@ -13,7 +13,9 @@ const maxBadFetches = 3
 // audit looks for the wrong bytes of a file whose digest is not the catalogue's. It reads all parts from the beginning, compares each
 // with its digest, has a wrong one fetched again alone, and computes the file's digest anew: that of before may have begun with the
 // state that another fetch left, and is worth nothing now.
-func (f *fetch) audit(ctx context.Context, buf []byte) error {
+func (f *fetch) audit(ctx context.Context) error {
+	buf := f.e.buffers.get()
+	defer f.e.buffers.put(buf)
 	f.e.o.Log.Warn("the file has wrong bytes: looking for the part", "file_id", f.t.FileID)
 	f.mu.Lock()
 	f.auditing, f.mark = true, mark{}
@@ -27,7 +29,7 @@ func (f *fetch) audit(ctx context.Context, buf []byte) error {
 			return fmt.Errorf("saving the digest's state: %w", err)
 		}
 		part.Reset()
-		if err := f.read(ctx, io.MultiWriter(f.whole, part), from, to, buf); err != nil {
+		if err := f.read(ctx, io.MultiWriter(f.whole, part), from, to, *buf); err != nil {
 			return err
 		}
 		if [32]byte(part.Sum(nil)) == f.t.Parts[n] {

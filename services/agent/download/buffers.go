@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// bufferSize is the size of one read and one write. Each connection holds one buffer, and the verifier one.
+// bufferSize is the size of one read and one write. Each connection holds one buffer, and so does what reads the file back.
 const bufferSize = 256 << 10
 
 type buffers struct{ pool sync.Pool }

@@ -1,5 +1,5 @@
 // Package download fetches one file at a time from a presigned URL, in pieces and over several connections, checks every byte
-// against the catalogue's SHA-256 digests, and publishes it whole or not at all.
+// against the catalogue's SHA-256, and publishes it whole or not at all.
 //
 // What was fetched survives: a partial file and a journal lie in PartialDir until the file is published, and the next fetch of
 // the same file goes on from there.
@@ -84,7 +84,7 @@ type Task struct {
 	Size     int64
 	SHA256   [32]byte
 	PartSize int64
-	Parts    [][32]byte // the digest of each part
+	Parts    [][32]byte // the digest of each part: they tell which one is wrong when SHA256 is not the file's
 
 	Root  *os.Root // nothing outside is ever touched
 	Dest  string   // relative to Root, with slashes
@@ -112,7 +112,7 @@ type Result struct {
 	Resumed  int64 // bytes that an earlier fetch left
 	Reused   bool  // the file was at the destination already
 	Retries  int64 // tries that failed
-	BadParts int64 // parts that were fetched again for their digest
+	BadParts int64 // parts that had wrong bytes, as often as they had
 	URLs     int64 // fresh URLs
 }
 

@@ -48,7 +48,8 @@ type record struct {
 	Mark *mark    `json:"mark,omitempty"`
 }
 
-// mark is how far the whole file's digest has come: all bytes before Offset are verified and hashed.
+// mark is how far the whole file's digest has come: all bytes before Offset are on disk and hashed. Whether they are right shows at the
+// end; see audit.
 type mark struct {
 	Offset int64  `json:"offset"`
 	State  []byte `json:"state"`

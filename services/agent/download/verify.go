@@ -24,20 +24,35 @@ func (f *fetch) verify(ctx context.Context) error {
 		f.over = true
 		f.cond.Broadcast()
 	}()
-	buf := f.e.buffers.get()
-	defer f.e.buffers.put(buf)
-	for f.frontier < len(f.pieces) {
-		if err := f.await(ctx, f.frontier); err != nil {
-			return err
-		}
-		if err := f.hashPiece(ctx, *buf); err != nil {
-			return err
-		}
+	if err := f.hashPieces(ctx); err != nil {
+		return err
 	}
 	if [32]byte(f.whole.Sum(nil)) == f.t.SHA256 {
 		return nil
 	}
-	return f.audit(ctx, *buf)
+	return f.audit(ctx)
+}
+
+// hashPieces computes the digest of the whole file.
+func (f *fetch) hashPieces(ctx context.Context) error {
+	if len(f.pieces) == 1 {
+		return f.await(ctx, 0) // its worker has hashed it
+	}
+	buf := f.e.buffers.get()
+	defer f.e.buffers.put(buf)
+	for ; f.frontier < len(f.pieces); f.frontier++ {
+		if err := f.await(ctx, f.frontier); err != nil {
+			return err
+		}
+		from, to := f.plan.Piece(f.frontier)
+		if err := f.read(ctx, f.whole, from, to, *buf); err != nil {
+			return err
+		}
+		if err := f.marks(to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // await waits until a piece is done.
@@ -54,19 +69,6 @@ func (f *fetch) await(ctx context.Context, i int) error {
 		f.cond.Wait()
 	}
 	return nil
-}
-
-// hashPiece hashes the piece at the frontier and moves the frontier behind it.
-func (f *fetch) hashPiece(ctx context.Context, buf []byte) error {
-	from, to := f.plan.Piece(f.frontier)
-	f.frontier++
-	if len(f.pieces) == 1 {
-		return nil // its worker has hashed it
-	}
-	if err := f.read(ctx, f.whole, from, to, buf); err != nil {
-		return err
-	}
-	return f.marks(to)
 }
 
 // read writes bytes of the partial file to w.

@@ -81,6 +81,8 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 	params := config.ConnConfig.RuntimeParams
 	params["application_name"] = "backend"
 	params["timezone"] = "UTC"
+	// Compiling a statement takes longer than any of these run. The server would do it for a plan that it thinks costly.
+	params["jit"] = "off"
 	params["statement_timeout"] = milliseconds(o.StatementTimeout)
 	params["lock_timeout"] = milliseconds(o.LockTimeout)
 	params["idle_in_transaction_session_timeout"] = milliseconds(2 * o.StatementTimeout)

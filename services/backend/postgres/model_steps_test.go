@@ -39,9 +39,49 @@ func (m *machine) doSubmit(r *rapid.T) {
 
 // doClaim: first what the agent does not seem to know of, then the best of what is due.
 func (m *machine) doClaim(r *rapid.T) {
-	a, limit := m.drawAgent(r), rapid.IntRange(1, 3).Draw(r, "max")
+	a := m.drawAgent(r)
 	c := m.agents[a]
-	c.Max = limit
+	c.Max = rapid.IntRange(1, 3).Draw(r, "max")
+	got, err := m.ClaimJobs(m.t.Context(), c)
+	require.NoError(r, err)
+	m.claimed(r, a, c.Max, got)
+}
+
+// doClaimTogether: claims of several agents in one group are answered as one after the other. That of an agent with leases of which it
+// does not seem to know comes last.
+func (m *machine) doClaimTogether(r *rapid.T) {
+	agents := rapid.Permutation([]int{0, 1, 2}).Draw(r, "agents")
+	var claims []backend.Claim
+	var order []int
+	unknowing := -1
+	for _, a := range agents {
+		if !slices.ContainsFunc(m.live(a), func(l *modelLease) bool { return !l.renewed }) {
+			order = append(order, a)
+		} else if unknowing < 0 {
+			unknowing = a
+		}
+	}
+	if unknowing >= 0 {
+		order = append(order, unknowing)
+	}
+	got := make([][]backend.Lease, len(order))
+	errs := make([]error, len(order))
+	calls := make([]func(), len(order))
+	for i, a := range order {
+		c := m.agents[a]
+		c.Max = rapid.IntRange(1, 3).Draw(r, "max")
+		claims = append(claims, c)
+		calls[i] = func() { got[i], errs[i] = m.ClaimJobs(m.t.Context(), c) }
+	}
+	gather(m.t, m.Store.claims, calls...)
+	for i, a := range order {
+		require.NoError(r, errs[i])
+		m.claimed(r, a, claims[i].Max, got[i])
+	}
+}
+
+// claimed holds the answer to a claim against the model, and moves the model on.
+func (m *machine) claimed(r *rapid.T, a, limit int, got []backend.Lease) {
 	again := slices.DeleteFunc(m.live(a), func(l *modelLease) bool { return l.renewed })
 	slices.SortFunc(again, func(a, b *modelLease) int { return bytes.Compare(a.job.id[:], b.job.id[:]) })
 	again = again[:min(limit, len(again))]
@@ -56,8 +96,6 @@ func (m *machine) doClaim(r *rapid.T) {
 	})
 	due = due[:min(limit-len(again), len(due))]
 
-	got, err := m.ClaimJobs(m.t.Context(), c)
-	require.NoError(r, err)
 	require.Len(r, got, len(again)+len(due))
 	ids := leaseIDs(got[:len(again)])
 	for _, l := range again {
@@ -170,42 +208,87 @@ func (m *machine) outcomes(l *modelLease) []backend.Outcome {
 	}
 }
 
-func (m *machine) doFinish(r *rapid.T) {
+// modelReport is a report that is to be made, with the code of its answer.
+type modelReport struct {
+	lease  *modelLease
+	which  int // of outcomes
+	o      backend.Outcome
+	caller string
+	want   backend.Code
+	ends   bool // the lease
+}
+
+func (m *machine) drawReport(r *rapid.T) (d modelReport) {
 	l := m.drawLease(r)
 	all := m.outcomes(l)
-	which := rapid.IntRange(0, len(all)-1).Draw(r, "outcome")
-	o := all[which]
-	o.Duration = time.Duration(rapid.IntRange(0, 1000).Draw(r, "ms")) * time.Millisecond // tells no outcome from another
-	caller := "caller"
+	d = modelReport{lease: l, which: rapid.IntRange(0, len(all)-1).Draw(r, "outcome"), caller: "caller"}
+	d.o = all[d.which]
+	d.o.Duration = time.Duration(rapid.IntRange(0, 1000).Draw(r, "ms")) * time.Millisecond // tells no outcome from another
 	if rapid.IntRange(0, 9).Draw(r, "caller") == 0 {
-		caller = "a stranger"
+		d.caller = "a stranger"
 	}
-	want := backend.Code("")
 	switch {
-	case caller != "caller":
-		want = backend.NotFound
+	case d.caller != "caller":
+		d.want = backend.NotFound
 	case l.end != "" && l.outcome < 0:
-		want = backend.Gone
-	case l.end != "" && l.outcome != which:
-		want = backend.Conflict
-	case l.end == "" && which == 1:
-		want = backend.Unprocessable
+		d.want = backend.Gone
+	case l.end != "" && l.outcome != d.which:
+		d.want = backend.Conflict
+	case l.end == "" && d.which == 1:
+		d.want = backend.Unprocessable
 	}
-	job, err := m.FinishLease(m.t.Context(), l.id, caller, o)
-	require.Equal(r, want, backend.CodeOf(err), "%v", err)
-	if want == "" && l.end == "" {
-		problem := "released too often"
-		if o.Status == backend.Failed {
-			problem = "the agent reported a failure"
-		}
-		if o.Problem != nil {
-			problem = o.Problem.Title
-		}
-		m.endLease(l, string(o.Status), which, problem)
+	d.ends = d.want == "" && l.end == ""
+	return d
+}
+
+// reported moves the model on by a report that ends its lease.
+func (m *machine) reported(d modelReport) {
+	problem := "released too often"
+	if d.o.Status == backend.Failed {
+		problem = "the agent reported a failure"
 	}
-	if want == "" {
-		require.Equal(r, l.job.state, job.State)
-		require.Equal(r, l.job.failures, job.Failures)
+	if d.o.Problem != nil {
+		problem = d.o.Problem.Title
+	}
+	m.endLease(d.lease, string(d.o.Status), d.which, problem)
+}
+
+func (m *machine) doFinish(r *rapid.T) { m.finishTogether(r, []modelReport{m.drawReport(r)}) }
+
+// doFinishTogether: reports of several leases in one group are answered as if each were alone.
+func (m *machine) doFinishTogether(r *rapid.T) {
+	var reports []modelReport
+	for range rapid.IntRange(2, 4).Draw(r, "reports") {
+		d := m.drawReport(r)
+		if !slices.ContainsFunc(reports, func(other modelReport) bool { return other.lease == d.lease }) {
+			reports = append(reports, d)
+		}
+	}
+	m.finishTogether(r, reports)
+}
+
+func (m *machine) finishTogether(r *rapid.T, reports []modelReport) {
+	jobs, errs, calls := make([]backend.Job, len(reports)), make([]error, len(reports)), make([]func(), len(reports))
+	for i, d := range reports {
+		calls[i] = func() { jobs[i], errs[i] = m.FinishLease(m.t.Context(), d.lease.id, d.caller, d.o) }
+	}
+	if len(calls) == 1 {
+		calls[0]()
+	} else {
+		gather(m.t, m.Store.reports, calls...)
+	}
+	for i, d := range reports {
+		require.Equal(r, d.want, backend.CodeOf(errs[i]), "%v", errs[i])
+		if d.ends {
+			m.reported(d)
+		}
+	}
+	// A repeat tells how the job is now, after what the others of the group did to it.
+	for i, d := range reports {
+		if d.want == "" {
+			require.Equal(r, d.lease.job.state, jobs[i].State)
+			require.Equal(r, d.lease.job.failures, jobs[i].Failures)
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ func TestTheQueueIsItsModel(t *testing.T) {
 		}
 		actions := map[string]func(*rapid.T){
 			"submit": m.doSubmit, "claim": m.doClaim, "claim again": m.doClaim, "heartbeat": m.doHeartbeat,
+			"claim together": m.doClaimTogether, "finish together": m.doFinishTogether,
 			"finish": m.doFinish, "finish too": m.doFinish, "time passes": m.timePasses, "sweep": m.doSweep, "abandon": m.doAbandon,
 			"cancel": m.doCancel, "retry": m.doRetry, "wear out": m.wearOut,
 			"": func(r *rapid.T) { steps++; m.compare(r); m.ordered(r) },

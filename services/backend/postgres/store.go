@@ -122,6 +122,9 @@ type core struct {
 	wake  broadcast
 	quiet time.Duration // how long Listen trusts a silent connection
 
+	claims  *group[backend.Claim, []backend.Lease]
+	reports *group[report, backend.Job]
+
 	answered atomic.Int64 // when a call was answered last, or all connections were closed, in Unix nanoseconds
 }
 
@@ -141,6 +144,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("making the pool of connections: %w", err)
 	}
 	s := &Store{core: &core{Options: o, id: uuid.NewString(), pool: pool, quiet: listenCheck}}
+	s.claims, s.reports = s.newClaims(), s.newReports()
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -149,7 +153,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // Close waits for the connections in use and closes all.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.claims.wait()
+	s.reports.wait()
+	s.pool.Close()
+}
 
 // Ping implements backend.Store.
 func (s *Store) Ping(ctx context.Context) error {

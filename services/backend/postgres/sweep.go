@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scalable-backend/services/backend"
 )
 
@@ -59,12 +57,9 @@ func (s *Store) Sweep(ctx context.Context) (result backend.SweepResult, held boo
 
 // expire ends the leases whose time is over. What is locked is just being renewed or finished: the next sweep looks again.
 func (s *Store) expire(ctx context.Context) (count int, err error) {
-	args := s.endArgs(expired, pgx.NamedArgs{
-		"limit":   expireLimit,
-		"problem": backend.JobProblem{Title: "the lease expired", Detail: "its agent was not heard of in time"},
-	})
+	problem := &backend.JobProblem{Title: "the lease expired", Detail: "its agent was not heard of in time"}
 	for range expireTimes {
-		jobs, err := all(ctx, s.tx, scanEnded, endExpired, args)
+		jobs, err := all(ctx, s.tx, scanEnded, endExpired, s.endArgs(expired, problem, expireLimit)...)
 		if err != nil {
 			return 0, err
 		}

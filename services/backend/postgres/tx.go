@@ -31,6 +31,12 @@ const (
 // conflictTries bounds how often a transaction that the database chose as a victim is run.
 const conflictTries = 5
 
+// steadyPlans comes first in a transaction whose statements are planned once for a connection, whatever their parameters are: planning
+// takes longer than running them. Each of their tables has an index that leads to the few rows which are looked for, and the settings let
+// no other way be taken, whatever the statistics of the moment say: a plan that was made for an empty table must serve a full one.
+const steadyPlans = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+
 // do runs statements that need no transaction around them, on one connection. f may run more than once.
 func (s *Store) do(ctx context.Context, f func(q querier) error) error {
 	if s.tx != nil {
