@@ -46,7 +46,7 @@ func TestCredentialsOfTheSystem(t *testing.T) {
 			if c.cached != "" {
 				cache := filepath.Join(home, ".aws", "sso", "cache")
 				require.NoError(t, os.MkdirAll(cache, 0o700))
-				sum := sha1.Sum([]byte(c.cached)) //nolint:gosec // as above
+				sum := sha1.Sum([]byte(c.cached))
 				require.NoError(t, os.WriteFile(filepath.Join(cache, hex.EncodeToString(sum[:])+".json"), []byte(c.token), 0o600))
 			}
 			env := command.System()

@@ -355,7 +355,7 @@ func TestInterrupted(t *testing.T) {
 	require.Contains(
 		t,
 		w.bench.Out.String(),
-		"last seen, at 04:05:06 UTC: backend: 0 of 3 instances run version 7, 3 another, instance refresh InProgress 10 %",
+		"last seen, at 04:05:06 UTC: backend 0/3 of version 7, 3 of others, refresh InProgress 10 %",
 	)
 }
 

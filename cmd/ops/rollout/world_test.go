@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -13,8 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"context"
 
 	"scalable-backend/cmd/ops/opstest"
 )
