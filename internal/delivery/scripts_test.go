@@ -91,6 +91,10 @@ func TestImagesMustBeThoseOfTheRun(t *testing.T) {
 	printed, _, err := s.bash(t, "scripts/ci/images.sh dev '"+strings.ReplaceAll(images, "aa", "cc")+"'", nil)
 	require.Error(t, err)
 	require.Contains(t, printed, "::error::dev no longer runs what this run has deployed: approve the newest run")
+	s = newSandbox(t, map[string]string{"pulumi": `echo '{"backendImage": "r@sha256:aa"}'`}) // without agents
+	printed, _, err = s.bash(t, "scripts/ci/images.sh dev", nil)
+	require.NoError(t, err)
+	require.Equal(t, "images=[\"sha256:aa\",null]\n", printed)
 	s = newSandbox(t, map[string]string{"pulumi": "echo '{}'; exit 255"})
 	_, _, err = s.bash(t, "scripts/ci/images.sh dev '[null,null]'", nil)
 	require.Error(t, err, "a stack that could not be read runs nothing")

@@ -135,7 +135,7 @@ func (s *sandbox) run(t *testing.T, w workflow, j job, values map[string]string)
 
 const (
 	role     = "arn:aws:iam::111122223333:role/"
-	images   = `["repository/backend@sha256:aa","repository/agent@sha256:bb"]`
+	images   = `["sha256:aa","sha256:bb"]`
 	revision = "0123456789abcdef0123456789abcdef01234567"
 	cli      = "go list -m -f {{.Version}} github.com/pulumi/pulumi/sdk/v3\n"
 )

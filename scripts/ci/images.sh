@@ -1,10 +1,11 @@
 #!/bin/sh
-# Prints which images a stack runs, as images=JSON, or fails if they are others than those given: images.sh STACK [JSON]
+# Prints the digests of the images that a stack runs, as images=JSON, or fails if they are others than those given: images.sh STACK [JSON]
+# Digests alone: the account's number is masked in the log, and GitHub drops an output of a job that has something masked.
 set -eu
 
 stack=${1:?usage: images.sh STACK [JSON]}
 outputs=$(pulumi stack output --json --non-interactive --stack "$stack")
-images=$(printf '%s' "$outputs" | jq -c '[.backendImage, .agentImage]')
+images=$(printf '%s' "$outputs" | jq -c '[.backendImage, .agentImage | if . then split("@")[1] else null end]')
 if [ $# -lt 2 ]; then
 	echo "images=$images"
 elif [ "$images" != "$2" ]; then
