@@ -50,6 +50,8 @@ type Service struct {
 	objects ObjectStore
 	config  ServiceConfig
 
+	due dueLook
+
 	drain    sync.Once
 	draining chan struct{} // closed for good when the process stops
 }

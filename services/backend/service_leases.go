@@ -25,8 +25,8 @@ type GrantedLease struct {
 	Source SignedURL
 }
 
-// Claim leases work, waiting up to wait for some. Each waiter claims for itself and holds no connection while it waits. When
-// ctx ends first, whatever was leased goes back to the queue.
+// Claim leases work, waiting up to wait for some. Each waiter claims for itself when there is something to be had, and holds no
+// connection while it waits. When ctx ends first, whatever was leased goes back to the queue.
 func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]GrantedLease, error) {
 	if s.Draining() {
 		return nil, &Error{Code: Unavailable, Detail: "the service is stopping", RetryAfter: time.Second}
@@ -40,40 +40,10 @@ func (s *Service) Claim(ctx context.Context, c Claim, wait time.Duration) ([]Gra
 		if err != nil || len(leases) > 0 {
 			return leases, err
 		}
-		pause, err := s.pause(look, least, time.Until(deadline))
-		if err != nil || pause <= 0 {
+		if again, err := s.awaitWork(look, signal, least, deadline); err != nil || !again {
 			return nil, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-signal:
-			timer.Stop()
-		case <-s.draining:
-			timer.Stop()
-			return nil, nil
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		}
 	}
-}
-
-// pause is how long to wait before the next look: until the next job is due, but not less than least, a second at most, and never
-// past what is left.
-func (s *Service) pause(ctx context.Context, least, left time.Duration) (time.Duration, error) {
-	if left <= 0 {
-		return 0, nil
-	}
-	due, some, err := s.store.NextDue(ctx)
-	if err != nil {
-		return 0, err
-	}
-	pause := recheck
-	if some {
-		pause = min(max(due, least), recheck)
-	}
-	return min(pause, left), nil
 }
 
 func (s *Service) claimNow(ctx context.Context, c Claim) ([]GrantedLease, error) {

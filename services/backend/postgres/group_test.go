@@ -47,7 +47,7 @@ func newRecorder() *recorder {
 }
 
 // call makes a call and returns once it waits, or is on its way, with what tells its answer.
-func (r *recorder) call(t *testing.T, ctx context.Context, n int) (answer func() (*int, error)) {
+func (r *recorder) call(ctx context.Context, t *testing.T, n int) (answer func() (*int, error)) {
 	t.Helper()
 	type result struct {
 		answer *int
@@ -93,7 +93,7 @@ func TestCallsAreCollectedWhileOthersAreOnTheirWay(t *testing.T) {
 	var answers []func() (*int, error)
 	want := []int{10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110}
 	for _, n := range want {
-		answers = append(answers, r.call(t, t.Context(), n))
+		answers = append(answers, r.call(t.Context(), t, n))
 	}
 	require.Equal(t, [][]int{{10}, {20}, {30, 40}, {50, 60, 70, 80}}, r.groups, "and no more groups than four")
 	close(r.gate)
@@ -132,7 +132,7 @@ func TestCallsOfOneKeyDoNotGoTogether(t *testing.T) {
 	r.landed(t, []int{10, 20, 30}, []int{11}, []int{12})
 
 	r = newRecorder()
-	first, second := r.call(t, t.Context(), 10), r.call(t, t.Context(), 11)
+	first, second := r.call(t.Context(), t, 10), r.call(t.Context(), t, 11)
 	require.Equal(t, [][]int{{10}}, r.groups, "nor at the same time")
 	close(r.gate)
 	for _, answer := range []func() (*int, error){first, second} {
@@ -156,7 +156,7 @@ func TestACallerMayLeave(t *testing.T) {
 	r := newRecorder()
 	onTheWay, leave := context.WithCancel(t.Context())
 	waiting, give := context.WithCancel(t.Context())
-	first, second, third := r.call(t, onTheWay, 10), r.call(t, t.Context(), 20), r.call(t, waiting, 30)
+	first, second, third := r.call(onTheWay, t, 10), r.call(t.Context(), t, 20), r.call(waiting, t, 30)
 	leave()
 	give()
 	for _, left := range []func() (*int, error){first, third} {
