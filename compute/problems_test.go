@@ -91,7 +91,9 @@ Args.Program.StopSeconds: want 60..140, got 141`, "\n"))
 	for _, good := range []string{"HTTP_PROXY", "OTEL_EXPORTER_OTLP_HEADERS", "PGPASSWORD", "GOAL_KEY"} {
 		require.NoError(t, ValidateSecretName(good))
 	}
-	for _, bad := range []string{"HOME", "TMPDIR", "GODEBUG", "LD_PRELOAD", "DOCKER_HOST", "PYTHONPATH", "PYTHON_X", "BACKEND_BUCKET", "1", "BACKEND_BUCKET_SWEEP_INTERVAL"} {
+	for _, bad := range []string{
+		"HOME", "TMPDIR", "GODEBUG", "LD_PRELOAD", "DOCKER_HOST", "PYTHONPATH", "PYTHON_X", "BACKEND_BUCKET", "1", "BACKEND_BUCKET_SWEEP_INTERVAL",
+	} {
 		require.Error(t, ValidateSecretName(bad), bad)
 	}
 }

@@ -64,7 +64,7 @@ func TestStatus(t *testing.T) {
 	}{
 		{t.Context(), nil, 0, ""},
 		{t.Context(), errors.New("no such thing"), 1, "no such thing\n"},
-		{t.Context(), errors.New("a \x1b[31mred\x07 log line\r\n"), 1, "a \\u001b[31mred\\u0007 log line\n\n"},
+		{t.Context(), errors.New("a \x1b[31mred\x07\r log\nline"), 1, "a \\u001b[31mred\\u0007 log\nline\n"},
 		{t.Context(), command.With(command.Failed, nil), 1, ""},
 		{t.Context(), command.With(command.Unfinished, errors.New("no network")), 3, "no network\n"},
 		{ended, errors.New("operation error: context canceled"), 3, "ops x: interrupted; it can be run again\n"},

@@ -3,6 +3,7 @@ package account_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"testing"
 
@@ -111,4 +112,5 @@ func TestKindOf(t *testing.T) {
 	kept := command.With(command.Failed, errors.New("x"))
 	require.Equal(t, kept, account.Explain(kept))
 	require.Equal(t, account.Stopped, account.KindOf(context.Canceled))
+	require.Equal(t, account.Network, account.KindOf(fmt.Errorf("waiting: %w", context.DeadlineExceeded)), "no answer in time")
 }

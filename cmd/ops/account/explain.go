@@ -25,7 +25,7 @@ const (
 	Missing               // there are none, or AWS does not know them
 	Network               // no answer came
 	Throttled             // too many requests, for longer than the SDK repeats them
-	Stopped               // the context ended
+	Stopped               // Ctrl-C
 )
 
 // The error codes, as the services' API references have them under "Common Errors".
@@ -52,7 +52,7 @@ func KindOf(err error) Kind {
 		code = api.ErrorCode()
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && code == "":
+	case errors.Is(err, context.Canceled):
 		return Stopped
 	case slices.Contains(endedCodes, code), slices.ContainsFunc(endedTexts, func(t string) bool { return strings.Contains(text, t) }):
 		return Ended
@@ -67,7 +67,7 @@ func KindOf(err error) Kind {
 	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no ec2 imds role found"),
 		strings.Contains(text, "failed to get shared config profile"):
 		return Missing
-	case errors.As(err, &sending), errors.As(err, &network):
+	case errors.As(err, &sending), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded): // a deadline is this program's own
 		return Network
 	}
 	return Refused
@@ -118,15 +118,28 @@ func short(err error) error {
 	if errors.As(err, &api) {
 		return &shortError{fmt.Sprintf("%s: %s: %s", name, api.ErrorCode(), api.ErrorMessage()), err}
 	}
-	cause := err
-	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(next) {
-		cause = next
-		var network net.Error
-		if _, isOp := next.(*net.OpError); isOp || errors.As(next, &network) && network.Timeout() { //nolint:errorlint // this very one
-			break
-		}
+	return &shortError{name + ": " + detail(operation.Err), err}
+}
+
+// detail is what happened, of a failure without an error code: of the network the connection's error, of anything else the SDK's text
+// without how it came there.
+func detail(err error) string {
+	var connection *net.OpError
+	if errors.As(err, &connection) {
+		return connection.Error()
 	}
-	return &shortError{name + ": " + cause.Error(), err}
+	if KindOf(err) == Network {
+		cause := err
+		for next := err; next != nil; next = errors.Unwrap(next) {
+			cause = next
+		}
+		return cause.Error()
+	}
+	text := err.Error()
+	for _, way := range []string{"get identity: ", "get credentials: ", "failed to refresh cached credentials, "} {
+		text = strings.TrimPrefix(text, way)
+	}
+	return text
 }
 
 type shortError struct {

@@ -286,3 +286,23 @@ func TestRealPrograms(t *testing.T) {
 	require.Contains(t, text, "FAIL  configuration                not checked: go is not installed")
 	require.Contains(t, text, "FAIL  pulumi                       pulumi is not installed")
 }
+
+// The environment's credentials win over the stack's aws:profile.
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	for variable, want := range map[string]string{"": "work", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": ""} {
+		b := newBench(t, "dev")
+		b.edit(t, "dev", "  aws:region: us-east-1\n", "  aws:region: us-east-1\n  aws:profile: work\n")
+		if variable != "" {
+			b.Variables[variable] = "x"
+		}
+		inner, asked := b.AWS, ""
+		b.AWS = func(ctx context.Context, region, profile string) (aws.Config, error) {
+			asked = profile
+			return inner(ctx, region, profile)
+		}
+		_, status := b.doctor(t, "-stack", "dev")
+		require.Equal(t, command.Done, status)
+		require.Equal(t, want, asked, variable)
+	}
+}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,18 +23,33 @@ func (b *bench) edit(t *testing.T, stack, old, to string) {
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), old, to, 1)), 0o600))
 }
 
+// finding is what doctor says of a stack when something was changed.
+type finding struct {
+	stack, about string
+	change       func(*testing.T, *bench)
+	status       Status
+	text         string
+}
+
+func (c finding) check(t *testing.T) {
+	t.Helper()
+	b := newBench(t, c.stack)
+	if c.change != nil {
+		c.change(t, b)
+	}
+	f := b.finding(t, c.stack, c.about)
+	require.Contains(t, f.Text, c.text)
+	require.Equal(t, c.status, f.Status, f.Text)
+	require.True(t, c.status != Fail || f.Mend != "", "a fault without its remedy: %s", f.Text)
+}
+
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	topic := state4(nil, topicToken, "arn:aws:sns:us-east-1:1:t")
 	answer := func(operation, body string) func(*testing.T, *bench) {
 		return func(_ *testing.T, b *bench) { b.aws.On(operation, opstest.Answer{Body: body}) }
 	}
-	for _, c := range []struct {
-		stack, check string
-		change       func(*testing.T, *bench)
-		status       Status
-		text         string
-	}{
+	for _, c := range []finding{
 		{"prod", "certificate", answer("DescribeCertificate", certificate("PENDING_VALIDATION", "AMAZON_ISSUED", "2026-12-01",
 			"backend.example.com")), Fail, "waits for its validation"},
 		{"prod", "certificate", answer("DescribeCertificate", certificate("EXPIRED", "IMPORTED", "2026-01-01", "backend.example.com")), Fail,
@@ -121,15 +137,14 @@ func TestFindings(t *testing.T) {
 			b.aws.On("GetMetricStatistics", opstest.Answer{Body: `{"Datapoints":[{"Maximum":50}]}`})
 		}, OK, "50 are in use; the quota is 64"},
 		{"prod", "quota vCPUs", answer("GetMetricStatistics", `{"Datapoints":[{"Maximum":50}]}`), Warn, "scaling stops below compute.maxSize"},
-		{"dev", "state", func(t *testing.T, b *bench) {
-			t.Helper()
-			appendFile(t, filepath.Join(b.dir, "Pulumi.dev.yaml"), "encryptionsalt: v1:xyz\n")
-		}, Fail, "the stack's secrets need a passphrase"},
-		{"dev", "state", func(t *testing.T, b *bench) {
-			t.Helper()
-			b.Variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = "p"
-			appendFile(t, filepath.Join(b.dir, "Pulumi.dev.yaml"), "encryptionsalt: v1:xyz\n")
-		}, OK, "secrets by a passphrase"},
+		{"other", "images", func(_ *testing.T, b *bench) {
+			b.aws.On("DescribeImages", opstest.Answer{Func: func(c opstest.Call) opstest.Answer {
+				if c.Form == nil {
+					return opstest.Answer{Body: `{"imageDetails":[]}`}
+				}
+				return opstest.Answer{Body: images("al2023-ami-2023.9.20251117.1-kernel-6.1-x86_64", "2025-11-18T00:00:00.000Z")}
+			}})
+		}, OK, "pushed at an unknown time"},
 		{"other", "images", func(_ *testing.T, b *bench) {
 			b.aws.On("DescribeImages", opstest.Answer{Code: "RepositoryNotFoundException", Message: "The repository does not exist"})
 		}, Fail, "images.agent: there is no repository scalable-backend/other/agent"},
@@ -140,14 +155,42 @@ func TestFindings(t *testing.T) {
 			`{"ARN":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:payments-AbCdEf","KmsKeyId":"alias/mine"}`), Fail,
 			"is encrypted with alias/mine, which the stack's roles may not use"},
 	} {
-		b := newBench(t, c.stack)
-		if c.change != nil {
-			c.change(t, b)
-		}
-		f := b.finding(t, c.stack, c.check)
-		require.Contains(t, f.Text, c.text)
-		require.Equal(t, c.status, f.Status, f.Text)
-		require.True(t, c.status != Fail || f.Mend != "", "a fault without its remedy: %s", f.Text)
+		c.check(t)
+	}
+}
+
+// What the programs say that doctor runs.
+func TestFindingsOfPrograms(t *testing.T) {
+	t.Parallel()
+	for _, c := range []finding{
+		{"dev", "stack", func(_ *testing.T, b *bench) { delete(b.programs, "pulumi stack export") }, Warn,
+			"not read: pulumi is not installed"},
+		{"dev", "stack", func(_ *testing.T, b *bench) {
+			b.programs["pulumi stack export"] = program{err: errors.New("exit status 255: error: PULUMI_ACCESS_TOKEN must be set for login")}
+		}, Fail, "the Pulumi CLI is not logged in"},
+		{"dev", "stack", func(_ *testing.T, b *bench) {
+			b.programs["pulumi stack export"] = program{err: errors.New("exit status 255: error: the bucket is gone")}
+		}, Warn, "not read: exit status 255: error: the bucket is gone"},
+		{"dev", "stack", func(_ *testing.T, b *bench) { b.programs["pulumi stack export"] = program{text: "no JSON"} }, Warn,
+			"not read: invalid"},
+		{"dev", "stack", func(_ *testing.T, b *bench) {
+			b.programs["pulumi stack export"] = program{text: `{"version":3,"deployment":{"resources":null}}`}
+		}, OK, "dev has no resources yet"},
+		{"dev", "state", func(_ *testing.T, b *bench) { delete(b.programs, "pulumi whoami") }, Warn, "not checked: pulumi is not installed"},
+		{"dev", "state", func(_ *testing.T, b *bench) { b.programs["pulumi whoami"] = program{err: errors.New("not logged in")} }, Fail,
+			"not logged in"},
+		{"dev", "pulumi", func(_ *testing.T, b *bench) { b.programs["pulumi version"] = program{text: "v2.1.0"} }, Fail, "2.1.0: want 3"},
+		{"dev", "state", func(t *testing.T, b *bench) {
+			t.Helper()
+			appendFile(t, filepath.Join(b.dir, "Pulumi.dev.yaml"), "encryptionsalt: v1:xyz\n")
+		}, Fail, "the stack's secrets need a passphrase"},
+		{"dev", "state", func(t *testing.T, b *bench) {
+			t.Helper()
+			b.Variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = "p"
+			appendFile(t, filepath.Join(b.dir, "Pulumi.dev.yaml"), "encryptionsalt: v1:xyz\n")
+		}, OK, "secrets by a passphrase"},
+	} {
+		c.check(t)
 	}
 }
 

@@ -30,7 +30,7 @@ func Shown(t testing.TB, page, directory string) int {
 		return fmt.Sprintf("<!-- output: %s -->\n```\n%s```\n", name, golden)
 	})
 	if *update {
-		require.NoError(t, os.WriteFile(page, []byte(got), 0o644)) //nolint:gosec // a page of docs
+		require.NoError(t, os.WriteFile(page, []byte(got), 0o644))
 		return found
 	}
 	require.Equal(t, got, string(text), "%s shows something else than the golden files; make golden", page)

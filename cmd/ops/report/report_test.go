@@ -38,9 +38,9 @@ func TestOnATerminal(t *testing.T) {
 	t.Parallel()
 	b := opstest.NewBench(t, opstest.NewAWS(t))
 	b.Width = func() int { return 24 }
-	clear, red, green, plain := "\r\x1b[K", "\x1b[31m", "\x1b[32m", "\x1b[0m"
-	require.Equal(t, "      0s  refresh 10 %"+clear+"     15s  refresh 10 %"+clear+"   1m30s  refresh 20 %,"+
-		clear+red+"FAILED  "+plain+"instance i-1: the last lines:\n        \\u001b[2Jfine\n"+green+"ok      "+plain+"targets: 3 healthy\n"+
+	erase, red, green, plain := "\r\x1b[K", "\x1b[31m", "\x1b[32m", "\x1b[0m"
+	require.Equal(t, "      0s  refresh 10 %"+erase+"     15s  refresh 10 %"+erase+"   1m30s  refresh 20 %,"+
+		erase+red+"FAILED  "+plain+"instance i-1: the last lines:\n        \\u001b[2Jfine\n"+green+"ok      "+plain+"targets: 3 healthy\n"+
 		"   1m30s  the end\none\n    two\n", say(t, b))
 
 	b = opstest.NewBench(t, opstest.NewAWS(t))

@@ -130,9 +130,9 @@ func (c *crew) serving() (right, other int) {
 // text is the agents' part of the line of progress.
 func (c *crew) text() string {
 	right, other := c.serving()
-	text := fmt.Sprintf("agents: %d of %d tasks run revision %s", right, c.is.DesiredCount, revision(c.wanted))
+	text := fmt.Sprintf("agents %d/%d of revision %s", right, c.is.DesiredCount, revision(c.wanted))
 	if other > 0 {
-		text += fmt.Sprintf(", %d another", other)
+		text += fmt.Sprintf(", %d of others", other)
 	}
 	for _, d := range c.is.Deployments {
 		if aws.ToString(d.TaskDefinition) != c.wanted {

@@ -144,12 +144,12 @@ func (f *fleet) isWanted(i types.Instance) bool {
 // text is the backend's part of the line of progress.
 func (f *fleet) text() string {
 	right, other := f.serving()
-	text := fmt.Sprintf("backend: %d of %d instances run version %s", right, aws.ToInt32(f.group.DesiredCapacity), f.wanted.number)
+	text := fmt.Sprintf("backend %d/%d of version %s", right, aws.ToInt32(f.group.DesiredCapacity), f.wanted.number)
 	if other > 0 {
-		text += fmt.Sprintf(", %d another", other)
+		text += fmt.Sprintf(", %d of others", other)
 	}
 	if f.refresh != nil && (f.busy() || f.refused()) {
-		text += fmt.Sprintf(", instance refresh %s", f.refresh.Status)
+		text += fmt.Sprintf(", refresh %s", f.refresh.Status)
 		if f.refresh.PercentageComplete != nil {
 			text += fmt.Sprintf(" %d %%", *f.refresh.PercentageComplete)
 		}

@@ -210,7 +210,7 @@ func (s *session) send(ctx context.Context, r request) (answer, error) {
 // id is the caller in the answer of /v1/whoami.
 func (a answer) id() string {
 	var caller struct{ ID string }
-	_ = json.Unmarshal(a.body, &caller) //nolint:errcheck // then there is none
+	_ = json.Unmarshal(a.body, &caller) // or it names none
 	return caller.ID
 }
 
@@ -226,7 +226,7 @@ func (a answer) version() string {
 // String is the status and what a problem says of itself.
 func (a answer) String() string {
 	var problem struct{ Title, Detail, Message string }
-	_ = json.Unmarshal(a.body, &problem) //nolint:errcheck // then it says nothing
+	_ = json.Unmarshal(a.body, &problem) // or it says nothing of itself
 	text := fmt.Sprint(a.status)
 	for _, said := range []string{problem.Title, problem.Detail, problem.Message} {
 		if said != "" {

@@ -10,7 +10,11 @@ import (
 	"scalable-backend/cmd/ops/command"
 )
 
-// patience is how often in a row AWS may be out of reach, besides what the SDK repeats by itself: two minutes.
+// lookTimeout is for one look, the SDK's repetitions included.
+const lookTimeout = time.Minute
+
+// patience is how often in a row AWS may be out of reach, besides what the SDK repeats by itself: two minutes
+// and more.
 const patience = 8
 
 // progress is how far one part has come.
@@ -54,6 +58,8 @@ func (s *session) wait(ctx context.Context) error {
 
 // look asks AWS once. What was seen before stays when it fails.
 func (s *session) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout) // or a network that swallows packets holds it for a quarter of an hour
+	defer cancel()
 	if s.has(backendPart) {
 		seen, err := s.lookBackend(ctx)
 		if err != nil {

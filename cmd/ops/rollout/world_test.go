@@ -1,20 +1,14 @@
 package rollout_test
 
 import (
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"context"
 
 	"scalable-backend/cmd/ops/opstest"
 )
@@ -243,61 +237,4 @@ func logLines(lines ...string) opstest.Answer {
 		events = append(events, map[string]any{"timestamp": 1, "message": line})
 	}
 	return opstest.Answer{Body: text(map[string]any{"events": events})}
-}
-
-// doors are the public load balancer and the API gateway, both behind one certificate for *.example.com.
-type doors struct {
-	transport       http.RoundTripper
-	public, gateway http.HandlerFunc
-}
-
-func newDoors(t *testing.T) *doors {
-	t.Helper()
-	d := &doors{public: public, gateway: signedOnly}
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host == "api.example.com" {
-			d.gateway(w, r)
-			return
-		}
-		d.public(w, r)
-	}))
-	t.Cleanup(server.Close)
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	transport := server.Client().Transport.(*http.Transport).Clone()
-	transport.TLSClientConfig.RootCAs = roots
-	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
-	}
-	d.transport = transport
-	t.Cleanup(transport.CloseIdleConnections)
-	return d
-}
-
-// public answers as the backend does at its public door.
-func public(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Header.Get("X-Gateway-Caller") != "":
-		problem(w, 400, "the header X-Gateway-Caller is not for this door")
-	case r.URL.Path == "/healthz", r.URL.Path == "/readyz":
-		fmt.Fprint(w, `{"status":"ok","version":"1.4.0"}`)
-	default:
-		problem(w, 401, "one Authorization header with a bearer token is required")
-	}
-}
-
-// signedOnly answers as API Gateway and the backend behind it: it names whoever has signed, whatever the request says.
-func signedOnly(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Authorization"), "/eu-central-1/execute-api/aws4_request, SignedHeaders=host;") ||
-		r.URL.Path != "/live/v1/whoami" {
-		problem(w, 403, "Missing Authentication Token")
-		return
-	}
-	fmt.Fprintf(w, `{"id":%q,"door":"gateway","scopes":["files:read"]}`, caller)
-}
-
-func problem(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"type":"about:blank","title":%q,"status":%d,"detail":%q}`, http.StatusText(status), status, detail)
 }

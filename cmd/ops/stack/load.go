@@ -45,7 +45,7 @@ func (s *Source) Load(ctx context.Context, env *command.Env) (*Stack, error) {
 		from = "pulumi stack output"
 		text, err = env.Program(ctx, out.Dir, "pulumi", "stack", "output", "--json", "--show-secrets=false", "--non-interactive", "--stack", full)
 		if errors.Is(err, command.ErrMissing) {
-			err = fmt.Errorf("the Pulumi CLI is not installed: give the stack's outputs as -outputs <file>")
+			err = errors.New("the Pulumi CLI is not installed: give the stack's outputs as -outputs <file>")
 		}
 	default:
 		text, err = command.ReadFile(env, s.Outputs)

@@ -351,7 +351,8 @@ func TestKillWhileAPartIsFetchedAgain(t *testing.T) {
 // An object that never has the right bytes is given up after a few tries of its first wrong part.
 func TestAPartThatStaysWrong(t *testing.T) {
 	t.Parallel()
-	b := setup(t, newOrigin(t, 5*testPiece, &faulty{from: testPiece, times: -1, serve: wrongBytes}), func(o *Options) { o.StealSize = 1 << 30 })
+	o := newOrigin(t, 5*testPiece, &faulty{from: testPiece, times: -1, serve: wrongBytes})
+	b := setup(t, o, func(o *Options) { o.StealSize = 1 << 30 }) // bytes are counted
 	r, err := b.fetch()
 	require.ErrorIs(t, err, ErrDigest)
 	require.ErrorContains(t, err, "part at byte 65536")

@@ -50,7 +50,7 @@ func TestRunFailuresAreReported(t *testing.T) {
 	t.Parallel()
 	s := fakeapi.New(t)
 	f := s.AddFile("x", body(2*part), part)
-	f.PartDigests[1] = fakeapi.Sum([]byte("another"))
+	f.Sha256 = fakeapi.Sum([]byte("another"))
 	s.AddJob(f, "x")
 	g := s.AddFile("y", body(10), part)
 	s.AddJob(g, "../y")
