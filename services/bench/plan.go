@@ -54,7 +54,7 @@ func (p plan) transfers(ctx context.Context, r *rig, rep *report) error {
 		count int
 		size  int64
 	}{
-		{"one", 1, size[int64](p, 4*gib, gib)}, {"middle", size(p, 64, 16), 64 * mib}, {"small", size(p, 5000, 1000), 64 * kib},
+		{"one", 1, size[int64](p, 4*gib, 512*mib)}, {"middle", size(p, 64, 16), 64 * mib}, {"small", size(p, 5000, 1000), 64 * kib},
 	}
 	origins := r.origins()
 	for _, l := range loads {
@@ -86,9 +86,9 @@ func (p plan) transfers(ctx context.Context, r *rig, rep *report) error {
 			return err
 		}
 	}
-	title := "upload 1 × " + bytesText(size[int64](p, 2*gib, gib))
+	title := "upload 1 × " + bytesText(size[int64](p, 2*gib, 512*mib))
 	return p.row(title, func() error {
-		t, err := r.upload(ctx, title, size[int64](p, 2*gib, gib), p.rounds)
+		t, err := r.upload(ctx, title, size[int64](p, 2*gib, 512*mib), p.rounds)
 		rep.Uploads = append(rep.Uploads, t)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -118,8 +119,8 @@ func (r *rig) get(ctx context.Context, client *http.Client, url string) error {
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(answer.Status)
 	}
-	_, err = answer.Body.Read(make([]byte, mib))
-	return ignoreEOF(err)
+	_, err = io.Copy(io.Discard, answer.Body) // to its end: only then the connection is used again
+	return err
 }
 
 // bare serves the bytes that a URL has now, at every path: in another process, as the backend is one.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,13 +13,6 @@ import (
 
 	"scalable-backend/services/internal/servers"
 )
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
 
 // startRow is how long a program takes from its start to its first use.
 type startRow struct {
