@@ -33,7 +33,9 @@ type Postgres struct {
 }
 
 // StartPostgres makes a cluster under dir, which must not exist yet, and starts a server on it.
-func StartPostgres(ctx context.Context, dir string) (*Postgres, error) { return StartPostgresWith(ctx, dir) }
+func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
+	return StartPostgresWith(ctx, dir)
+}
 
 // StartPostgresWith is StartPostgres with settings of the server, "name=value". fsync is off unless they say something else.
 func StartPostgresWith(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
