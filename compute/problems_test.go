@@ -92,7 +92,8 @@ Args.Program.StopSeconds: want 60..140, got 141`, "\n"))
 		require.NoError(t, ValidateSecretName(good))
 	}
 	for _, bad := range []string{
-		"HOME", "TMPDIR", "GODEBUG", "LD_PRELOAD", "DOCKER_HOST", "PYTHONPATH", "PYTHON_X", "BACKEND_BUCKET", "1", "BACKEND_BUCKET_SWEEP_INTERVAL",
+		"HOME", "TMPDIR", "GODEBUG", "LD_PRELOAD", "DOCKER_HOST", "PYTHONPATH", "PYTHON_X", "BACKEND_BUCKET", "1",
+		"BACKEND_BUCKET_SWEEP_INTERVAL",
 	} {
 		require.Error(t, ValidateSecretName(bad), bad)
 	}
