@@ -92,7 +92,8 @@ func TestASignalEndsTheWait(t *testing.T) {
 	signal := make(chan struct{})
 	time.AfterFunc(200*time.Millisecond, func() { close(signal) })
 	q := &queue{due: none}
-	took, errs := wait(t.Context(), backend.NewService(q, nil, backend.ServiceConfig{Wake: func() <-chan struct{} { return signal }}), 1, 20*time.Second)
+	service := backend.NewService(q, nil, backend.ServiceConfig{Wake: func() <-chan struct{} { return signal }})
+	took, errs := wait(t.Context(), service, 1, 20*time.Second)
 	require.ErrorIs(t, errs[0], errBroken)
 	require.Less(t, took[0], 900*time.Millisecond, "sooner than the next look")
 }
