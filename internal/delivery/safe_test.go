@@ -72,23 +72,20 @@ func files(t *testing.T, pattern string) map[string]string {
 }
 
 func workflows(t *testing.T) map[string]workflow {
-	t.Helper()
-	all := map[string]workflow{}
-	for name, text := range files(t, ".github/workflows/*.yml") {
-		var w workflow
-		require.NoError(t, yaml.Unmarshal([]byte(text), &w), name)
-		all[name] = w
-	}
-	return all
+	return parsed[workflow](t, ".github/workflows/*.yml")
 }
 
 func actions(t *testing.T) map[string]action {
+	return parsed[action](t, ".github/actions/*/action.yml")
+}
+
+func parsed[T any](t *testing.T, pattern string) map[string]T {
 	t.Helper()
-	all := map[string]action{}
-	for name, text := range files(t, ".github/actions/*/action.yml") {
-		var a action
-		require.NoError(t, yaml.Unmarshal([]byte(text), &a), name)
-		all[name] = a
+	all := map[string]T{}
+	for name, text := range files(t, pattern) {
+		var one T
+		require.NoError(t, yaml.Unmarshal([]byte(text), &one), name)
+		all[name] = one
 	}
 	return all
 }
