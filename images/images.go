@@ -136,6 +136,6 @@ func repositoryArgs(args *Args, name, physical string) *ecr.RepositoryArgs {
 			},
 		},
 		LifecyclePolicy: lifecyclePolicy(),
-		Tags:            args.Stack.Tags("images", name),
+		Tags:            pulumi.ToStringMap(args.Stack.Tags("images", name)),
 	}
 }

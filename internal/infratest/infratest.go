@@ -1,7 +1,7 @@
 // Package infratest runs a tier's constructor with Pulumi's mocks and records the resources that it registers. In addition to
 // the mocks, every output has a value that shows to which resource it belongs, secret outputs are secret, and a run fails if a
 // type::name is registered twice, an ARN is empty, or a component does not assign or register an output. Mocks have no unknown
-// values and no warnings: use internal/plan for those.
+// values and no warnings: for those, Inline passes a program to internal/plan.
 package infratest
 
 import (

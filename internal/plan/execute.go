@@ -13,25 +13,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// runInfo returns what the CLI passes to a program.
-func runInfo(dir, address string, o Options, s *settings) pulumi.RunInfo {
-	return pulumi.RunInfo{
-		Project: s.project, Stack: o.Stack, Organization: "organization", RootDirectory: dir,
-		Config: s.values, ConfigSecretKeys: s.secrets, DryRun: !o.Update, Parallel: 16, MonitorAddr: address, EngineAddr: address,
-	}
-}
-
 // execute runs the program to its end.
-func execute(ctx context.Context, o Options, s *settings, run pulumi.RunInfo, m *monitor) error {
+func execute(ctx context.Context, o Options, s *settings, run Start, m *monitor) error {
 	var stderr bytes.Buffer
 	var err error
 	if o.Program != nil {
-		connect(&run, m)
-		err = inline(ctx, o.Program, run)
+		err = o.Program(ctx, run)
 	} else {
 		program, failed := build(ctx, filepath.Join(run.RootDirectory, s.main))
 		if failed != nil {
@@ -46,7 +35,7 @@ func execute(ctx context.Context, o Options, s *settings, run pulumi.RunInfo, m 
 }
 
 // start starts the program and waits for its end.
-func start(ctx context.Context, program string, run pulumi.RunInfo, out io.Writer, stderr *bytes.Buffer) error {
+func start(ctx context.Context, program string, run Start, out io.Writer, stderr *bytes.Buffer) error {
 	environment, err := environment(run)
 	if err != nil {
 		return err
@@ -62,7 +51,7 @@ func start(ctx context.Context, program string, run pulumi.RunInfo, out io.Write
 
 // environment returns this process's environment without the variables that could change a plan, and with those that the CLI sets
 // for a program.
-func environment(run pulumi.RunInfo) ([]string, error) {
+func environment(run Start) ([]string, error) {
 	values, err := json.Marshal(run.Config)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the configuration: %w", err)
@@ -75,16 +64,16 @@ func environment(run pulumi.RunInfo) ([]string, error) {
 	// overrides this entry, because the last entry applies.
 	env := append([]string{"GOGC=off"}, slices.DeleteFunc(os.Environ(), changesPlan)...)
 	return append(env,
-		pulumi.EnvProject+"="+run.Project,
-		pulumi.EnvStack+"="+run.Stack,
-		pulumi.EnvOrganization+"="+run.Organization,
-		pulumi.EnvPulumiRootDirectory+"="+run.RootDirectory,
-		pulumi.EnvConfig+"="+string(values),
-		pulumi.EnvConfigSecretKeys+"="+string(secrets),
-		pulumi.EnvDryRun+"="+strconv.FormatBool(run.DryRun),
-		pulumi.EnvParallel+"="+strconv.Itoa(int(run.Parallel)),
-		pulumi.EnvMonitor+"="+run.MonitorAddr,
-		pulumi.EnvEngine+"="+run.EngineAddr,
+		"PULUMI_PROJECT="+run.Project,
+		"PULUMI_STACK="+run.Stack,
+		"PULUMI_ORGANIZATION="+run.Organization,
+		"PULUMI_ROOT_DIRECTORY="+run.RootDirectory,
+		"PULUMI_CONFIG="+string(values),
+		"PULUMI_CONFIG_SECRET_KEYS="+string(secrets),
+		"PULUMI_DRY_RUN="+strconv.FormatBool(run.DryRun),
+		"PULUMI_PARALLEL="+strconv.Itoa(int(run.Parallel)),
+		"PULUMI_MONITOR="+run.Address,
+		"PULUMI_ENGINE="+run.Address,
 	), nil
 }
 

@@ -11,8 +11,6 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
 	"scalable-backend/internal/graph"
 	"scalable-backend/internal/plan/shape"
 )
@@ -22,7 +20,7 @@ type Options struct {
 	// Dir holds Pulumi.yaml and the program; empty means the current directory.
 	Dir string
 	// Program runs in this process instead of the one in Dir. It sees this process's environment: see ForgetMachine.
-	Program pulumi.RunFunc
+	Program Program
 	// Stack names the stack; its configuration is Pulumi.<stack>.yaml in Dir.
 	Stack string
 	// StackFile is read instead of Pulumi.<stack>.yaml.
@@ -65,7 +63,7 @@ func Run(ctx context.Context, o Options) (*Graph, error) {
 		return nil, err
 	}
 	defer stop()
-	if err := execute(ctx, o, settings, runInfo(dir, address, o, settings), m); err != nil {
+	if err := execute(ctx, o, settings, newStart(dir, address, o, settings, m), m); err != nil {
 		return nil, explained(err, settings.unseen)
 	}
 	graph := m.graph()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/infratest"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/proof/complete"
 	"scalable-backend/system"
@@ -60,7 +61,7 @@ var requiredLists = []string{
 func registered(t *testing.T, o plan.Options, see func(*pulumi.ResourceTransformationArgs)) {
 	t.Helper()
 	var mu sync.Mutex
-	o.Program = func(ctx *pulumi.Context) error {
+	o.Program = infratest.Inline(func(ctx *pulumi.Context) error {
 		err := ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 			mu.Lock()
 			defer mu.Unlock()
@@ -71,7 +72,7 @@ func registered(t *testing.T, o plan.Options, see func(*pulumi.ResourceTransform
 			return err
 		}
 		return system.Program(ctx)
-	}
+	})
 	_, err := plan.Run(t.Context(), o)
 	require.NoError(t, err)
 }

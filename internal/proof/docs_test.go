@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/config"
+	"scalable-backend/internal/infratest"
 	"scalable-backend/internal/plan"
 )
 
@@ -73,10 +74,10 @@ func TestDocumentedConfigCommands(t *testing.T) {
 			}
 			t.Run(filepath.Base(page)+" "+commands[0][1], func(t *testing.T) {
 				o := configured("prod", settings)
-				o.Program = func(ctx *pulumi.Context) error {
+				o.Program = infratest.Inline(func(ctx *pulumi.Context) error {
 					_, err := config.Load(ctx)
 					return err
-				}
+				})
 				_, err := plan.Run(t.Context(), o)
 				require.NoError(t, err, line)
 			})

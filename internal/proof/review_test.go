@@ -17,6 +17,7 @@ import (
 
 	"scalable-backend/internal/cost"
 	"scalable-backend/internal/graph"
+	"scalable-backend/internal/infratest"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/plan/shape"
 	"scalable-backend/internal/review"
@@ -105,7 +106,7 @@ func (s sample) report(t *testing.T) *review.Report {
 	maps.Copy(settings, s.set)
 	o := configured(s.stack, settings)
 	if s.change != nil {
-		o.Program = changed(s.resource, s.change)
+		o.Program = infratest.Inline(changed(s.resource, s.change))
 	}
 	after, diff, err := plan.Compare(t.Context(), before, o)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/internal/infratest"
 	"scalable-backend/internal/plan"
 	"scalable-backend/internal/rules"
 	"scalable-backend/internal/stack"
@@ -134,7 +135,7 @@ func TestRulesInTheOwnersStacks(t *testing.T) {
 	require.NotEmpty(t, stacks)
 	for _, name := range stacks {
 		t.Run(name, func(t *testing.T) {
-			problems, unseen := ownersStack(t, plan.Options{Dir: root, Program: system.Program, Stack: name})
+			problems, unseen := ownersStack(t, plan.Options{Dir: root, Program: infratest.Inline(system.Program), Stack: name})
 			if unseen != nil {
 				t.Log(unseen)
 				t.Log(problems)

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"regexp"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
 	"scalable-backend/internal/naming"
 )
 
@@ -54,7 +52,7 @@ func OwnTags() []string {
 
 // Tags returns the tags of one resource: Name, project, stack, deployment, tier and managed-by. The budget counts by deployment: it
 // filters by one tag, and neither project nor stack alone names what it is about.
-func (i Info) Tags(tier, name string) pulumi.StringMap {
+func (i Info) Tags(tier, name string) map[string]string {
 	tags := map[string]string{}
 	maps.Copy(tags, i.ExtraTags)
 	maps.Copy(tags, map[string]string{
@@ -65,7 +63,7 @@ func (i Info) Tags(tier, name string) pulumi.StringMap {
 		TierTag:       tier,
 		ManagedByTag:  "pulumi",
 	})
-	return pulumi.ToStringMap(tags)
+	return tags
 }
 
 // Own are the tags by which AWS finds what belongs to the stack. Not the deployment's, which says the same in one: resources that

@@ -3,7 +3,6 @@ package stack
 import (
 	"testing"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,10 +14,9 @@ func TestTags(t *testing.T) {
 	t.Parallel()
 	i := info()
 	i.ExtraTags = map[string]string{"cost-centre": "42", "stack": "not this one"}
-	require.Equal(t, pulumi.StringMap{
-		"Name": pulumi.String("network-vpc"), "project": pulumi.String("p"), "stack": pulumi.String("dev"),
-		"deployment": pulumi.String("p-dev"),
-		"tier":       pulumi.String("network"), "managed-by": pulumi.String("pulumi"), "cost-centre": pulumi.String("42"),
+	require.Equal(t, map[string]string{
+		"Name": "network-vpc", "project": "p", "stack": "dev", "deployment": "p-dev", "tier": "network", "managed-by": "pulumi",
+		"cost-centre": "42",
 	}, i.Tags("network", "network-vpc"))
 	require.Equal(t, map[string]string{"cost-centre": "42", "stack": "not this one"}, i.ExtraTags, "the argument is left alone")
 }

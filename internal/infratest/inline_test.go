@@ -1,10 +1,11 @@
-package plan
+package infratest
 
 import (
 	"context"
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"testing"
@@ -13,14 +14,23 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
+
+	"scalable-backend/internal/plan"
 )
 
+// planOptions are those of the plan's own test program.
+func planOptions(program pulumi.RunFunc) plan.Options {
+	o := plan.Options{Dir: "../plan/testdata/program", Stack: "dev"}
+	if program != nil {
+		o.Program = Inline(program)
+	}
+	return o
+}
+
 // inlined runs a program in this process with the test program's project and stacks.
-func inlined(t *testing.T, program pulumi.RunFunc) (*Graph, error) {
+func inlined(t *testing.T, program pulumi.RunFunc) (*plan.Graph, error) {
 	t.Helper()
-	o := options()
-	o.Program = program
-	return Run(t.Context(), o)
+	return plan.Run(t.Context(), planOptions(program))
 }
 
 type thing struct{ pulumi.CustomResourceState }
@@ -36,26 +46,30 @@ func TestInlineProgramGetsStackAndConfiguration(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{"organization", "program", "dev", "eu-west-1"}, g.Outputs["told"])
 	require.Equal(t, true, g.Outputs["preview"])
-	require.True(t, find(t, g, bucketToken, "data").Protect)
+	data, found := g.Find(bucketToken, "data")
+	require.True(t, found)
+	require.True(t, data.Protect)
 }
 
 func TestInlineProgramKnowsItsSecrets(t *testing.T) {
 	t.Parallel()
-	o := options()
-	o.StackFile = stackFile(t, "config: {token: {secure: AAABAHello}}")
-	o.Program = func(ctx *pulumi.Context) error {
+	o := planOptions(func(ctx *pulumi.Context) error {
 		ctx.Export("secret", pulumi.Bool(ctx.IsConfigSecret("program:token")))
 		return nil
-	}
-	require.Equal(t, true, run(t, o).Outputs["secret"])
+	})
+	o.StackFile = filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
+	require.NoError(t, os.WriteFile(o.StackFile, []byte("config: {token: {secure: AAABAHello}}"), 0o600))
+	g, err := plan.Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, true, g.Outputs["secret"])
 }
 
 // An error has the same text as that of a program in its own process.
 func TestInlineProgramFails(t *testing.T) {
 	t.Parallel()
-	started := options()
+	started := planOptions(nil)
 	started.ConfigOverrides = map[string]string{"behaviour": "fail"}
-	_, want := Run(t.Context(), started)
+	_, want := plan.Run(t.Context(), started)
 	require.Error(t, want)
 	g, err := inlined(t, func(*pulumi.Context) error {
 		return errors.New("3 problems:\n  a is wrong\n  b is wrong\n  c is wrong")
@@ -77,25 +91,11 @@ func TestInlineProgramEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	o := options()
-	o.Program = func(p *pulumi.Context) error {
+	_, err := plan.Run(ctx, planOptions(func(p *pulumi.Context) error {
 		<-p.Context().Done()
 		return p.RegisterResource(bucketToken, "late", pulumi.Map{}, &thing{})
-	}
-	_, err := Run(ctx, o)
+	}))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-}
-
-func TestForgetMachine(t *testing.T) {
-	t.Setenv("AWS_PROFILE", "mine")
-	t.Setenv("PULUMI_ACCESS_TOKEN", "mine")
-	t.Setenv("AWSOME", "kept")
-	require.NoError(t, ForgetMachine())
-	for _, gone := range []string{"AWS_PROFILE", "PULUMI_ACCESS_TOKEN"} {
-		_, found := os.LookupEnv(gone)
-		require.False(t, found, gone)
-	}
-	require.Equal(t, "kept", os.Getenv("AWSOME"))
 }
 
 // The SDK serves a program's transforms and never stops serving. Fails if a new version of the SDK keeps its server elsewhere.

@@ -1,4 +1,4 @@
-package plan
+package infratest
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 type direct struct {
 	pulumirpc.ResourceMonitorClient
 
-	monitor *monitor
+	monitor pulumirpc.ResourceMonitorServer
 }
 
 func (d direct) RegisterResource(
@@ -27,7 +27,7 @@ func (d direct) RegisterResource(
 
 // connect makes the SDK use direct. The SDK has this setting for its own tests and does not export it (go/pulumi/run.go). Without
 // the setting the program calls the monitor by gRPC, as a program in its own process does.
-func connect(run *pulumi.RunInfo, m *monitor) {
+func connect(run *pulumi.RunInfo, m pulumirpc.ResourceMonitorServer) {
 	field := reflect.ValueOf(run).Elem().FieldByName("wrapResourceMonitorClient")
 	wrap := func(client pulumirpc.ResourceMonitorClient) pulumirpc.ResourceMonitorClient { return direct{client, m} }
 	if field.IsValid() && field.Type() == reflect.TypeOf(wrap) {
