@@ -178,6 +178,12 @@ func TestServiceWithoutSpot(t *testing.T) {
 	require.Len(t, value(t, run(t, args).Only(t, service), "capacityProviderStrategies"), 1)
 }
 
+func TestOneTask(t *testing.T) {
+	args := dev()
+	args.MinTasks, args.DesiredTasks, args.MaxTasks, args.OnDemandBase = 1, 1, 1, 0
+	require.EqualValues(t, 1, run(t, args).Only(t, target).Number(t, "maxCapacity"))
+}
+
 func TestSmallestSpotWeight(t *testing.T) {
 	args := dev()
 	args.SpotWeight = 1

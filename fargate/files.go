@@ -11,7 +11,7 @@ import (
 	"scalable-backend/internal/policy"
 )
 
-// files is the agents' shared file system. Without PersistentStorage all ids are "".
+// files is the agents' shared file system. Without PersistentStorage its outputs are "", and nothing mounts it.
 type files struct {
 	fileSystemID, fileSystemARN   pulumi.StringOutput
 	mountableID                   pulumi.StringOutput // the file system's, known when a task can mount it
@@ -23,7 +23,7 @@ type files struct {
 func (b *builder) newFiles(r *roles) (*files, error) {
 	if !b.args.PersistentStorage {
 		none := pulumi.String("").ToStringOutput()
-		return &files{fileSystemID: none, fileSystemARN: none, mountableID: none, accessPointID: none, accessPointARN: none}, nil
+		return &files{fileSystemID: none, fileSystemARN: none, accessPointID: none, accessPointARN: none}, nil
 	}
 	system, err := efs.NewFileSystem(b.Ctx, b.Name("files"), &efs.FileSystemArgs{
 		Encrypted:       pulumi.Bool(true),

@@ -79,3 +79,19 @@ func TestProgramOfTheImage(t *testing.T) {
 	require.Contains(t, text, `{"name":"AGENT_HEALTH_FILE","value":"/data/agent-health"}`)
 	require.Contains(t, text, `{"name":"AGENT_STOP_TIMEOUT","value":"15s"}`)
 }
+
+// One word is a program without arguments.
+func TestCommandsOfOneWord(t *testing.T) {
+	p := fargate.Program{User: "1:1", StopSeconds: 30, Command: []string{"/run"}, HealthCommand: []string{"/healthy"}}
+	text, err := fargate.Containers(fargate.Settings{Program: p}, image, "logs")
+	require.NoError(t, err)
+	var containers []fargate.Container
+	require.NoError(t, json.Unmarshal([]byte(text), &containers))
+	require.Equal(t, []string{"/run"}, containers[0].EntryPoint)
+	require.Empty(t, containers[0].Command)
+	require.Equal(t, []string{"CMD", "/healthy"}, containers[0].HealthCheck.Command)
+}
+
+func TestTheAgentsTokenIsRefused(t *testing.T) {
+	require.ErrorContains(t, fargate.ValidateVariable("AGENT_TOKEN"), "the infrastructure sets AGENT_AUTH in its place")
+}
