@@ -16,7 +16,7 @@ import (
 // Command is the entry in the table.
 func Command() command.Command {
 	return command.Command{
-		Name: "doctor", Summary: "checks account, quotas and tools before the first update and any time after it, and says how to mend them",
+		Name: "doctor", Summary: "check account, quotas and tools before the first update and any time after it, and say how to mend them",
 		Usage: "[-stack STACK] [-json] [-timeout 30s]", Run: run,
 	}
 }

@@ -25,7 +25,7 @@ import (
 // Command is the entry in the table.
 func Command() command.Command {
 	return command.Command{
-		Name: "psql", Summary: "opens psql on the database, through an instance of the backend",
+		Name: "psql", Summary: "open psql on the database, through an instance of the backend",
 		Usage: "[-stack STACK] [-write] [-dry-run] [-- arguments of psql]", Run: run,
 	}
 }

@@ -22,7 +22,7 @@ import (
 // Command is the entry in the table.
 func Command() command.Command {
 	return command.Command{
-		Name: "restore", Summary: "brings the database back to a point in time or to a snapshot, step by step",
+		Name: "restore", Summary: "bring the database back to a point in time or to a snapshot, step by step",
 		Usage: "[-stack STACK] [-time TIME | -latest | -snapshot ID | -exchange | -finish | -discard] [-yes] [-dry-run]", Run: run,
 	}
 }

@@ -23,7 +23,7 @@ import (
 // Command is the entry in the table.
 func Command() command.Command {
 	return command.Command{
-		Name: "retry-dead", Summary: "queues dead jobs again, when what killed them is repaired",
+		Name: "retry-dead", Summary: "queue dead jobs again, when what killed them is repaired",
 		Usage: "[-stack STACK] [-dest PREFIX] [-file ID] [-gateway] [-yes] [-dry-run]", Run: run,
 	}
 }

@@ -29,7 +29,7 @@ import (
 // Command is the entry in the table.
 func Command() command.Command {
 	return command.Command{
-		Name: "rotate", Summary: "gives the database another password, and tries it", Usage: "[-stack STACK] [-yes] [-dry-run]", Run: run,
+		Name: "rotate", Summary: "give the database another password, and try it", Usage: "[-stack STACK] [-yes] [-dry-run]", Run: run,
 	}
 }
 
