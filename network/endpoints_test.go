@@ -1,6 +1,7 @@
 package network
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,13 +43,15 @@ func TestEndpoints(t *testing.T) {
 func TestEndpointsInChina(t *testing.T) {
 	args := production()
 	args.Stack.Partition, args.Stack.Region = "aws-cn", "cn-northwest-1"
-	args.InterfaceEndpoints = []string{"ecr.api", "logs"}
+	own := []string{"ec2", "ecr.api", "ecr.dkr", "elasticfilesystem", "monitoring", "sts"}
+	args.InterfaceEndpoints = append([]string{"logs"}, own...)
 	graph := deploy(t, args)
-	for name, want := range map[string]string{
-		"s3": "com.amazonaws.cn-northwest-1.s3", "endpoint-logs": "com.amazonaws.cn-northwest-1.logs",
-		"endpoint-ecr-api": "cn.com.amazonaws.cn-northwest-1.ecr.api",
-	} {
-		assert.Equal(t, want, graph.Find(t, typeEndpoint, "network-"+name).String(t, "serviceName"))
+	want := map[string]string{"s3": "com.amazonaws.cn-northwest-1.s3", "endpoint-logs": "com.amazonaws.cn-northwest-1.logs"}
+	for _, service := range own {
+		want["endpoint-"+strings.ReplaceAll(service, ".", "-")] = "cn.com.amazonaws.cn-northwest-1." + service
+	}
+	for name, service := range want {
+		assert.Equal(t, service, graph.Find(t, typeEndpoint, "network-"+name).String(t, "serviceName"))
 	}
 }
 

@@ -129,7 +129,6 @@ func (b *builder) newNATAlarms(instance *ec2.Instance) error {
 	}
 	_, err := b.NewAlarm("nat-stopped", component.Alarm{
 		Description: "The NAT instance is stopped, as after a script that failed, or fails its checks for ten minutes.",
-		Runbook:     "nat-stopped",
 		Metric:      check("StatusCheckFailed"),
 		Statistic:   "Maximum", Period: 60, Periods: 10,
 		Comparison: component.AtLeast, Threshold: 1,
