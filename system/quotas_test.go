@@ -30,6 +30,9 @@ func (a account) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	if a.denied != "" && strings.Contains(args.Token, a.denied) {
 		return nil, errors.New("AccessDenied")
 	}
+	if strings.Contains(args.Token, "servicequotas/") {
+		return a.limit(args.Args)
+	}
 	ids := func(all, own int) resource.PropertyValue {
 		if tags := args.Args["tags"]; tags.IsObject() {
 			all = own
@@ -44,8 +47,18 @@ func (a account) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		return resource.NewProperty(list)
 	}
 	return resource.PropertyMap{
-		"allocationIds": ids(a.addresses, a.ownAddresses), "ids": ids(a.vpcs, a.ownVPCs), "value": resource.NewProperty(a.quota),
+		"allocationIds": ids(a.addresses, a.ownAddresses), "ids": ids(a.vpcs, a.ownVPCs),
 	}, nil
+}
+
+// limit knows the two quotas of a stack by their service and code.
+func (a account) limit(args resource.PropertyMap) (resource.PropertyMap, error) {
+	switch id := fmt.Sprint(args["serviceCode"].V, "/", args["quotaCode"].V); id {
+	case "ec2/L-0263D0A3", "vpc/L-F678F1CE":
+		return resource.PropertyMap{"value": resource.NewProperty(a.quota)}, nil
+	default:
+		return nil, errors.New("NoSuchResourceException: " + id)
+	}
 }
 
 func (account) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
@@ -93,9 +106,13 @@ func TestQuotasOfTheRegion(t *testing.T) {
 
 // An account with room is asked for two numbers, and no more than that.
 func TestQuotasAreAskedForWhenTheyMatter(t *testing.T) {
-	for vpcs, want := range map[int]int{4: 2, 5: 4} { // of the full region also what of it is the stack's own, and the quota
+	for name, c := range map[string]struct{ vpcs, own, want int }{
+		"room":            {4, 0, 2},
+		"a full region":   {5, 0, 4}, // also what of it is the stack's own, and the quota
+		"with this stack": {5, 1, 3},
+	} {
 		var asked int
-		warned(t, account{addresses: 2, vpcs: vpcs, quota: 20, asked: &asked}, "one-per-az", 3)
-		require.Equal(t, want, asked, "%d VPCs", vpcs)
+		warned(t, account{addresses: 2, vpcs: c.vpcs, ownVPCs: c.own, quota: 20, asked: &asked}, "one-per-az", 3)
+		require.Equal(t, c.want, asked, name)
 	}
 }

@@ -24,7 +24,11 @@ func (z hostedZone) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	if args.Token != "aws:route53/getZone:getZone" || args.Args["zoneId"].StringValue() != "Z1" {
 		return nil, errors.New("asked for another thing")
 	}
-	return resource.PropertyMap{"name": resource.NewProperty(z.name), "privateZone": resource.NewProperty(z.private)}, nil
+	found := resource.PropertyMap{"name": resource.NewProperty(z.name)}
+	if z.private {
+		found["privateZone"] = resource.NewProperty(true)
+	}
+	return found, nil
 }
 
 func (hostedZone) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
