@@ -23,7 +23,7 @@ func (b busy) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		return b.databases.Call(args)
 	}
 	if strings.Contains(args.Token, ":route53/") {
-		return hostedZone{name: "corp.io", private: true}.Call(args)
+		return hostedZone{name: "corp.io", private: new(true)}.Call(args)
 	}
 	return b.account.Call(args)
 }

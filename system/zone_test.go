@@ -14,7 +14,7 @@ import (
 // hostedZone answers like Route 53: the zone's name; "" denies the look.
 type hostedZone struct {
 	name    string
-	private bool
+	private *bool // nil: Route 53 does not say
 }
 
 func (z hostedZone) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
@@ -25,8 +25,8 @@ func (z hostedZone) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 		return nil, errors.New("asked for another thing")
 	}
 	found := resource.PropertyMap{"name": resource.NewProperty(z.name)}
-	if z.private {
-		found["privateZone"] = resource.NewProperty(true)
+	if z.private != nil {
+		found["privateZone"] = resource.NewProperty(*z.private)
 	}
 	return found, nil
 }
@@ -44,11 +44,12 @@ func TestHostedZone(t *testing.T) {
 	}{
 		"the zone's own name":      {hostedZone{name: "corp.io"}, "Z1", "corp.io", ""},
 		"a name below":             {hostedZone{name: "corp.io"}, "Z1", "a.files.corp.io", ""},
+		"a public zone":           {hostedZone{name: "corp.io", private: new(false)}, "Z1", "corp.io", ""},
 		"as Route 53 writes it":    {hostedZone{name: "corp.io."}, "Z1", "files.corp.io", ""},
 		"another zone":             {hostedZone{name: "corp.com"}, "Z1", "files.corp.io", "corp.com, and compute.domainName is files.corp.io"},
 		"a zone with the ending":   {hostedZone{name: "corp.io"}, "Z1", "mycorp.io", "want a name in the zone"},
 		"a zone below the name":    {hostedZone{name: "eu.corp.io"}, "Z1", "corp.io", "want a name in the zone"},
-		"a private zone":           {hostedZone{name: "corp.io", private: true}, "Z1", "files.corp.io", "Z1, a private zone: want a public one"},
+		"a private zone":           {hostedZone{name: "corp.io", private: new(true)}, "Z1", "files.corp.io", "Z1, a private zone: want a public one"},
 		"nobody may look":          {hostedZone{}, "Z1", "files.corp.io", ""},
 		"no zone: nobody is asked": {hostedZone{name: "corp.com"}, "", "files.corp.io", ""},
 	} {
