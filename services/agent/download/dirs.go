@@ -8,10 +8,55 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // ErrOtherFileSystem means that a file cannot be published by a rename: its directory is a mount point, or below one.
 var ErrOtherFileSystem = errors.New("the destination is on another file system than the output directory")
+
+// maxPrepared bounds how many directories an engine remembers.
+const maxPrepared = 1000
+
+// prepared are directories that downloads have been prepared for.
+type prepared struct {
+	mu   sync.Mutex
+	dirs map[place]bool
+}
+
+// place is a directory below a root.
+type place struct {
+	root *os.Root
+	dir  string
+}
+
+func (p *prepared) has(at place) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dirs[at]
+}
+
+func (p *prepared) add(at place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dirs == nil || len(p.dirs) >= maxPrepared {
+		p.dirs = map[place]bool{}
+	}
+	p.dirs[at] = true
+}
+
+// prepareDirs prepares the directories of a download. For a small file, those that were right for another are not looked at again: if
+// they have changed since, publishing says so, or makes them again, and little was fetched in vain.
+func (e *Engine) prepareDirs(t Task, dir string, plan Plan) error {
+	at := place{t.Root, dir}
+	if plan.Pieces() <= 1 && e.prepared.has(at) {
+		return nil
+	}
+	if err := t.prepareDirs(dir); err != nil {
+		return err
+	}
+	e.prepared.add(at)
+	return nil
+}
 
 // prepareDirs makes the directories of a download. It refuses a destination to which nothing could be renamed before anything is
 // made there or fetched.
@@ -36,18 +81,16 @@ func (t Task) prepareDirs(dir string) error {
 	return t.makeDirs(dir)
 }
 
-// inPartialDir does something in PartialDir, and once more where another fetch has removed the directory meanwhile: whoever
-// leaves it empty removes it.
+// inPartialDir does something in PartialDir, and makes the directory where it is not there, or where another fetch has removed it
+// meanwhile: whoever leaves it empty removes it.
 func inPartialDir(root *os.Root, do func() error) error {
 	const tries = 10
-	var err error
-	for range tries {
+	err := do()
+	for try := 0; try < tries && errors.Is(err, fs.ErrNotExist); try++ {
 		if err := root.MkdirAll(PartialDir, 0o755); err != nil {
 			return fmt.Errorf("making the directory %s: %w", PartialDir, err)
 		}
-		if err = do(); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+		err = do()
 	}
 	return err
 }

@@ -133,6 +133,7 @@ func TestFileAppearsDuringAFetch(t *testing.T) {
 func TestPartialDirIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t, newOrigin(t, 100))
+	require.NoError(t, b.root.Mkdir(PartialDir, 0o755))
 	removed := 0
 	err := inPartialDir(b.root, func() error {
 		if removed < 3 {

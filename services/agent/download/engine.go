@@ -118,11 +118,12 @@ type Result struct {
 
 // Engine fetches files. It is safe for concurrent use.
 type Engine struct {
-	o       Options
-	client  *http.Client
-	buffers buffers
-	wrap    func(*os.File) file
-	hash    func() hash.Hash // SHA-256, and an encoding.BinaryMarshaler
+	o        Options
+	client   *http.Client
+	buffers  buffers
+	prepared prepared
+	wrap     func(*os.File) file
+	hash     func() hash.Hash // SHA-256, and an encoding.BinaryMarshaler
 }
 
 // New returns an Engine.

@@ -91,7 +91,7 @@ func (e *Engine) open(t Task) (*fetch, error) {
 		whole:  e.hash(), urls: urls{url: t.URL, refresh: t.Refresh, hosts: e.o.Hosts},
 	}
 	f.cond = sync.NewCond(&f.mu)
-	if err := t.prepareDirs(f.names.dir); err != nil {
+	if err := e.prepareDirs(t, f.names.dir, plan); err != nil {
 		return nil, err
 	}
 	partial, err := createPartial(t.Root, f.names.partial, os.O_RDWR, 0o644)
@@ -106,12 +106,12 @@ func (e *Engine) open(t Task) (*fetch, error) {
 }
 
 func (f *fetch) prepare() error {
-	info, err := f.file.Stat()
-	if err != nil {
-		return fmt.Errorf("looking at the partial file: %w", err)
-	}
-	f.id = f.t.identity(f.plan, Inode(info))
 	if f.durable() {
+		info, err := f.file.Stat()
+		if err != nil {
+			return fmt.Errorf("looking at the partial file: %w", err)
+		}
+		f.id = f.t.identity(f.plan, Inode(info))
 		if err := f.resume(info.Size()); err != nil {
 			return fmt.Errorf("reading journals: %w", err)
 		}
@@ -119,7 +119,7 @@ func (f *fetch) prepare() error {
 	if f.t.Size < mib {
 		return nil // small: a write that fails will say that the disk is full
 	}
-	err = f.file.allocate(f.t.Size)
+	err := f.file.allocate(f.t.Size)
 	if errors.Is(err, ErrNoSpace) && f.t.Held() == nil {
 		f.discard()
 	}
@@ -221,6 +221,11 @@ func (f *fetch) result() Result {
 func (f *fetch) transfer(parent context.Context) error {
 	if f.t.Size == 0 {
 		return f.empty(parent)
+	}
+	if len(f.pieces) == 1 {
+		if err := f.single(parent); err != nil || f.right() {
+			return err
+		}
 	}
 	outer, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)

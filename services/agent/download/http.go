@@ -42,8 +42,6 @@ func transport(dialer *net.Dialer) *http.Transport {
 		MaxIdleConnsPerHost: 4 * maxConnections,
 		IdleConnTimeout:     15 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second,
-		ReadBufferSize:      64 << 10,
-		WriteBufferSize:     64 << 10,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -27,16 +28,19 @@ func (f *fetch) verify(ctx context.Context) error {
 	if err := f.hashPieces(ctx); err != nil {
 		return err
 	}
-	if [32]byte(f.whole.Sum(nil)) == f.t.SHA256 {
+	if f.right() {
 		return nil
 	}
 	return f.audit(ctx)
 }
 
+// right reports whether the digest of what was hashed is the catalogue's.
+func (f *fetch) right() bool { return [32]byte(f.whole.Sum(nil)) == f.t.SHA256 }
+
 // hashPieces computes the digest of the whole file.
 func (f *fetch) hashPieces(ctx context.Context) error {
 	if len(f.pieces) == 1 {
-		return f.await(ctx, 0) // its worker has hashed it
+		return nil // it was hashed as it came; see single
 	}
 	buf := f.e.buffers.get()
 	defer f.e.buffers.put(buf)
@@ -178,28 +182,45 @@ func (f *fetch) publish(ctx context.Context) error {
 	if err := f.t.Held(); err != nil {
 		return err
 	}
-	if there, err := f.t.Root.Lstat(f.t.Dest); err == nil && f.t.Keep && !os.SameFile(info, there) {
-		return f.yield(ctx)
-	}
-	// The directory may have been removed while it was empty.
-	if err := f.t.makeDirs(f.names.dir); err != nil {
-		return err
+	if f.t.Keep {
+		if there, err := f.t.Root.Lstat(f.t.Dest); err == nil && !os.SameFile(info, there) {
+			return f.yield(ctx)
+		}
 	}
 	if err := f.t.Note(f.t.Dest, info); err != nil {
 		return err
 	}
-	if err := f.t.Root.Rename(f.names.partial, f.t.Dest); err != nil {
-		// Another fetch of the same file, into the same partial, may have published it first.
-		there, statErr := f.t.Root.Lstat(f.t.Dest)
-		if !errors.Is(err, fs.ErrNotExist) || statErr != nil || !os.SameFile(info, there) {
-			return fmt.Errorf("publishing: %w", err)
-		}
+	if err := f.rename(info); err != nil {
+		return err
 	}
 	if err := syncDir(f.t.Root, f.names.dir); err != nil {
 		return fmt.Errorf("syncing the destination's directory: %w", err)
 	}
 	if f.durable() {
 		f.removeJournals()
+	}
+	return nil
+}
+
+// rename gives the partial file its name.
+func (f *fetch) rename(info fs.FileInfo) error {
+	err := f.t.Root.Rename(f.names.partial, f.t.Dest)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Another fetch of the same file, into the same partial, may have published it first.
+		if there, err := f.t.Root.Lstat(f.t.Dest); err == nil && os.SameFile(info, there) {
+			return nil
+		}
+		// Or the directory was removed while it was empty.
+		if err := f.t.makeDirs(f.names.dir); err != nil {
+			return err
+		}
+		err = f.t.Root.Rename(f.names.partial, f.t.Dest)
+	}
+	if errors.Is(err, syscall.EXDEV) {
+		return fmt.Errorf("%w: %w", ErrOtherFileSystem, err)
+	}
+	if err != nil {
+		return f.t.explain(f.names.dir, fmt.Errorf("publishing: %w", err))
 	}
 	return nil
 }

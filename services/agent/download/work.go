@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -31,6 +32,32 @@ func (f *fetch) work(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// single fetches and hashes a file of one piece, for which no other worker, no verifier and no journal is needed. If the bytes turn out
+// wrong, the others begin where it ended.
+func (f *fetch) single(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	if f.t.Stop != nil {
+		over := make(chan struct{})
+		var watch sync.WaitGroup
+		watch.Go(func() { f.watchStop(ctx, over, func() { cancel(ErrStopped) }) })
+		defer watch.Wait()
+		defer close(over)
+		select {
+		case <-f.t.Stop:
+			return ErrStopped
+		default:
+		}
+	}
+	buf := f.e.buffers.get()
+	defer f.e.buffers.put(buf)
+	f.mu.Lock()
+	f.next = 1
+	a := f.begin(0)
+	f.mu.Unlock()
+	return f.share(ctx, a, *buf, f.pace.join())
 }
 
 // take returns the first piece that is todo, or half of what another worker has left. It waits while pieces are under way, because

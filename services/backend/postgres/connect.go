@@ -63,6 +63,7 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
+		registerUUID(conn.TypeMap())
 		return nil
 	}
 	if o.Tracer != nil {
