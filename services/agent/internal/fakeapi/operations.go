@@ -342,6 +342,9 @@ func (s *Server) outcome(w http.ResponseWriter, r *http.Request) {
 		l.job.State = api.JobStateSucceeded
 	case api.OutcomeStatusReleased:
 		l.job.State = api.JobStateQueued
+		if s.Status[id] == api.LeaseStatusCancel {
+			l.job.State = api.JobStateCancelled
+		}
 	case api.OutcomeStatusFailed:
 		l.job.State, l.job.Problem = api.JobStateDead, o.Problem // one attempt is enough here
 	}
