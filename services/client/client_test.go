@@ -16,12 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"scalable-backend/services/api"
+	"scalable-backend/services/internal/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 type call struct {
 	method, path, query string
@@ -60,7 +60,7 @@ func (r *recorder) seen() []call {
 
 func (r *recorder) api(t *testing.T, change ...func(*Options)) *API {
 	t.Helper()
-	o := Options{URL: r.URL + "/live", Auth: Bearer("secret"), MaxElapsed: 5 * time.Second}
+	o := Options{URL: r.URL + "/live", Auth: Bearer("secret"), MaxElapsed: time.Minute}
 	for _, c := range change {
 		c(&o)
 	}
@@ -185,9 +185,9 @@ func TestTryTimesOut(t *testing.T) {
 	t.Parallel()
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	r := serve(t, hang, okJob)
-	_, err := r.api(t, func(o *Options) { o.Timeout = 50 * time.Millisecond }).GetJob(t.Context(), "j")
+	_, err := r.api(t, func(o *Options) { o.Timeout = 500 * time.Millisecond }).GetJob(t.Context(), "j")
 	require.NoError(t, err)
-	require.Len(t, r.seen(), 2)
+	require.Greater(t, len(r.seen()), 1)
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("stopped")

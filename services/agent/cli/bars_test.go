@@ -115,7 +115,7 @@ func TestBarsEndWhenInterrupted(t *testing.T) {
 	interrupted := make(chan struct{})
 	b := newBars(s, s.size, interrupted)
 	end := b.add(&bar{name: "f", total: 1, steps: []step{{done: func() int64 { return 0 }}}})
-	require.Eventually(t, func() bool { return strings.Contains(s.text(), "f  [>") }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(s.text(), "f  [>") }, patience, time.Millisecond)
 	close(interrupted)
 	<-b.ended
 	require.Empty(t, s.text())

@@ -59,7 +59,7 @@ func run(
 		}
 	}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // for nil it would take those of the process
 	root.SetOut(stdout)
 	root.SetErr(errOut)
 	err := a.execute(ctx, root)

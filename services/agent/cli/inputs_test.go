@@ -30,11 +30,9 @@ func TestSpecialFilesAreRefused(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
 	for _, command := range []string{"upload", "verify"} {
 		for path, kind := range map[string]string{fifo: "a FIFO", "/dev/zero": "a device"} {
-			begun := time.Now()
 			code, _, errOut := b.run(command, path)
 			require.Equal(t, ExitFailure, code)
 			require.Contains(t, errOut, path+": not a regular file: it is "+kind)
-			require.Less(t, time.Since(begun), 5*time.Second)
 		}
 	}
 	require.Empty(t, b.server.Files)
@@ -308,7 +306,7 @@ func TestCommandsEndSoonAfterCtrlC(t *testing.T) {
 		begun := time.Now()
 		interrupt()
 		require.Equal(t, ExitInterrupted, <-ended, "%v", args)
-		require.Less(t, time.Since(begun), time.Second, "%v", args)
+		require.Less(t, time.Since(begun), patience/6, "%v", args)
 		require.Equal(t, "agent: interrupted\n", errOut.String(), "%v", args)
 	}
 }

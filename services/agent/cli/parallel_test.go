@@ -18,6 +18,7 @@ type gate struct {
 	mu        sync.Mutex
 	now, most int
 	want      int
+	opened    bool
 	open      chan struct{}
 }
 
@@ -30,7 +31,8 @@ func (b *bundle) gate(want int) *gate {
 		g.mu.Lock()
 		g.now++
 		g.most = max(g.most, g.now)
-		if g.now == g.want {
+		if g.now == g.want && !g.opened {
+			g.opened = true
 			close(g.open)
 		}
 		g.mu.Unlock()

@@ -177,10 +177,7 @@ func (b *bundle) partial() string { return filepath.Join(b.dir, namesOf(b.task).
 func (b *bundle) rewriteJournal(change func(*record)) {
 	b.t.Helper()
 	require.Len(b.t, b.journals(), 1)
-	name, err := filepath.Rel(b.dir, b.journals()[0])
-	require.NoError(b.t, err)
-	was, err := readJournal(b.root, name, 8)
-	require.NoError(b.t, err)
+	was := b.journaled()[0]
 	var pieces []int
 	for i := range was.done {
 		pieces = append(pieces, i)
@@ -188,6 +185,8 @@ func (b *bundle) rewriteJournal(change func(*record)) {
 	slices.Sort(pieces)
 	r := record{Done: rows(pieces), Mark: was.mark}
 	change(&r)
+	name, err := filepath.Rel(b.dir, b.journals()[0])
+	require.NoError(b.t, err)
 	j, err := createJournal(b.root, names{journal: name}, was.header, r)
 	require.NoError(b.t, err)
 	require.NoError(b.t, j.close())
@@ -279,7 +278,7 @@ func auditing(t *testing.T, part int) (b *bundle, ready func() bool, release fun
 	free := make(chan struct{})
 	b = setup(t, newOrigin(t, 8*testPiece,
 		&faulty{from: at, times: 1, serve: flip(at)}, &faulty{from: at, times: -1, serve: hold(free)},
-	), func(o *Options) { o.StallTimeout, o.StopGrace = 20*time.Second, time.Millisecond })
+	), func(o *Options) { o.StopGrace = time.Millisecond })
 	b.task.PartSize, b.task.Parts = int64(part), digests(b.origin.body, part)
 	ready = func() bool {
 		asked := 0
@@ -288,14 +287,7 @@ func auditing(t *testing.T, part int) (b *bundle, ready func() bool, release fun
 				asked++
 			}
 		}
-		for _, name := range b.journals() {
-			rel, _ := filepath.Rel(b.dir, name)
-			r, err := readJournal(b.root, rel, 8)
-			if asked == 2 && err == nil && r != nil && len(r.done) == 7 && !r.done[at/testPiece] {
-				return true
-			}
-		}
-		return false
+		return asked == 2 && slices.ContainsFunc(b.journaled(), func(r *replay) bool { return len(r.done) == 7 && !r.done[at/testPiece] })
 	}
 	return b, ready, func() {
 		b.origin.set(func() { b.origin.faults = nil })
@@ -317,7 +309,7 @@ func TestStopWhileAPartIsFetchedAgain(t *testing.T) {
 				_, err := b.fetch()
 				ended <- err
 			}()
-			require.Eventually(t, ready, 10*time.Second, time.Millisecond)
+			require.Eventually(t, ready, patience, time.Millisecond)
 			close(stop)
 			require.ErrorIs(t, <-ended, ErrStopped)
 			release()
@@ -337,7 +329,7 @@ func TestKillWhileAPartIsFetchedAgain(t *testing.T) {
 	t.Parallel()
 	b, ready, release := auditing(t, testPart)
 	kill := b.victim()
-	require.Eventually(t, ready, 10*time.Second, 2*time.Millisecond)
+	require.Eventually(t, ready, patience, 2*time.Millisecond)
 	kill()
 	release()
 	b.notPublished()

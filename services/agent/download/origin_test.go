@@ -18,7 +18,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"scalable-backend/services/internal/leak"
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 		victim()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // origin serves one object like S3, and misbehaves as its faults say.
@@ -180,11 +181,15 @@ type bundle struct {
 	root   *os.Root
 }
 
-// setup returns an engine whose times are short, and a task for the origin's object.
+// patience is for what comes for certain, however slow the machine is.
+const patience = time.Minute
+
+// setup returns an engine, and a task for the origin's object. The engine waits shortly after a failure. It does not take a machine that
+// is slow for an origin that stalls: tests count requests and tries.
 func setup(t *testing.T, o *origin, change ...func(*Options)) *bundle {
 	t.Helper()
 	opts := Options{
-		Connections: 4, PieceSize: testPiece, ResponseTimeout: 2 * time.Second, StallTimeout: 150 * time.Millisecond,
+		Connections: 4, PieceSize: testPiece, ResponseTimeout: patience, StallTimeout: patience, SlowInterval: patience,
 		BackoffBase: time.Millisecond, BackoffLimit: 4 * time.Millisecond, SyncInterval: 10 * time.Millisecond,
 		StopGrace: 200 * time.Millisecond, StealSize: 4 << 10, Hosts: HostPolicy{Insecure: true},
 	}

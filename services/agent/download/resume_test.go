@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,8 @@ func victim() {
 	}
 	body := testBody(b.Size)
 	options := Options{
-		Connections: 2, PieceSize: testPiece, SyncInterval: 5 * time.Millisecond, StallTimeout: time.Minute, Hosts: HostPolicy{Insecure: true},
+		Connections: 2, PieceSize: testPiece, SyncInterval: 5 * time.Millisecond, ResponseTimeout: patience, StallTimeout: patience,
+		SlowInterval: patience, Hosts: HostPolicy{Insecure: true},
 	}
 	_, err = New(options).
 		Fetch(context.Background(), Task{
@@ -60,6 +62,28 @@ func (b *bundle) journals() []string {
 	found, err := filepath.Glob(b.dir + "/" + PartialDir + "/*.journal")
 	require.NoError(b.t, err)
 	return found
+}
+
+// journaled returns what the journals say that can be read.
+func (b *bundle) journaled() (all []*replay) {
+	for _, name := range b.journals() {
+		rel, err := filepath.Rel(b.dir, name)
+		require.NoError(b.t, err)
+		if r, err := readJournal(b.root, rel, len(b.task.Parts)); err == nil && r != nil {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// saved waits until a journal says that the first pieces, and no others, are there and hashed.
+func (b *bundle) saved(pieces int) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		return slices.ContainsFunc(b.journaled(), func(r *replay) bool {
+			return len(r.done) == pieces && r.mark != nil && r.mark.Offset == int64(pieces*testPiece)
+		})
+	}, patience, 2*time.Millisecond)
 }
 
 // victim begins the fetch in a process of its own, and returns how to kill that.
@@ -94,18 +118,9 @@ func TestResumeAfterKill(t *testing.T) {
 			o.faults = append(o.faults, &faulty{from: int64(i * testPiece), times: -1, serve: hold(release)})
 		})
 	}
-	b := setup(t, o, func(o *Options) { o.StallTimeout = 5 * time.Second })
+	b := setup(t, o)
 	kill := b.victim()
-	require.Eventually(t, func() bool {
-		for _, name := range b.journals() {
-			rel, _ := filepath.Rel(b.dir, name)
-			r, err := readJournal(b.root, rel, len(b.task.Parts))
-			if err == nil && r != nil && len(r.done) == before && r.mark != nil && r.mark.Offset == before*testPiece {
-				return true
-			}
-		}
-		return false
-	}, 10*time.Second, 2*time.Millisecond)
+	b.saved(before)
 	kill()
 
 	close(release)
@@ -129,7 +144,7 @@ func interrupted(t *testing.T, before int, faults ...*faulty) *bundle {
 		})
 	}
 	b := setup(t, o, func(o *Options) {
-		o.StallTimeout, o.StopGrace, o.StealSize = 5*time.Second, time.Millisecond, 1<<30 // requests are counted
+		o.StopGrace, o.StealSize = time.Millisecond, 1<<30 // requests are counted
 	})
 	stop := make(chan struct{})
 	b.task.Stop = stop
@@ -138,7 +153,7 @@ func interrupted(t *testing.T, before int, faults ...*faulty) *bundle {
 		_, err := b.fetch()
 		ended <- err
 	}()
-	require.Eventually(t, func() bool { return b.task.Done.Load() >= int64(before*testPiece) }, 5*time.Second, time.Millisecond)
+	b.saved(before)
 	close(stop)
 	require.ErrorIs(t, <-ended, ErrStopped)
 	close(release)
@@ -238,12 +253,12 @@ func TestStopLetsPiecesInFlightEnd(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	o := newOrigin(t, 2*testPiece, &faulty{from: -1, times: 2, serve: hold(release)})
-	b := setup(t, o, func(o *Options) { o.StallTimeout, o.StopGrace = 5*time.Second, 5*time.Second })
+	b := setup(t, o, func(o *Options) { o.StopGrace = patience })
 	stop := make(chan struct{})
 	b.task.Stop = stop
 	ended := make(chan error, 1)
 	go func() { _, err := b.fetch(); ended <- err }()
-	require.Eventually(t, func() bool { return o.requests.Load() == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return o.requests.Load() == 2 }, patience, time.Millisecond)
 	close(stop)
 	close(release)
 	require.NoError(t, <-ended, "all that was missing was in flight")
@@ -253,7 +268,7 @@ func TestStopLetsPiecesInFlightEnd(t *testing.T) {
 func TestFetchCancelled(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, 4*testPiece, &faulty{from: -1, times: -1, serve: stallAfter(10)})
-	b := setup(t, o, func(o *Options) { o.StallTimeout = 5 * time.Second })
+	b := setup(t, o)
 	why := errors.New("lease lost")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {

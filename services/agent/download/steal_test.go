@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -44,7 +43,7 @@ func stolen(t *testing.T, part int64, spoil int64) (*bundle, func() []string) {
 	}
 	o := newOrigin(t, size, &faulty{from: -1, times: -1, serve: serve})
 	b := setup(t, o, func(o *Options) {
-		o.Connections, o.PieceSize, o.StealSize, o.StallTimeout = 2, piece, 16<<10, 20*time.Second
+		o.Connections, o.PieceSize, o.StealSize = 2, piece, 16<<10
 	})
 	b.task.PartSize, b.task.Parts = part, digests(o.body, int(part))
 	return b, o.seen

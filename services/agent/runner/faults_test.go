@@ -46,7 +46,7 @@ func TestClockJump(t *testing.T) {
 func TestCancelDuringPublish(t *testing.T) {
 	t.Parallel()
 	s := fakeapi.New(t)
-	s.TTL = 900 * time.Millisecond
+	s.TTL = renewals
 	s.AddJob(s.AddFile("x", body(10), part), "x")
 	published := make(chan string, 1)
 	b := start(t, s, func(o *Options) {

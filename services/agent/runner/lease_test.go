@@ -19,7 +19,7 @@ import (
 func TestRunHeartbeatsKeepLeases(t *testing.T) {
 	t.Parallel()
 	s := fakeapi.New(t)
-	s.TTL = 3 * time.Second // long enough for a busy machine
+	s.TTL = renewals
 	f := s.AddFile("x", body(3*part), part)
 	release, _ := holdBucket(s)
 	s.AddJob(f, "x")
@@ -64,6 +64,9 @@ func TestRunGivesUpUnrenewedLease(t *testing.T) {
 	mu.Lock()
 	broken = false
 	mu.Unlock()
+	s.Mu.Lock()
+	s.TTL = time.Minute // from now on
+	s.Mu.Unlock()
 	close(release)
 	b.states(map[api.JobState]int{api.JobStateSucceeded: 1})
 }
@@ -78,7 +81,7 @@ func TestRunStatuses(t *testing.T) {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
 			s := fakeapi.New(t)
-			s.TTL = 900 * time.Millisecond
+			s.TTL = renewals
 			f := s.AddFile("x", body(3*part), part)
 			release, _ := holdBucket(s)
 			defer release()
@@ -108,7 +111,9 @@ func TestRunStatuses(t *testing.T) {
 				b.eventually(func() bool { return len(b.outcomes(want)) == 1 }, "the outcome")
 			} else {
 				b.eventually(func() bool { s.Mu.Lock(); defer s.Mu.Unlock(); return s.Jobs[0].Failures == 1 }, "nothing renews the lease")
-				require.Empty(t, s.Outcomes)
+				for _, reported := range []api.OutcomeStatus{api.OutcomeStatusSucceeded, api.OutcomeStatusFailed, api.OutcomeStatusReleased} {
+					require.Empty(t, b.outcomes(reported))
+				}
 			}
 			if status == api.LeaseStatusCancel {
 				entries, err := os.ReadDir(filepath.Join(b.dir, "files", download.PartialDir))

@@ -38,6 +38,8 @@ func TestRunDownloadsEverything(t *testing.T) {
 	}
 	require.NoError(t, Healthy(filepath.Join(b.dir, "health")))
 	require.NoError(t, b.shutdown())
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	for _, r := range s.Requests {
 		require.LessOrEqual(t, r.Max, 4)
 		require.Equal(t, "test", *r.Name)
@@ -85,11 +87,12 @@ func TestAskingForMoreIsNoBusyLoop(t *testing.T) {
 	before := len(s.Requests)
 	s.Mu.Unlock()
 	s.AddJob(f, "second")
+	begun := time.Now()
 	time.Sleep(2 * time.Second)
 	s.Mu.Lock()
-	asked := len(s.Requests) - before
+	asked, seconds := len(s.Requests)-before, time.Since(begun).Seconds()
 	s.Mu.Unlock()
-	require.LessOrEqual(t, asked, 5)
+	require.LessOrEqual(t, float64(asked), 3+seconds)
 	release()
 	b.states(map[api.JobState]int{api.JobStateSucceeded: 2})
 }
@@ -151,7 +154,7 @@ func TestRunReleasesOnStop(t *testing.T) {
 	b.eventually(func() bool { return waiting.Load() == 4 }, "two connections for each job")
 	begun := time.Now()
 	require.NoError(t, b.shutdown())
-	require.Less(t, time.Since(begun), 4*time.Second)
+	require.Less(t, time.Since(begun), patience/2, "it does not wait for as long as it may")
 	require.Len(t, b.outcomes(api.OutcomeStatusReleased), 2)
 	require.Equal(t, 2, s.States()[api.JobStateQueued])
 }
@@ -178,6 +181,7 @@ func TestRunSuccessorResumes(t *testing.T) {
 	}
 	f := s.AddFile("x", body(4*part), part)
 	s.AddJob(f, "x")
+	s.TTL = renewals
 	dir := t.TempDir()
 	first := start(t, s, func(o *Options) { o.Dir = dir })
 	first.eventually(func() bool {

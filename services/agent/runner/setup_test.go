@@ -15,15 +15,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/fakeapi"
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
+	"scalable-backend/services/internal/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 type bundle struct {
 	t      *testing.T
@@ -48,6 +48,12 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 
 const part = 32 << 10
 
+// renewals is a TTL for tests that wait for heartbeats or for their end. It is short, and leaves a busy machine time to answer in.
+const renewals = 6 * time.Second
+
+// patience is for what comes for certain, however slow the machine is.
+const patience = time.Minute
+
 func body(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(b)
@@ -61,12 +67,13 @@ func start(t *testing.T, s *fakeapi.Server, change ...func(*Options)) *bundle {
 	c, err := client.New(client.Options{URL: s.URL, Auth: client.Bearer(fakeapi.Token)})
 	require.NoError(t, err)
 	e := download.New(download.Options{
-		Connections: 2, PieceSize: part, StallTimeout: 10 * time.Second, BackoffBase: time.Millisecond, BackoffLimit: 2 * time.Millisecond,
+		Connections: 2, PieceSize: part, ResponseTimeout: patience, StallTimeout: patience, SlowInterval: patience,
+		BackoffBase: time.Millisecond, BackoffLimit: 2 * time.Millisecond,
 		SyncInterval: 20 * time.Millisecond, StopGrace: 100 * time.Millisecond, Hosts: download.HostPolicy{Insecure: true},
 	})
 	o := Options{
 		API: c, Engine: e, Dir: filepath.Join(b.dir, "files"), HealthFile: filepath.Join(b.dir, "health"), Wait: time.Second,
-		StopTimeout: 4 * time.Second, MinFree: -1, Name: "test", Version: "1",
+		StopTimeout: patience, MinFree: -1, Name: "test", Version: "1",
 	}
 	for _, f := range change {
 		f(&o)
@@ -81,7 +88,7 @@ func start(t *testing.T, s *fakeapi.Server, change ...func(*Options)) *bundle {
 		stop()
 		select {
 		case <-b.ended: //nolint:errcheck // tests that care for it have read it
-		case <-time.After(10 * time.Second):
+		case <-time.After(2 * patience):
 			t.Error("the agent did not stop")
 		}
 		e.Close()
@@ -92,7 +99,7 @@ func start(t *testing.T, s *fakeapi.Server, change ...func(*Options)) *bundle {
 
 func (b *bundle) eventually(f func() bool, what string) {
 	b.t.Helper()
-	require.Eventually(b.t, f, 15*time.Second, 3*time.Millisecond, what)
+	require.Eventually(b.t, f, patience, 3*time.Millisecond, what)
 }
 
 func (b *bundle) states(want map[api.JobState]int) {

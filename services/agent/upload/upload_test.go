@@ -12,16 +12,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/fakeapi"
 	"scalable-backend/services/agent/internal/local"
 	"scalable-backend/services/api"
 	"scalable-backend/services/client"
+	"scalable-backend/services/internal/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 type bundle struct {
 	t      *testing.T

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -17,21 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"scalable-backend/services/backend"
 	"scalable-backend/services/backend/objectstore"
+	"scalable-backend/services/internal/leak"
 	"scalable-backend/services/internal/testenv"
 )
 
-func TestMain(m *testing.M) {
-	code := testenv.Run(m)
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leak.Check(testenv.Run(m))) }
 
 // A server that refuses a body early closes the connection: none is used twice.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}

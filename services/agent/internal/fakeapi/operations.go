@@ -238,7 +238,7 @@ func (s *Server) lease(w http.ResponseWriter, r *http.Request) {
 		s.expire()
 		for _, l := range s.leases { // what the agent does not seem to know of
 			if l.agent == q.AgentId && !l.renewed && l.outcome == nil && len(list.Leases) < q.Max {
-				l.until = time.Now().Add(s.TTL)
+				l.renew()
 				list.Leases = append(list.Leases, l.Lease)
 			}
 		}
@@ -268,6 +268,9 @@ func (s *Server) grant(j *api.Job, agent string) api.Lease {
 	s.leases[id] = &lease{Lease: l, agent: agent, job: j, until: time.Now().Add(s.TTL)}
 	return l
 }
+
+// renew lets a lease last as long as it did when it was granted, whatever TTL is now.
+func (l *lease) renew() { l.until = time.Now().Add(time.Duration(l.TtlMs) * time.Millisecond) }
 
 // expire is the sweeper.
 func (s *Server) expire() {
@@ -302,7 +305,8 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) {
 		case l == nil || l.outcome != nil:
 			status = api.LeaseStatusLost
 		case status == api.LeaseStatusOk || status == api.LeaseStatusDrain:
-			l.until, l.renewed = time.Now().Add(s.TTL), true
+			l.renew()
+			l.renewed = true
 			l.job.BytesDone = p.BytesDone
 		}
 		list = append(list, map[string]any{"lease_id": p.LeaseId, "status": status})
@@ -342,6 +346,9 @@ func (s *Server) outcome(w http.ResponseWriter, r *http.Request) {
 		l.job.State = api.JobStateSucceeded
 	case api.OutcomeStatusReleased:
 		l.job.State = api.JobStateQueued
+		if s.Status[id] == api.LeaseStatusCancel {
+			l.job.State = api.JobStateCancelled
+		}
 	case api.OutcomeStatusFailed:
 		l.job.State, l.job.Problem = api.JobStateDead, o.Problem // one attempt is enough here
 	}
