@@ -44,7 +44,7 @@ func TestHostedZone(t *testing.T) {
 	}{
 		"the zone's own name":      {hostedZone{name: "corp.io"}, "Z1", "corp.io", ""},
 		"a name below":             {hostedZone{name: "corp.io"}, "Z1", "a.files.corp.io", ""},
-		"a public zone":           {hostedZone{name: "corp.io", private: new(false)}, "Z1", "corp.io", ""},
+		"a public zone":            {hostedZone{name: "corp.io", private: new(false)}, "Z1", "corp.io", ""},
 		"as Route 53 writes it":    {hostedZone{name: "corp.io."}, "Z1", "files.corp.io", ""},
 		"another zone":             {hostedZone{name: "corp.com"}, "Z1", "files.corp.io", "corp.com, and compute.domainName is files.corp.io"},
 		"a zone with the ending":   {hostedZone{name: "corp.io"}, "Z1", "mycorp.io", "want a name in the zone"},
