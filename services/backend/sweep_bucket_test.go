@@ -36,7 +36,11 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: testenv.Database(t), MaxConns: 4})
+	const patience = time.Minute // no slow machine makes a call fail
+	store, err := postgres.Open(t.Context(), postgres.Options{
+		URL: testenv.Database(t), MaxConns: 4, CallTimeout: patience, StatementTimeout: patience, LockTimeout: patience,
+		AcquireTimeout: patience, ConnectTimeout: patience,
+	})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))

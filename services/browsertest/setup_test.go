@@ -30,7 +30,7 @@ import (
 const (
 	adminToken = "an-admin-token-of-the-tests"
 	// patience is how long a page may take to show something, on a machine that is busy with other tests.
-	patience = 30 * time.Second
+	patience = 90 * time.Second
 	// callTimeout bounds a call of the database.
 	callTimeout = 10 * time.Second
 )

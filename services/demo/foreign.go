@@ -33,7 +33,7 @@ const (
 func (d *demo) startForeign(ctx context.Context, name string) (s *service, public, gateway string, err error) {
 	env := d.backendEnv()
 	for variable, address := range map[string]*string{"BACKEND_PUBLIC_ADDR": &public, "BACKEND_GATEWAY_ADDR": &gateway} {
-		if *address, err = freeAddress(); err != nil {
+		if *address, err = servers.FreeAddress(); err != nil {
 			return nil, "", "", err
 		}
 		env[variable] = *address
@@ -65,15 +65,6 @@ func (d *demo) startForeign(ctx context.Context, name string) (s *service, publi
 }
 
 func onOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-func freeAddress() (string, error) {
-	l, err := servers.Listen("127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
 
 // examine calls a foreign backend through balancer and gateway and says what of the API it serves. flows is true if files can flow
 // through it: it leases jobs, and keeps them in our tables, in which the demo looks for what became of them.

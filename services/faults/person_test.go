@@ -39,7 +39,7 @@ func TestCommandsEndSoonAfterASignal(t *testing.T) {
 			signalled := time.Now()
 			p.signal(signal)
 			require.Equal(t, 130, p.ended(), "%v", args)
-			require.Less(t, time.Since(signalled), 2*time.Second, "a second, and some time for a machine under load")
+			require.Less(t, time.Since(signalled), 15*time.Second, "a second, and some time for a machine under load; the transfer takes minutes")
 		}
 	}
 }

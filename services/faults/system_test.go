@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -251,7 +252,7 @@ func (s *system) moving(id string) api.Job {
 	return s.until(id, "moving", func(j api.Job) bool { return j.State == api.JobStateLeased && j.BytesDone > 0 })
 }
 
-// get makes a request on a connection of its own and returns the answer without its body.
+// get makes a request on a connection of its own and returns the answer.
 func (s *system) get(path string) (*http.Response, error) { return s.request(http.MethodGet, path) }
 
 func (s *system) post(path string) (*http.Response, error) { return s.request(http.MethodPost, path) }
@@ -263,12 +264,32 @@ func (s *system) request(method, path string) (*http.Response, error) {
 	}
 	q.Header.Set("Authorization", "Bearer "+adminToken)
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(q)
-	if err == nil {
-		_, err = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
 	}
+	text, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(text))
 	return resp, err
 }
+
+// served makes a request until it is answered with 200. On a busy machine the database may be too slow for it at times; every other
+// answer is an error.
+func (s *system) served(path string) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		resp, err := s.get(path)
+		if err != nil || resp.StatusCode == http.StatusOK {
+			return err
+		}
+		text, err := io.ReadAll(resp.Body)
+		if !unavailable(resp) || !bytes.Contains(text, slowDatabase) || time.Now().After(deadline) {
+			return errors.Join(fmt.Errorf("GET %s answered %d %s", path, resp.StatusCode, text), err)
+		}
+	}
+}
+
+// slowDatabase is in the answer to a request for which the database took too long.
+var slowDatabase = []byte(`"detail":"the database `)
 
 // unavailable reports whether an answer says in the API's own form that the caller may try again later.
 func unavailable(resp *http.Response) bool {

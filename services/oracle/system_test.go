@@ -26,7 +26,7 @@ import (
 const (
 	leaseTTL = 3 * time.Second
 	slots    = 4
-	patience = 30 * time.Second // for a process to start or to end, on a busy machine
+	patience = 90 * time.Second // for a process to start or to end, on a busy machine
 )
 
 // system is everything that runs.
@@ -118,7 +118,12 @@ func startSystem(t *testing.T, seed uint64) *system {
 func (s *system) startDoors() {
 	var public, private []string
 	for i := range s.backends {
-		b := &backendSlot{name: fmt.Sprintf("backend-%d", i+1), public: "127.0.0.1:0", private: "127.0.0.1:0"}
+		b := &backendSlot{name: fmt.Sprintf("backend-%d", i+1)}
+		for _, address := range []*string{&b.public, &b.private} { // it comes back at the same ones
+			var err error
+			*address, err = servers.FreeAddress()
+			require.NoError(s.t, err)
+		}
 		s.backends[i] = b
 		require.NoError(s.t, s.startBackend(s.t.Context(), b))
 		s.t.Cleanup(func() { b.process.Stop(syscall.SIGKILL, patience) })

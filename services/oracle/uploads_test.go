@@ -99,7 +99,10 @@ func (s *system) insist(ctx context.Context, rng *rand.Rand, command, what strin
 // with the catalogue, nothing is left over.
 func (s *system) judgeBucket() {
 	ctx := s.t.Context()
-	store, err := postgres.Open(ctx, postgres.Options{URL: s.postgres.URL("backend"), MaxConns: 4})
+	store, err := postgres.Open(ctx, postgres.Options{
+		URL: s.postgres.URL("backend"), MaxConns: 4, CallTimeout: patience, StatementTimeout: patience, LockTimeout: patience,
+		AcquireTimeout: patience, ConnectTimeout: patience,
+	})
 	require.NoError(s.t, err)
 	defer store.Close()
 	objects, err := objectstore.New(objectstore.Config{

@@ -20,7 +20,7 @@ func TestLeaseToOutcome(t *testing.T) {
 	file := b.ready("dir/f.bin", data)
 	submitted := b.submit(file)
 	require.Equal(t, "dir/f.bin", submitted[0].Job.Dest)
-	agent := uuid.NewString()
+	agent, asked := uuid.NewString(), time.Now().Truncate(time.Second)
 	leases := b.lease(agent, 0)
 	require.Len(t, leases, 1)
 	l := leases[0]
@@ -28,7 +28,7 @@ func TestLeaseToOutcome(t *testing.T) {
 	require.EqualValues(t, 60_000, l.TtlMs)
 	require.EqualValues(t, 20_000, l.HeartbeatMs)
 	require.Equal(t, file, l.File)
-	require.WithinDuration(t, time.Now().Add(15*time.Minute), l.UrlExpiresAt, 10*time.Second)
+	require.WithinRange(t, l.UrlExpiresAt, asked.Add(15*time.Minute), time.Now().Add(15*time.Minute))
 	require.Equal(t, l.LeaseId, b.lease(agent, 0)[0].LeaseId, "the answer may have been lost")
 
 	var source api.Source
@@ -89,7 +89,7 @@ func TestExpiredLease(t *testing.T) {
 		result, _, err := b.store.Sweep(t.Context())
 		require.NoError(t, err)
 		return result.Expired == 1
-	}, 10*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	digest, size := hexDigest([]byte("x")), int64(1)
 	b.call(410, "PUT", "/v1/leases/"+l.LeaseId+"/outcome", api.Outcome{Status: api.OutcomeStatusSucceeded, Sha256: &digest, Bytes: &size}, nil)
 	b.call(410, "GET", "/v1/leases/"+l.LeaseId+"/source", nil, nil)
@@ -192,7 +192,7 @@ func (b *bundle) agentsSeen(n int64) {
 		stats, err := b.store.Stats(b.t.Context())
 		require.NoError(b.t, err)
 		return stats.AgentsSeen >= n
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 }
 
 func TestLongPollWakesForWork(t *testing.T) {
@@ -206,7 +206,7 @@ func TestLongPollWakesForWork(t *testing.T) {
 	var list api.LeaseList
 	(<-answers).into(t, &list)
 	require.Len(t, list.Leases, 1)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), 15*time.Second, "the poll has 20 s and does not use them up")
 }
 
 func TestLongPollEndsWithoutWork(t *testing.T) {
@@ -230,7 +230,7 @@ func TestDrainEndsLongPolls(t *testing.T) {
 	began := time.Now()
 	b.service.Drain()
 	require.Equal(t, 200, (<-answers).status)
-	require.Less(t, time.Since(began), 10*time.Second, "the poll has 20 s and does not use them up")
+	require.Less(t, time.Since(began), 15*time.Second, "the poll has 20 s and does not use them up")
 	b.call(503, "GET", "/readyz", nil, nil)
 	b.call(200, "GET", "/healthz", nil, nil)
 	b.call(503, "POST", "/v1/leases", api.LeaseRequest{AgentId: uuid.NewString(), Max: 1}, nil)

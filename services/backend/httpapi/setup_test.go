@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/goleak"
 
 	"scalable-backend/services/api"
 	"scalable-backend/services/backend"
@@ -27,17 +25,11 @@ import (
 	"scalable-backend/services/backend/objectstore"
 	"scalable-backend/services/backend/postgres"
 	"scalable-backend/services/internal/conform"
+	"scalable-backend/services/internal/leak"
 	"scalable-backend/services/internal/testenv"
 )
 
-func TestMain(m *testing.M) {
-	code := testenv.Run(m)
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leak.Check(testenv.Run(m))) }
 
 const (
 	mib        = 1 << 20
@@ -70,10 +62,11 @@ func setup(t *testing.T, change ...func(*options)) *bundle {
 	for _, c := range change {
 		c(&o)
 	}
-	store, err := postgres.Open(
-		t.Context(),
-		postgres.Options{URL: testenv.Database(t), MaxConns: 8, LeaseTTL: o.leaseTTL, SweepInterval: 50 * time.Millisecond, Tracer: o.tracer},
-	)
+	const patience = time.Minute // no slow machine makes a call fail, nor takes a pause of the test for a gap between two sweeps
+	store, err := postgres.Open(t.Context(), postgres.Options{
+		URL: testenv.Database(t), MaxConns: 8, LeaseTTL: o.leaseTTL, SweepInterval: time.Hour, Tracer: o.tracer,
+		CallTimeout: patience, StatementTimeout: patience, LockTimeout: patience, AcquireTimeout: patience, ConnectTimeout: patience,
+	})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))

@@ -55,7 +55,7 @@ func server(t *testing.T, spans *tracetest.SpanRecorder, count int) (found []sdk
 			}
 		}
 		return len(found) >= count
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	require.Len(t, found, count)
 	return found
 }
@@ -102,6 +102,7 @@ func TestStoreCallsAreSpans(t *testing.T) {
 	b, spans := tracedSetup(t, 1)
 	data := []byte("some bytes")
 	b.ready("f", data)
+	server(t, spans, 4) // all of them have ended
 	names := map[string]int{}
 	for _, s := range spans.Ended() {
 		names[s.Name()]++

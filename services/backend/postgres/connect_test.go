@@ -91,7 +91,7 @@ func TestARotatedPasswordCostsNoRequest(t *testing.T) {
 		b.exec(fmt.Sprintf(`ALTER ROLE %s PASSWORD '%s'`, s.stored.User, password))
 		store.pool.Reset() // new connections are needed
 		n := requests.Load()
-		require.Eventually(t, func() bool { return requests.Load() > n+20 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return requests.Load() > n+20 }, patience, time.Millisecond)
 	}
 	stop()
 	require.NoError(t, g.Wait())
@@ -104,7 +104,7 @@ func TestAWrongPasswordIsUnavailableAndNeverShown(t *testing.T) {
 	b := setup(t)
 	s := user(t, b)
 	s.set("not-the-password")
-	_, err := Open(t.Context(), Options{Credentials: s, Plaintext: true, AcquireTimeout: 2 * time.Second})
+	_, err := Open(t.Context(), Options{Credentials: s, Plaintext: true, AcquireTimeout: 5 * time.Second})
 	requireCode(t, backend.Unavailable, err)
 	require.NotContains(t, err.Error(), "not-the-password")
 	require.True(t, hasCode(err, "28P01"))
@@ -117,13 +117,13 @@ func TestASecretThatIsAheadOfTheServerIsWaitedFor(t *testing.T) {
 	s.set("second")
 	opened := make(chan error, 1)
 	go func() {
-		store, err := Open(context.WithoutCancel(t.Context()), Options{Credentials: s, Plaintext: true, AcquireTimeout: 10 * time.Second})
+		store, err := Open(context.WithoutCancel(t.Context()), Options{Credentials: s, Plaintext: true, AcquireTimeout: patience})
 		if err == nil {
 			store.Close()
 		}
 		opened <- err
 	}()
-	require.Eventually(t, func() bool { return s.invalidated.Load() > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.invalidated.Load() > 0 }, patience, time.Millisecond)
 	b.exec(fmt.Sprintf(`ALTER ROLE %s PASSWORD 'second'`, s.stored.User))
 	require.NoError(t, <-opened)
 }
@@ -151,14 +151,14 @@ func TestAnExhaustedPoolIsABoundedWait(t *testing.T) {
 	_, err := b.GetJob(t.Context(), [16]byte{1})
 	requireCode(t, backend.Unavailable, err)
 	require.Positive(t, err.(*backend.Error).RetryAfter)
-	require.Less(t, time.Since(start), 2*time.Second)
+	require.Less(t, time.Since(start), patience/3)
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = b.GetJob(cancelled, [16]byte{1})
 	require.ErrorIs(t, err, context.Canceled)
 	release()
-	b.AcquireTimeout = 10 * time.Second
+	b.AcquireTimeout = patience
 	_, err = b.GetJob(t.Context(), [16]byte{1})
 	requireCode(t, backend.NotFound, err)
 }

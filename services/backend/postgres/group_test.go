@@ -59,7 +59,7 @@ func (r *recorder) call(ctx context.Context, t *testing.T, n int) (answer func()
 		answer, err := r.do(ctx, n)
 		done <- result{answer, err}
 	}()
-	require.Eventually(t, func() bool { return r.count() > before }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.count() > before }, patience, time.Millisecond)
 	return func() (*int, error) { got := <-done; return got.answer, got.err }
 }
 
@@ -214,7 +214,7 @@ func gather[I, O any](t testing.TB, g *group[I, O], calls ...func()) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			return len(g.waiting) == i+1
-		}, 10*time.Second, 100*time.Microsecond)
+		}, patience, 100*time.Microsecond)
 	}
 	g.mu.Lock()
 	g.away -= many

@@ -14,20 +14,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"scalable-backend/services/backend"
+	"scalable-backend/services/internal/leak"
 	"scalable-backend/services/internal/testenv"
 )
 
-func TestMain(m *testing.M) {
-	code := testenv.Run(m)
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leak.Check(testenv.Run(m))) }
 
 // bundle is a store on a database of its own, with what most tests need.
 type bundle struct {
@@ -72,10 +65,16 @@ func migratedDatabase(t testing.TB) string {
 	return server.URL(name)
 }
 
+// patience is for what comes for certain, however slow the machine is.
+const patience = time.Minute
+
+// open opens a store that no slow machine makes fail, nor take a pause of the test for a gap between two sweeps.
 func open(t testing.TB, url string, options ...func(*Options)) *Store {
 	t.Helper()
 	o := Options{
-		URL: url, MaxConns: 12, RetryBase: time.Millisecond, RetryCap: 2 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		URL: url, MaxConns: 12, RetryBase: time.Millisecond, RetryCap: 2 * time.Millisecond, SweepInterval: time.Hour,
+		CallTimeout: patience, StatementTimeout: patience, LockTimeout: patience, AcquireTimeout: patience, ConnectTimeout: patience,
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, option := range options {
 		option(&o)
@@ -87,9 +86,7 @@ func open(t testing.TB, url string, options ...func(*Options)) *Store {
 }
 
 // ttl makes leases so short that a test can wait for their end.
-func ttl(d time.Duration) func(*Options) {
-	return func(o *Options) { o.LeaseTTL, o.SweepInterval = d, time.Hour }
-}
+func ttl(d time.Duration) func(*Options) { return func(o *Options) { o.LeaseTTL = d } }
 
 // exec runs SQL behind the store's back.
 func (b *bundle) exec(sql string, args ...any) {
@@ -218,7 +215,7 @@ func (b *bundle) due(c backend.Claim) []backend.Lease {
 	require.Eventually(b.t, func() bool {
 		leases = b.claim(c)
 		return len(leases) > 0
-	}, 5*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	return leases
 }
 

@@ -14,7 +14,7 @@ func requireWoken(t *testing.T, what string, ch <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-ch:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("%s wakes nobody", what)
 	}
 }

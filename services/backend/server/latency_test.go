@@ -3,7 +3,10 @@ package server_test
 import (
 	"fmt"
 	"maps"
+	"net"
 	"slices"
+	"sync"
+	"testing"
 	"time"
 )
 
@@ -47,4 +50,44 @@ func (l *load) measure(what string) latencies {
 	sum := summary(all)
 	l.t.Logf("  %-9s %s  (%.0f/s; %d tries repeated)", "all", sum, float64(sum.count)/took.Seconds(), l.repeated.Load())
 	return sum
+}
+
+// halfOpen holds connections that begin a request and never end it, and opens each anew that the server gives up.
+func halfOpen(t *testing.T, addr string, n int) (release func()) {
+	t.Helper()
+	stop := make(chan struct{})
+	var all, opened sync.WaitGroup
+	opened.Add(n)
+	for range n {
+		all.Go(func() {
+			for first := true; ; first = false {
+				conn, err := net.DialTimeout("tcp", addr, time.Minute)
+				if err == nil {
+					_, err = conn.Write([]byte("POST /v1/leases HTTP/1.1\r\nHost: backend\r\nX-Gateway-Caller: slow\r\nX-"))
+				}
+				if first {
+					opened.Done()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ended := make(chan struct{})
+				go func() { _, _ = conn.Read(make([]byte, 1)); close(ended) }()
+				select {
+				case <-ended:
+				case <-stop:
+				}
+				_ = conn.Close()
+				<-ended
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	opened.Wait()
+	return func() { close(stop); all.Wait() }
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"scalable-backend/services/backend/server"
 	"scalable-backend/services/internal/testenv"
 )
 
@@ -92,11 +93,11 @@ func TestPasswordRotation(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
-	r := start(t, environ(t, map[string]string{
+	r := startWith(t, environ(t, map[string]string{
 		"BACKEND_DATABASE_URL": "", "BACKEND_DATABASE_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
 		"BACKEND_DATABASE_CA_FILE":   secureServer(t, admin),
 		"BACKEND_DATABASE_MAX_CONNS": "45", "BACKEND_LOG_LEVEL": "info", "BACKEND_LEASE_TTL": "60s", "BACKEND_SWEEP_INTERVAL": "1s",
-	}))
+	}), server.RunPatiently)
 
 	var requests, stopped atomic.Int64
 	var all sync.WaitGroup
@@ -132,7 +133,7 @@ func TestPasswordRotation(t *testing.T) {
 			all.Go(request)
 		}
 		meanwhile()
-		require.Eventually(t, func() bool { return connections() >= to }, 3*time.Second, 5*time.Millisecond, "connections with the new password")
+		require.Eventually(t, func() bool { return connections() >= to }, patience, 5*time.Millisecond, "connections with the new password")
 	}
 	grow(func() {})
 	exec("ALTER ROLE " + role + " PASSWORD 'one'") // the database first
@@ -141,7 +142,7 @@ func TestPasswordRotation(t *testing.T) {
 		require.Eventually(
 			t,
 			func() bool { return secrets.reads.Load() > reads },
-			2*time.Second,
+			patience,
 			time.Millisecond,
 			"a refusal has the secret read",
 		)
@@ -188,7 +189,7 @@ func secureServer(t *testing.T, admin *pgx.Conn) string {
 	require.Eventually(t, func() bool {
 		var on string
 		return admin.QueryRow(t.Context(), "SHOW ssl").Scan(&on) == nil && on == "on"
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(file, certificate, 0o600))
 	return file

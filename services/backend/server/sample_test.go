@@ -27,7 +27,7 @@ func TestTheNumbersAreSampled(t *testing.T) {
 		var count int
 		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM samples").Scan(&count)
 		return err == nil && count == 1
-	}, 20*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	r.stop()
 	require.NoError(t, r.ended())
 }

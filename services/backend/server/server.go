@@ -32,6 +32,11 @@ var adminTokenID = uuid.MustParse("00000000-0000-4000-8000-000000000001")
 
 // Run runs the backend until ctx ends, then drains it. environ is as [os.Environ] has it; logs and metrics go to stdout.
 func Run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	return run(ctx, args, environ, stdout, func(*postgres.Options) {})
+}
+
+// run is Run with changes of what the store is opened with, which tests make.
+func run(ctx context.Context, args, environ []string, stdout io.Writer, change func(*postgres.Options)) error {
 	flags := flag.NewFlagSet("backend", flag.ContinueOnError)
 	showVersion := flags.Bool("version", false, "print the build and exit")
 	switch err := flags.Parse(args); {
@@ -56,7 +61,10 @@ func Run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	out := &lines{w: stdout}
 	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: c.LogLevel})).With("service", "backend", "stack", c.Stack)
-	s := &server{config: c, log: logger, emitter: metrics.NewEmitter(out, c.MetricsNamespace, c.Stack), requests: &metrics.RequestMetrics{}}
+	s := &server{
+		config: c, log: logger, requests: &metrics.RequestMetrics{}, change: change,
+		emitter: metrics.NewEmitter(out, c.MetricsNamespace, c.Stack),
+	}
 	logger.Info("starting", "version", build.Version())
 	tracer, stopTraces := tracing.Start(tracing.Options{
 		Service: "backend", Version: build.Version(), Stack: c.Stack, Endpoint: c.TracesEndpoint, Ratio: c.TracesRatio, Logger: logger,
@@ -81,6 +89,7 @@ type server struct {
 	emitter  *metrics.Emitter
 	requests *metrics.RequestMetrics
 	tracer   trace.TracerProvider // nil without traces
+	change   func(*postgres.Options)
 
 	store   *postgres.Store
 	objects *objectstore.Store
@@ -151,6 +160,7 @@ func (s *server) openStore(ctx context.Context, cloud *cloud, token string) (*po
 	if c.DatabaseSecretARN != "" {
 		options.Credentials, options.CAFile = cloud.databaseSecret(), c.DatabaseCAFile
 	}
+	s.change(&options)
 	return backoff.Retry(ctx, func() (*postgres.Store, error) {
 		store, err := postgres.Open(ctx, options)
 		if err == nil {

@@ -22,7 +22,10 @@ import (
 // queue is a store with a job for a file of each name. A job has one attempt.
 func queue(t *testing.T, names ...string) *postgres.Store {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: testenv.Database(t), MaxConns: 2})
+	store, err := postgres.Open(t.Context(), postgres.Options{
+		URL: testenv.Database(t), MaxConns: 2, CallTimeout: time.Minute, StatementTimeout: time.Minute, LockTimeout: time.Minute,
+		AcquireTimeout: time.Minute, ConnectTimeout: time.Minute,
+	})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))
@@ -83,6 +86,14 @@ func TestQueueMetrics(t *testing.T) {
 	require.NotContains(t, line, metrics.AgentsSeen)
 }
 
+// writing is a log of which nothing is told but that a line came.
+type writing func()
+
+func (w writing) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
+}
+
 // A death that is swept just before the process ends is counted all the same.
 func TestLastDeathsAreWritten(t *testing.T) {
 	t.Parallel()
@@ -100,9 +111,11 @@ func TestLastDeathsAreWritten(t *testing.T) {
 	require.Equal(t, backend.JobDead, job.State)
 
 	var out bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // before the first emission is due
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	sweeper(store, &out, 10*time.Millisecond).sweep(ctx)
+	s := sweeper(store, &out, 10*time.Millisecond)
+	s.log = slog.New(slog.NewTextHandler(writing(cancel), nil)) // of the death, before the first emission is due
+	s.sweep(ctx)
 	var line map[string]any
 	require.NoError(t, json.Unmarshal(out.Bytes(), &line), out.String())
 	require.Equal(t, 1.0, line[metrics.JobsDead])

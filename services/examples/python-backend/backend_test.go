@@ -53,10 +53,9 @@ func launch(t *testing.T, variables ...string) (*servers.Process, *bytes.Buffer)
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := servers.FreeAddress()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // talk sends bytes on one connection and returns all that is answered until the backend closes it.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scalable-backend/services/backend/config"
+	"scalable-backend/services/internal/servers"
 )
 
 // serve opens a door until the test ends.
@@ -28,10 +29,9 @@ func status(code int) http.HandlerFunc {
 // closed is an address at which nobody listens.
 func closed(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := servers.FreeAddress()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func TestAwait(t *testing.T) {

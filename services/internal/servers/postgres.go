@@ -108,7 +108,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = proc.Await(ctx, 30*time.Second, func(ctx context.Context) error {
+	err = proc.Await(ctx, startLimit, func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, p.URL("postgres"))
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (p *Postgres) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process != nil {
-		p.process.Stop(syscall.SIGINT, 15*time.Second)
+		p.process.Stop(syscall.SIGINT, time.Minute)
 		p.process = nil
 	}
 }

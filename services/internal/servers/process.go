@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -15,6 +14,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// startLimit is how long a server may take until it answers: seconds, but not on a machine that does much else.
+const startLimit = 2 * time.Minute
 
 // Process is a child that dies with this process, even if this one is killed. What it has started ends when it does, as in a
 // container.
@@ -115,43 +117,6 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.buf)
-}
-
-// freePort returns a loopback port that was free a moment ago. Callers try again with another when it was taken since.
-func freePort() (int, error) {
-	l, err := Listen("127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// Listen listens on a port of a loopback address, and says what is missing where the machine has no such address.
-func Listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
-		host, _, _ := net.SplitHostPort(addr)
-		return nil, fmt.Errorf("this machine has no address %s, and everything here runs on IPv4's loopback: "+
-			"switch it on (Linux: `ip address add 127.0.0.1/8 dev lo`; a container: one with IPv4): %w", host, err)
-	}
-	return l, err
-}
-
-// retryPorts runs start with free ports until it succeeds, three times at most: another process may take a port in between.
-func retryPorts(start func(port int) error) error {
-	var errs []error
-	for range 3 {
-		port, err := freePort()
-		if err != nil {
-			return err
-		}
-		if err = start(port); err == nil {
-			return nil
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }
 
 // writeSecret writes a file that only its owner reads.

@@ -66,7 +66,7 @@ func (s *S3) start(ctx context.Context, bin string, port int) error {
 		return err
 	}
 	s.Endpoint = "http://" + addr
-	err = proc.Await(ctx, 30*time.Second, func(ctx context.Context) error {
+	err = proc.Await(ctx, startLimit, func(ctx context.Context) error {
 		_, err := s.Client().ListBuckets(ctx, &s3.ListBucketsInput{})
 		return err
 	})

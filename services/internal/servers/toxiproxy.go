@@ -33,7 +33,7 @@ func StartToxiproxy(ctx context.Context) (*Toxiproxy, error) {
 			return err
 		}
 		t.api, t.process = "http://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), proc
-		err = proc.Await(ctx, 30*time.Second, func(ctx context.Context) error {
+		err = proc.Await(ctx, startLimit, func(ctx context.Context) error {
 			return t.call(ctx, http.MethodGet, "/version", nil, nil)
 		})
 		if err != nil {
@@ -84,16 +84,11 @@ type Proxy struct {
 // Proxy makes a proxy in front of a host:port, without faults yet.
 func (t *Toxiproxy) Proxy(ctx context.Context, name, upstream string) (*Proxy, error) {
 	p := &Proxy{name: name, t: t}
-	var made struct{ Listen string }
-	err := t.call(
-		ctx,
-		http.MethodPost,
-		"/proxies",
-		map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": upstream, "enabled": true},
-		&made,
-	)
-	p.Addr = made.Listen
-	return p, err
+	return p, retryPorts(func(port int) error { // it keeps its port when it is cut and mended
+		p.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		return t.call(ctx, http.MethodPost, "/proxies",
+			map[string]any{"name": name, "listen": p.Addr, "upstream": upstream, "enabled": true}, nil)
+	})
 }
 
 // Cut closes all connections and refuses new ones until Mend.

@@ -29,7 +29,7 @@ type Server struct {
 	*httptest.Server
 	Mu sync.Mutex
 
-	TTL      time.Duration                                                // of leases; a minute: on a busy machine, too, none expires by itself
+	TTL      time.Duration                                                // of leases: so long that none expires on a busy machine
 	Status   map[string]api.LeaseStatus                                   // of heartbeats, by lease id; ok when missing
 	Hook     func(op string, w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	Files    []*api.File                                                  // oldest first
