@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -11,9 +14,10 @@ import (
 	"scalable-backend/services/internal/tracing"
 )
 
-// group lets calls share a transaction, and so its statements and its commit. A call begins at once when no other one is on its way;
-// while some are, calls are collected until they are as many as those, and then go together. So a lone caller waits for nobody, and
-// the more callers there are the less each of them costs.
+// group lets calls share a transaction, and so its statements and its commit. A call begins at once when no group is on its way; while
+// one is, calls are collected, and go together when it is back. So a lone caller waits for nobody, and the more callers there are the
+// less each of them costs. Another group begins earlier only with as much as one may have, or when a call has waited for patience:
+// what keeps the group on its way is not to keep the others.
 //
 // A group may leave calls out, and it may fail. Then each of these calls is to be made alone: what is wrong with one of them is
 // not wrong with the others.
@@ -26,12 +30,14 @@ type group[I, O any] struct {
 	// weight bounds a group: those of its calls are maxWeight at most together, unless it has one call.
 	weight func(I) int
 
-	mu      sync.Mutex
-	waiting []*groupCall[I, O]
-	away    int // calls on their way, in so many
-	groups  int
-	keys    map[any]bool // of those calls
-	running sync.WaitGroup
+	mu       sync.Mutex
+	patience time.Duration // zero: the constant
+	waiting  []*groupCall[I, O]
+	heavy    int          // the weight of those
+	groups   int          // on their way
+	boarding bool         // one of them has yet to take its calls
+	keys     map[any]bool // of calls on their way
+	running  sync.WaitGroup
 }
 
 // maxGroups is how many groups of one kind are on their way at most, each on a connection.
@@ -40,10 +46,14 @@ const maxGroups = 4
 // maxWeight bounds what one transaction does, and so what its callers wait for.
 const maxWeight = 128
 
+// patience is how long a call waits for a group that is on its way: several times what one takes when nothing keeps it.
+const patience = 50 * time.Millisecond
+
 // groupCall is one call and, once done is closed, its answer.
 type groupCall[I, O any] struct {
 	ctx    context.Context
 	in     I
+	since  time.Time
 	answer *O
 	done   chan struct{}
 }
@@ -53,26 +63,45 @@ type groupCall[I, O any] struct {
 func (g *group[I, O]) do(ctx context.Context, in I) (answer *O, err error) {
 	ctx, span := tracing.Child(ctx, g.name)
 	defer func() { tracing.End(span, err) }()
-	c := &groupCall[I, O]{ctx: ctx, in: in, done: make(chan struct{})}
+	c := &groupCall[I, O]{ctx: ctx, in: in, since: time.Now(), done: make(chan struct{})}
 	g.mu.Lock()
-	g.waiting = append(g.waiting, c)
-	if calls := g.next(); calls != nil {
-		g.running.Add(1)
-		go g.fly(calls)
-	}
+	g.waiting, g.heavy = append(g.waiting, c), g.heavy+g.weight(in)
+	late := time.NewTimer(cmp.Or(g.patience, patience))
 	g.mu.Unlock()
-	select {
-	case <-c.done:
-		return c.answer, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	defer late.Stop()
+	for g.begin(); ; g.begin() {
+		select {
+		case <-c.done:
+			return c.answer, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-late.C:
+		}
 	}
 }
 
-// fly makes a group of calls, and then the next one, if there is one to begin.
-func (g *group[I, O]) fly(calls []*groupCall[I, O]) {
+// begin lets a group go, if one is to begin.
+func (g *group[I, O]) begin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.due() {
+		g.groups, g.boarding = g.groups+1, true
+		g.running.Add(1)
+		go g.fly()
+	}
+}
+
+// fly makes a group of calls, and then the next one, if there is one to begin. Whoever is just about to call comes along: of calls that
+// are made at once the first does not go alone.
+func (g *group[I, O]) fly() {
 	defer g.running.Done()
-	for calls != nil {
+	for again := true; again; {
+		runtime.Gosched()
+		calls := g.take()
+		if calls == nil {
+			return
+		}
+		g.begin() // another one, if this one could not take all
 		in := make([]I, len(calls))
 		for i, c := range calls {
 			in[i] = c.in
@@ -84,15 +113,22 @@ func (g *group[I, O]) fly(calls []*groupCall[I, O]) {
 			}
 			close(c.done)
 		}
-		g.mu.Lock()
-		for _, c := range calls {
-			delete(g.keys, g.key(c.in))
-		}
-		g.away -= len(calls)
-		g.groups--
-		calls = g.next()
-		g.mu.Unlock()
+		again = g.back(calls)
 	}
+}
+
+// back notes that a group is back, and reports whether the next one is to begin.
+func (g *group[I, O]) back(calls []*groupCall[I, O]) (again bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range calls {
+		delete(g.keys, g.key(c.in))
+	}
+	g.groups--
+	if again = g.due(); again {
+		g.groups, g.boarding = g.groups+1, true
+	}
+	return again
 }
 
 // guarded is run, with a panic made an error: whoever caused it meets it again alone, where it ends one request and not the process.
@@ -105,14 +141,15 @@ func (g *group[I, O]) guarded(ctx context.Context, in []I) (answers []*O, err er
 	return g.run(ctx, in)
 }
 
-// next takes those who wait, if a group is to begin: in the order in which they came, as many as one group may have, and none whose key
-// is on its way. Callers that have left are forgotten. g.mu is held.
-func (g *group[I, O]) next() (calls []*groupCall[I, O]) {
-	if len(g.waiting) < g.away || g.groups == maxGroups {
-		return nil // whoever comes back looks again
-	}
+// take takes those who wait: in the order in which they came, as many as one group may have, and none whose key is on its way. Callers
+// that have left are forgotten. If nobody is taken, the group is over.
+func (g *group[I, O]) take() (calls []*groupCall[I, O]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.boarding = false
 	weight, full := 0, false
 	var left []*groupCall[I, O]
+	g.heavy = 0
 	for _, c := range g.waiting {
 		if c.ctx.Err() != nil {
 			continue
@@ -120,7 +157,7 @@ func (g *group[I, O]) next() (calls []*groupCall[I, O]) {
 		key, more := g.key(c.in), g.weight(c.in)
 		full = full || (len(calls) > 0 && weight+more > maxWeight)
 		if full || g.keys[key] {
-			left = append(left, c)
+			left, g.heavy = append(left, c), g.heavy+more
 			continue
 		}
 		if g.keys == nil {
@@ -131,11 +168,22 @@ func (g *group[I, O]) next() (calls []*groupCall[I, O]) {
 		calls = append(calls, c)
 	}
 	g.waiting = left
-	if calls != nil {
-		g.away += len(calls)
-		g.groups++
+	if calls == nil {
+		g.groups-- // whoever has these keys looks again
 	}
 	return calls
+}
+
+// due reports whether a group is to begin with those who wait. g.mu is held.
+func (g *group[I, O]) due() bool {
+	switch {
+	case len(g.waiting) == 0 || g.groups == maxGroups || g.boarding:
+		return false
+	case g.groups == 0 || g.heavy >= maxWeight:
+		return true
+	default:
+		return time.Since(g.waiting[0].since) >= cmp.Or(g.patience, patience)
+	}
 }
 
 // flight is the context of a group: no caller ends it. The first caller whose trace is recorded gets the spans of the statements,

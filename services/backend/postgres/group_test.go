@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ type recorder struct {
 func newRecorder() *recorder {
 	r := &recorder{gate: make(chan struct{})}
 	r.group = &group[int, int]{
-		name: "number", key: func(n int) any { return n / 10 }, weight: func(n int) int { return n / 1000 },
+		patience: time.Hour, name: "number", key: func(n int) any { return n / 10 }, weight: func(n int) int { return n / 1000 },
 		run: func(_ context.Context, numbers []int) (answers []*int, err error) {
 			r.mu.Lock()
 			r.groups = append(r.groups, numbers)
@@ -63,16 +64,23 @@ func (r *recorder) call(ctx context.Context, t *testing.T, n int) (answer func()
 	return func() (*int, error) { got := <-done; return got.answer, got.err }
 }
 
+// count is how many calls wait or are on their way, if their keys differ.
 func (r *recorder) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.group.mu.Lock()
 	defer r.group.mu.Unlock()
-	sum := len(r.waiting)
-	for _, g := range r.groups {
-		sum += len(g)
-	}
-	return sum
+	return len(r.waiting) + len(r.keys)
+}
+
+// began waits until so many groups are on their way, and returns them.
+func (r *recorder) began(t *testing.T, n int) (groups [][]int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		groups = slices.Clone(r.groups)
+		return len(groups) == n
+	}, 10*time.Second, time.Millisecond)
+	return groups
 }
 
 // landed requires that nothing is on its way and nobody waits.
@@ -80,29 +88,75 @@ func (r *recorder) landed(t *testing.T, groups ...[]int) {
 	t.Helper()
 	r.wait()
 	require.Equal(t, groups, r.groups)
-	require.Zero(t, r.away)
 	require.Zero(t, r.group.groups)
 	require.Empty(t, r.keys)
 	require.Empty(t, r.waiting)
 }
 
-// A call begins at once when as many wait as are on their way: the first alone, the second too, then two, four and so on.
+// A call begins at once when no group is on its way; the others go together when that is back.
 func TestCallsAreCollectedWhileOthersAreOnTheirWay(t *testing.T) {
 	t.Parallel()
 	r := newRecorder()
-	var answers []func() (*int, error)
-	want := []int{10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110}
+	answers := []func() (*int, error){r.call(t.Context(), t, 10)}
+	require.Equal(t, [][]int{{10}}, r.began(t, 1))
+	want := []int{20, 30, 40, 50, 60, 70, 80}
 	for _, n := range want {
 		answers = append(answers, r.call(t.Context(), t, n))
 	}
-	require.Equal(t, [][]int{{10}, {20}, {30, 40}, {50, 60, 70, 80}}, r.groups, "and no more groups than four")
+	require.Equal(t, [][]int{{10}}, r.began(t, 1))
 	close(r.gate)
 	for i, answer := range answers {
 		got, err := answer()
 		require.NoError(t, err)
-		require.Equal(t, 2*want[i], *got)
+		require.Equal(t, 20*(i+1), *got)
 	}
-	r.landed(t, append(r.groups[:4:4], []int{90, 100, 110})...)
+	r.landed(t, []int{10}, want)
+}
+
+// As much as one group may have does not wait for another one, up to maxGroups.
+func TestAFullGroupDoesNotWait(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	var answers []func() (*int, error)
+	call := func(n int) { answers = append(answers, r.call(t.Context(), t, n)) }
+	call(10)
+	r.began(t, 1)
+	call(100_000)
+	call(28_000)
+	require.Equal(t, [][]int{{10}, {100_000, 28_000}}, r.began(t, 2))
+	call(128_010)
+	r.began(t, 3)
+	call(128_020)
+	want := r.began(t, 4)
+	call(128_030)
+	call(128_040)
+	require.Equal(t, want, r.began(t, maxGroups), "and no more")
+	close(r.gate)
+	for _, answer := range answers {
+		_, err := answer()
+		require.NoError(t, err)
+	}
+	r.wait()
+	require.ElementsMatch(t, append(want, []int{128_030}, []int{128_040}), r.groups)
+}
+
+// What keeps a group does not keep others for longer than their patience, but for calls of the same key.
+func TestPatienceWithAGroupHasAnEnd(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	r.patience = time.Millisecond
+	kept := r.call(t.Context(), t, 10)
+	r.began(t, 1)
+	same, done := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := r.do(t.Context(), 11); same <- err }()
+	go func() { _, err := r.do(t.Context(), 20); done <- err }()
+	require.Equal(t, [][]int{{10}, {20}}, r.began(t, 2))
+	close(r.gate)
+	require.NoError(t, <-done)
+	require.NoError(t, <-same)
+	_, err := kept()
+	require.NoError(t, err)
+	r.landed(t, []int{10}, []int{20}, []int{11})
 }
 
 // gathered makes calls that go together, and returns their answers.
@@ -132,8 +186,9 @@ func TestCallsOfOneKeyDoNotGoTogether(t *testing.T) {
 	r.landed(t, []int{10, 20, 30}, []int{11}, []int{12})
 
 	r = newRecorder()
-	first, second := r.call(t.Context(), t, 10), r.call(t.Context(), t, 11)
-	require.Equal(t, [][]int{{10}}, r.groups, "nor at the same time")
+	first := r.call(t.Context(), t, 10)
+	r.began(t, 1)
+	second := r.call(t.Context(), t, 11)
 	close(r.gate)
 	for _, answer := range []func() (*int, error){first, second} {
 		_, err := answer()
@@ -147,7 +202,8 @@ func TestAGroupIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newRecorder()
 	r.gathered(t, 100_000, 28_000, 20_000, 1_000_000, 3_000) // thousands weigh; a group may weigh 128
-	r.landed(t, []int{100_000, 28_000}, []int{20_000}, []int{1_000_000}, []int{3_000})
+	r.wait()
+	require.ElementsMatch(t, [][]int{{100_000, 28_000}, {20_000}, {1_000_000}, {3_000}}, r.groups)
 }
 
 // Who leaves while waiting is forgotten; who leaves on the way is not waited for; nobody else notices.
@@ -156,7 +212,9 @@ func TestACallerMayLeave(t *testing.T) {
 	r := newRecorder()
 	onTheWay, leave := context.WithCancel(t.Context())
 	waiting, give := context.WithCancel(t.Context())
-	first, second, third := r.call(onTheWay, t, 10), r.call(t.Context(), t, 20), r.call(waiting, t, 30)
+	first := r.call(onTheWay, t, 10)
+	r.began(t, 1)
+	second, third := r.call(t.Context(), t, 20), r.call(waiting, t, 30)
 	leave()
 	give()
 	for _, left := range []func() (*int, error){first, third} {
@@ -203,9 +261,8 @@ func TestWaitingForAGroupIsBounded(t *testing.T) {
 // gather makes calls wait for each other, in their order, and then go together. Each call must make one call of the group.
 func gather[I, O any](t testing.TB, g *group[I, O], calls ...func()) {
 	t.Helper()
-	const many = 1 << 20 // seem to be on their way
 	g.mu.Lock()
-	g.away += many
+	g.boarding = true // so none begins
 	g.mu.Unlock()
 	var all sync.WaitGroup
 	for i, call := range calls {
@@ -217,10 +274,8 @@ func gather[I, O any](t testing.TB, g *group[I, O], calls ...func()) {
 		}, patience, 100*time.Microsecond)
 	}
 	g.mu.Lock()
-	g.away -= many
-	first := g.next()
-	g.running.Add(1)
+	g.boarding = false
 	g.mu.Unlock()
-	g.fly(first)
+	g.begin()
 	all.Wait()
 }
