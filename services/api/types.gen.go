@@ -274,7 +274,9 @@ type FieldError struct {
 
 // File defines model for File.
 type File struct {
-	CreatedAt time.Time `json:"created_at"`
+	// ContentUrl Presigned GET of the bytes; in lists alone, with `content_urls`.
+	ContentUrl *string   `json:"content_url,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
 
 	// Id A UUID in lower case.
 	Id Id `json:"id"`
@@ -298,6 +300,9 @@ type File struct {
 	// Size Bytes.
 	Size  int64     `json:"size"`
 	State FileState `json:"state"`
+
+	// UrlExpiresAt When that URL ends.
+	UrlExpiresAt *time.Time `json:"url_expires_at,omitempty"`
 
 	// Version The version of the object in the bucket; once ready.
 	Version *string `json:"version,omitempty"`
@@ -693,6 +698,10 @@ type ListFilesParams struct {
 
 	// Name Only files with exactly this name.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// ContentUrls Give each ready file its `content_url`, so that many small files need no call each. A page token is good with and
+	// without it.
+	ContentUrls *bool `form:"content_urls,omitempty" json:"content_urls,omitempty"`
 }
 
 // CreateFileParams defines parameters for CreateFile.

@@ -256,6 +256,23 @@ func TestPages(t *testing.T) {
 	require.Contains(t, r.seen()[1].query, "page_token=T")
 }
 
+// A backend that is older than content URLs refuses to be asked for them, and is not asked again.
+func TestPagesOfAnOlderBackend(t *testing.T) {
+	t.Parallel()
+	r := serve(t, reply(400, problemKind, `{"title":"no such parameter","status":400}`),
+		reply(200, jsonKind, `{"files":[{"id":"a"}],"next_page_token":"T"}`), reply(200, jsonKind, `{"files":[{"id":"b"}]}`))
+	var ids []string
+	for f, err := range r.api(t).Files(t.Context(), FileFilter{ContentURLs: func() bool { return true }}) {
+		require.NoError(t, err)
+		ids = append(ids, f.Id)
+	}
+	require.Equal(t, []string{"a", "b"}, ids)
+	require.Contains(t, r.seen()[0].query, "content_urls=true")
+	for _, c := range r.seen()[1:] {
+		require.NotContains(t, c.query, "content_urls")
+	}
+}
+
 // The signature is recomputed from what arrived: method, path, query, signed headers and body.
 func TestSigV4(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,10 @@ const pageSize = 500
 type FileFilter struct {
 	State api.FileState
 	Name  string
+
+	// ContentURLs is asked before each page whether its ready files come with content URLs, which cost the backend something. Nil
+	// says no. A backend that is older than these URLs gives none.
+	ContentURLs func() bool
 }
 
 // JobFilter narrows a list of jobs; zero fields do not.
@@ -34,7 +38,14 @@ func (a *API) Files(ctx context.Context, f FileFilter) iter.Seq2[api.File, error
 		if f.Name != "" {
 			p.Name = &f.Name
 		}
+		if f.ContentURLs != nil && f.ContentURLs() {
+			p.ContentUrls = new(true)
+		}
 		page, err := into[api.FilePage](http.StatusOK)(a.raw.ListFiles(ctx, p))
+		if p.ContentUrls != nil && StatusOf(err) == http.StatusBadRequest { // it may not know this parameter
+			p.ContentUrls, f.ContentURLs = nil, nil
+			page, err = into[api.FilePage](http.StatusOK)(a.raw.ListFiles(ctx, p))
+		}
 		return page.Files, page.NextPageToken, err
 	})
 }

@@ -43,8 +43,11 @@ func (x *fetcher) slotsOf(f api.File) int64 {
 	return int64(plan.Connections)
 }
 
-// fetch fetches a file when its turn comes. The URL of a small file is asked for while it waits, so that the calls for some run beside
-// the transfers of others; that of a large one, which may wait for long, only then: it would have expired.
+// minURL is how long the URL that a list gave has to live, so that it is used.
+const minURL = time.Minute
+
+// fetch fetches a file when its turn comes. The URL of a small file, if the list gave none, is asked for while it waits, so that the calls
+// for some run beside the transfers of others; that of a large one, which may wait for long, only then: it would have expired.
 func (x *fetcher) fetch(ctx context.Context, f api.File, done *atomic.Int64) error {
 	slots := x.slotsOf(f)
 	var t download.Task
@@ -83,6 +86,10 @@ func (x *fetcher) task(ctx context.Context, f api.File) (t download.Task, err er
 	}
 	t.Root, t.Owner, t.Keep = x.root, uuid.NewString(), !x.force
 	t.Refresh = func(ctx context.Context) (string, error) { return x.api.ContentURL(ctx, f.Id) }
+	if f.ContentUrl != nil && f.UrlExpiresAt != nil && time.Until(*f.UrlExpiresAt) > minURL {
+		t.URL = *f.ContentUrl
+		return t, nil
+	}
 	t.URL, err = t.Refresh(ctx)
 	return t, err
 }

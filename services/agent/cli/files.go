@@ -14,7 +14,6 @@ import (
 	"scalable-backend/services/agent/config"
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/api"
-	"scalable-backend/services/client"
 )
 
 type fetchOptions struct {
@@ -73,7 +72,7 @@ func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
 		slots: semaphore.NewWeighted(int64(cmp.Or(o.parallel, allConnections))),
 	}
 	b := newBatch(ctx, cmp.Or(o.parallel, 2*allConnections))
-	files := chooseAll(ctx, backend, what, b)
+	files := chooseAll(ctx, &chooser{api: backend, urls: true}, what, b)
 	done := make(counters, len(files))
 	endTotal := p.total(len(files), sizes(files, func(f api.File) int64 { return f.Size }), done.sum)
 	for i, f := range files {
@@ -88,10 +87,9 @@ func (a *app) fetch(ctx context.Context, what []string, o fetchOptions) error {
 
 // chooseAll returns the files that all arguments mean together, each once. What cannot be found, or would take the name of another
 // file, is a failure of the batch.
-func chooseAll(ctx context.Context, c *client.API, what []string, b *batch) []api.File {
+func chooseAll(ctx context.Context, choose *chooser, what []string, b *batch) []api.File {
 	var all []api.File
 	names := map[string]string{} // id by name
-	choose := chooser{api: c}
 	for _, w := range what {
 		if b.ctx.Err() != nil {
 			break

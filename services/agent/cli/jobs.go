@@ -70,7 +70,7 @@ func (a *app) submit(ctx context.Context, what []string, o submitOptions) error 
 	defer p.close()
 	b := newBatch(ctx, 1)
 	var jobs []api.NewJob
-	for _, f := range chooseAll(ctx, backend, what, b) {
+	for _, f := range chooseAll(ctx, &chooser{api: backend}, what, b) {
 		j := api.NewJob{FileId: f.Id, Priority: &o.priority, MaxAttempts: &o.maxAttempts}
 		if o.dest != "" {
 			j.Dest = &o.dest

@@ -172,7 +172,7 @@ func (a *app) deleteFiles(ctx context.Context, what []string, yes bool) error {
 	}
 	defer backend.Close()
 	b := newBatch(ctx, 4)
-	files := chooseAll(ctx, backend, what, b)
+	files := chooseAll(ctx, &chooser{api: backend}, what, b)
 	if len(files) > len(what) && !yes {
 		return usagef("this would delete %d files: add --yes", len(files))
 	}

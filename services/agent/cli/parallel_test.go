@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,9 +65,71 @@ func TestFetchOfManySmallFiles(t *testing.T) {
 	for _, c := range b.server.Calls {
 		calls[c]++
 	}
-	require.Equal(t, 20, calls["GET /v1/files/{id}/content"])
+	require.Zero(t, calls["GET /v1/files/{id}/content"])
 	require.Equal(t, 20, calls["GET /bucket/{id}"])
 	require.Zero(t, calls["GET /v1/files/{id}"])
+}
+
+// A URL that has almost ended by the time of the file's turn is not used, and neither is one that has ended while it was: the file asks
+// for its own.
+func TestFetchWithURLsThatEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ttl    time.Duration
+		refuse bool  // the bucket, the URL of the list
+		asked  int32 // the bucket, for the bytes
+	}{
+		"soon":      {ttl: minURL / 2, asked: 1},
+		"meanwhile": {ttl: time.Hour, refuse: true, asked: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.server.URLTTL = c.ttl
+			b.server.AddFile("many/1", body(100), mib)
+			var asked, urls atomic.Int32
+			b.server.Hook = func(op string, w http.ResponseWriter, _ *http.Request) bool {
+				switch op {
+				case "GET /v1/files/{id}/content":
+					urls.Add(1)
+				case "GET /bucket/{id}":
+					if asked.Add(1) == 1 && c.refuse {
+						w.WriteHeader(http.StatusForbidden)
+						return true
+					}
+				}
+				return false
+			}
+			require.Contains(t, b.ok("fetch", "many/", "-o", b.dir), "verified")
+			require.Equal(t, c.asked, asked.Load())
+			require.EqualValues(t, 1, urls.Load())
+		})
+	}
+}
+
+// URLs cost the backend something: a page comes with them only if an eighth of the page before it was wanted.
+func TestURLsOfPagesThatAreWanted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range 8 { // the fake's pages have two files, the newest first
+		name := "other/%d"
+		if i == 3 {
+			name = "wanted/%d"
+		}
+		b.server.AddFile(fmt.Sprintf(name, i), body(100), mib)
+	}
+	var with []bool
+	b.server.Hook = func(op string, _ http.ResponseWriter, r *http.Request) bool {
+		if op == "GET /v1/files" && r.URL.Query().Get("name") == "" {
+			with = append(with, r.URL.Query().Get("content_urls") == "true")
+		}
+		return false
+	}
+	require.Contains(t, b.ok("fetch", "wanted/", "-o", b.dir), "verified")
+	require.Equal(t, []bool{true, false, false, true}, with)
+	with = nil
+	b.ok("delete", "wanted/", "--yes")
+	require.Equal(t, []bool{false, false, false, false}, with, "other commands need none")
 }
 
 // --parallel counts files.

@@ -14,7 +14,7 @@ const maxBadFetches = 3
 // with its digest, has a wrong one fetched again alone, and computes the file's digest anew: that of before may have begun with the
 // state that another fetch left, and is worth nothing now.
 func (f *fetch) audit(ctx context.Context) error {
-	buf := f.e.buffers.get()
+	buf := f.e.buffers.get(f.t.Size)
 	defer f.e.buffers.put(buf)
 	f.e.o.Log.Warn("the file has wrong bytes: looking for the part", "file_id", f.t.FileID)
 	f.mu.Lock()

@@ -262,7 +262,7 @@ func (e *Engine) Sum(ctx context.Context, root *os.Root, name string) ([32]byte,
 		return [32]byte{}, err
 	}
 	defer func() { _ = f.Close() }()
-	buf := e.buffers.get()
+	buf := e.buffers.get(bufferSize)
 	defer e.buffers.put(buf)
 	h := sha256.New()
 	if _, err := copyBuffer(ctx, h, f, *buf); err != nil {

@@ -42,7 +42,7 @@ func (f *fetch) hashPieces(ctx context.Context) error {
 	if len(f.pieces) == 1 {
 		return nil // it was hashed as it came; see single
 	}
-	buf := f.e.buffers.get()
+	buf := f.e.buffers.get(f.t.Size)
 	defer f.e.buffers.put(buf)
 	for ; f.frontier < len(f.pieces); f.frontier++ {
 		if err := f.await(ctx, f.frontier); err != nil {

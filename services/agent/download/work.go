@@ -14,7 +14,7 @@ import (
 
 // work fills pieces until none is left.
 func (f *fetch) work(ctx context.Context) error {
-	buf := f.e.buffers.get()
+	buf := f.e.buffers.get(f.t.Size)
 	defer f.e.buffers.put(buf)
 	defer func() {
 		f.mu.Lock()
@@ -51,7 +51,7 @@ func (f *fetch) single(parent context.Context) error {
 		default:
 		}
 	}
-	buf := f.e.buffers.get()
+	buf := f.e.buffers.get(f.t.Size)
 	defer f.e.buffers.put(buf)
 	f.mu.Lock()
 	f.next = 1
@@ -120,7 +120,7 @@ type span struct{ from, to int64 }
 
 // empty fetches a file without bytes. It is asked for without a range, because an empty object has none (416).
 func (f *fetch) empty(ctx context.Context) error {
-	buf := f.e.buffers.get()
+	buf := f.e.buffers.get(f.t.Size)
 	defer f.e.buffers.put(buf)
 	return f.fill(ctx, f.cursor(span{}, f.pace.join()), f.e.newTries(), *buf)
 }

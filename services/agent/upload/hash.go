@@ -40,13 +40,12 @@ func describe(ctx context.Context, f *os.File, name string, done *atomic.Int64) 
 	}
 	n := api.NewFile{Name: name, Size: info.Size(), PartSize: partSizeFor(info.Size()), PartDigests: []string{}}
 	whole := sha256.New()
-	part := sha256.New()
-	if n.Size <= n.PartSize {
-		part = whole // the file is one part: its bytes are hashed once
-	}
+	part := whole // the first part is what the file has so far: its bytes are hashed once
 	buf := make([]byte, mib)
 	for from := int64(0); from < n.Size; from += n.PartSize {
-		part.Reset()
+		if from > 0 {
+			part = sha256.New()
+		}
 		r := io.NewSectionReader(f, from, min(n.PartSize, n.Size-from))
 		for left := r.Size(); left > 0; {
 			if ctx.Err() != nil {

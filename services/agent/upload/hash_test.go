@@ -47,7 +47,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A file of one part has one digest, which takes its bytes once.
+// The first part's digest and the file's are one, which takes the bytes once.
 func TestOneDigestTakesItsBytesOnce(t *testing.T) {
 	t.Parallel()
 	var a, b counter

@@ -45,10 +45,28 @@ func (h *handlers) ListFiles(ctx context.Context, r ListFilesRequestObject) (Lis
 	if err != nil {
 		return nil, err
 	}
-	return ListFiles200JSONResponse{
+	answer := ListFiles200JSONResponse{
 		Body:    api.FilePage{Files: each(page.items, fileAnswer), NextPageToken: page.next},
 		Headers: ListFiles200ResponseHeaders{Link: page.link},
-	}, nil
+	}
+	if !value(r.Params.ContentUrls, false) {
+		return answer, nil
+	}
+	if page.next != nil {
+		query.Set("content_urls", "true")
+		answer.Headers.Link = link(query, pageSize(r.Params.PageSize), *page.next)
+	}
+	for i, f := range page.items {
+		if f.State != backend.FileReady {
+			continue
+		}
+		signed, err := h.service.ContentURL(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		answer.Body.Files[i].ContentUrl, answer.Body.Files[i].UrlExpiresAt = &signed.URL, &signed.ExpiresAt
+	}
+	return answer, nil
 }
 
 func (h *handlers) GetFile(ctx context.Context, r GetFileRequestObject) (GetFileResponseObject, error) {

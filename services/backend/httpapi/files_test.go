@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -59,6 +61,35 @@ func TestUploadAndDownload(t *testing.T) {
 		require.Equal(t, 200, response.StatusCode)
 		require.True(t, bytes.Equal(data, body))
 	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// A list gives URLs to who asks for them, and to ready files alone. A page's token does not care.
+func TestListWithContentURLs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	data := []byte("some bytes")
+	file, upload := b.register("ready", data)
+	b.putParts(upload, data)
+	b.call(200, "PUT", uploadPath(upload)+"/completion", nil, nil)
+	b.register("pending", data)
+
+	var page api.FilePage
+	first := b.call(200, "GET", "/v1/files?page_size=1&content_urls=true", nil, &page)
+	require.Nil(t, page.Files[0].ContentUrl, "it is pending")
+	require.Nil(t, page.Files[0].UrlExpiresAt)
+	require.Contains(t, first.header.Get("Link"), "content_urls=true")
+	token := url.QueryEscape(*page.NextPageToken)
+	b.call(200, "GET", "/v1/files?page_size=1&page_token="+token, nil, &page)
+	require.Equal(t, file.Id, page.Files[0].Id)
+	require.Nil(t, page.Files[0].ContentUrl, "nobody asked for it")
+	b.call(200, "GET", "/v1/files?page_size=1&content_urls=true&page_token="+token, nil, &page)
+	require.WithinDuration(t, time.Now().Add(15*time.Minute), *page.Files[0].UrlExpiresAt, time.Minute)
+	response, err := http.Get(*page.Files[0].ContentUrl)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, errors.Join(err, response.Body.Close()))
+	require.Equal(t, string(data), string(body))
 	http.DefaultClient.CloseIdleConnections()
 }
 

@@ -30,6 +30,7 @@ type Server struct {
 	Mu sync.Mutex
 
 	TTL      time.Duration                                                // of leases: so long that none expires on a busy machine
+	URLTTL   time.Duration                                                // of content URLs in lists
 	Status   map[string]api.LeaseStatus                                   // of heartbeats, by lease id; ok when missing
 	Hook     func(op string, w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	Files    []*api.File                                                  // oldest first
@@ -62,7 +63,8 @@ type lease struct {
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	s := &Server{
-		TTL: time.Minute, Status: map[string]api.LeaseStatus{}, Outcomes: map[string][]api.Outcome{}, objects: map[string][]byte{},
+		TTL: time.Minute, URLTTL: 15 * time.Minute, Status: map[string]api.LeaseStatus{}, Outcomes: map[string][]api.Outcome{},
+		objects: map[string][]byte{},
 		parts: map[string][]byte{}, leases: map[string]*lease{}, uploads: map[string]string{},
 		ended: map[string]bool{}, built: map[string][]byte{},
 	}

@@ -36,6 +36,9 @@ func (s *Server) listFiles(w http.ResponseWriter, r *http.Request) {
 		f := *s.Files[i]
 		f.PartDigests = []string{}
 		if (q.Get("state") == "" || q.Get("state") == string(f.State)) && (q.Get("name") == "" || q.Get("name") == f.Name) {
+			if q.Get("content_urls") == "true" {
+				f.ContentUrl, f.UrlExpiresAt = new(s.URL+"/bucket/"+f.Id), new(time.Now().Add(s.URLTTL))
+			}
 			all = append(all, f)
 		}
 	}
