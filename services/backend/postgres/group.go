@@ -16,7 +16,7 @@ import (
 
 // group lets calls share a transaction, and so its statements and its commit. A call begins at once when no group is on its way; while
 // one is, calls are collected, and go together when it is back. So a lone caller waits for nobody, and the more callers there are the
-// less each of them costs. Another group begins earlier only with as much as one may have, or when a call has waited for patience:
+// less each of them costs. Another group begins earlier only with as much as one may have, or when a call has waited for groupPatience:
 // what keeps the group on its way is not to keep the others.
 //
 // A group may leave calls out, and it may fail. Then each of these calls is to be made alone: what is wrong with one of them is
@@ -46,8 +46,8 @@ const maxGroups = 4
 // maxWeight bounds what one transaction does, and so what its callers wait for.
 const maxWeight = 128
 
-// patience is how long a call waits for a group that is on its way: several times what one takes when nothing keeps it.
-const patience = 50 * time.Millisecond
+// groupPatience is how long a call waits for a group that is on its way: several times what one takes when nothing keeps it.
+const groupPatience = 50 * time.Millisecond
 
 // groupCall is one call and, once done is closed, its answer.
 type groupCall[I, O any] struct {
@@ -66,7 +66,7 @@ func (g *group[I, O]) do(ctx context.Context, in I) (answer *O, err error) {
 	c := &groupCall[I, O]{ctx: ctx, in: in, since: time.Now(), done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting, g.heavy = append(g.waiting, c), g.heavy+g.weight(in)
-	late := time.NewTimer(cmp.Or(g.patience, patience))
+	late := time.NewTimer(cmp.Or(g.patience, groupPatience))
 	g.mu.Unlock()
 	defer late.Stop()
 	for g.begin(); ; g.begin() {
@@ -182,7 +182,7 @@ func (g *group[I, O]) due() bool {
 	case g.groups == 0 || g.heavy >= maxWeight:
 		return true
 	default:
-		return time.Since(g.waiting[0].since) >= cmp.Or(g.patience, patience)
+		return time.Since(g.waiting[0].since) >= cmp.Or(g.patience, groupPatience)
 	}
 }
 

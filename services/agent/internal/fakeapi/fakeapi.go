@@ -65,7 +65,7 @@ func New(t testing.TB) *Server {
 	s := &Server{
 		TTL: time.Minute, URLTTL: 15 * time.Minute, Status: map[string]api.LeaseStatus{}, Outcomes: map[string][]api.Outcome{},
 		objects: map[string][]byte{},
-		parts: map[string][]byte{}, leases: map[string]*lease{}, uploads: map[string]string{},
+		parts:   map[string][]byte{}, leases: map[string]*lease{}, uploads: map[string]string{},
 		ended: map[string]bool{}, built: map[string][]byte{},
 	}
 	mux := http.NewServeMux()
