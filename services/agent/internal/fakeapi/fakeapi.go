@@ -63,7 +63,8 @@ type lease struct {
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	s := &Server{
-		TTL: 3 * time.Second, URLTTL: 15 * time.Minute, Status: map[string]api.LeaseStatus{}, Outcomes: map[string][]api.Outcome{}, objects: map[string][]byte{},
+		TTL: 3 * time.Second, URLTTL: 15 * time.Minute,
+		Status: map[string]api.LeaseStatus{}, Outcomes: map[string][]api.Outcome{}, objects: map[string][]byte{},
 		parts: map[string][]byte{}, leases: map[string]*lease{}, uploads: map[string]string{},
 		ended: map[string]bool{}, built: map[string][]byte{},
 	}
