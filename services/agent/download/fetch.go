@@ -11,7 +11,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -256,29 +255,6 @@ func (f *fetch) transfer(parent context.Context) error {
 		return context.Cause(outer)
 	}
 	return err
-}
-
-// watchStop waits for Task.Stop, then gives pieces in flight StopGrace to end and cuts what is left.
-func (f *fetch) watchStop(ctx context.Context, over <-chan struct{}, cut func()) {
-	select {
-	case <-f.t.Stop:
-	case <-over:
-		return
-	case <-ctx.Done():
-		return
-	}
-	f.mu.Lock()
-	f.stopping = true
-	f.mu.Unlock()
-	f.wake()
-	timer := time.NewTimer(f.e.o.StopGrace)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		cut()
-	case <-over:
-	case <-ctx.Done():
-	}
 }
 
 func (f *fetch) wake() {

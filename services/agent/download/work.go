@@ -60,6 +60,29 @@ func (f *fetch) single(parent context.Context) error {
 	return f.share(ctx, a, *buf, f.pace.join())
 }
 
+// watchStop waits for Task.Stop, then gives pieces in flight StopGrace to end and cuts what is left.
+func (f *fetch) watchStop(ctx context.Context, over <-chan struct{}, cut func()) {
+	select {
+	case <-f.t.Stop:
+	case <-over:
+		return
+	case <-ctx.Done():
+		return
+	}
+	f.mu.Lock()
+	f.stopping = true
+	f.mu.Unlock()
+	f.wake()
+	timer := time.NewTimer(f.e.o.StopGrace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		cut()
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
 // take returns the first piece that is todo, or half of what another worker has left. It waits while pieces are under way, because
 // one of them may fail and become todo again.
 func (f *fetch) take(ctx context.Context, speed *gauge) (assignment, bool) {
