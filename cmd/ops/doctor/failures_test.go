@@ -183,11 +183,11 @@ func TestHangs(t *testing.T) {
 	b.programs["pulumi version"] = program{hang: true}
 	b.programs["pulumi stack export"] = program{hang: true}
 	begun := time.Now()
-	text, status := b.doctor(t, "-stack", "prod", "-timeout", "300ms")
-	require.Less(t, time.Since(begun), 20*time.Second)
+	text, status := b.doctor(t, "-stack", "prod", "-timeout", "3s")
+	require.Less(t, time.Since(begun), time.Minute)
 	require.Equal(t, command.Done, status, text)
 	for _, name := range []string{"docker", "pulumi", "stack "} {
-		require.Contains(t, text, fmt.Sprintf("WARN  %-*s  not checked: no answer within 300ms", width, strings.TrimSpace(name)))
+		require.Contains(t, text, fmt.Sprintf("WARN  %-*s  not checked: no answer within 3s", width, strings.TrimSpace(name)))
 	}
 	require.Contains(t, text, "OK    certificate")
 }

