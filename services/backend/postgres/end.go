@@ -40,7 +40,7 @@ func ending(report, which, condition, waiting string) string {
 			j.failures + 1 >= j.max_attempts AS last,
 			kind IN ('failed', 'expired') OR (kind = 'released' AND j.releases >= ` + strconv.Itoa(maxReleases) + `) AS failure
 		FROM report, leases l JOIN jobs j ON j.id = l.job_id
-		WHERE ` + which + ` AND l.ended_at IS NULL AND ` + condition + `
+		WHERE ` + which + ` AND ` + condition + `
 		ORDER BY j.id FOR UPDATE OF j ` + waiting + `),
 	ended AS (
 		UPDATE leases l SET ended_at = now(), outcome_hash = locked.outcome_hash, "end" = CASE
@@ -48,7 +48,7 @@ func ending(report, which, condition, waiting string) string {
 			WHEN cancel_requested THEN 'cancelled'
 			WHEN kind = 'expired' THEN 'expired'
 			ELSE 'released' END
-		FROM locked WHERE l.lease_id = locked.lease_id AND l.ended_at IS NULL AND ` + condition + `
+		FROM locked WHERE l.lease_id = locked.lease_id AND l."end" IS NULL AND ` + condition + `
 		RETURNING locked.id, l.lease_id, kind, bytes, problem, detail, failure, CASE
 			WHEN kind = 'succeeded' THEN 'succeeded'
 			WHEN cancel_requested THEN 'cancelled'
@@ -83,11 +83,11 @@ const same = `SELECT $3::text AS kind, $4::jsonb AS problem, NULL::jsonb AS deta
 
 var (
 	// A lease that was redelivered belongs to a newer answer, and one that was renewed has reached its agent.
-	endAbandoned = ending(same, `l.lease_id = ANY($5)`, `l.renewed_at IS NULL AND l.delivered_at = l.granted_at`, ``)
+	endAbandoned = ending(same, `l."end" IS NULL AND l.lease_id = ANY($5)`, `l.renewed_at IS NULL AND l.delivered_at = l.granted_at`, ``)
 	// Rows that another transaction has locked may wait for the next heartbeat, or the next sweep: these two wait for no lock.
-	endUnlisted = ending(same, `l.agent = $5 AND l.caller = $6 AND l.lease_id <> ALL($7::uuid[])`,
+	endUnlisted = ending(same, `l.ended_at IS NULL AND l.agent = $5 AND l.caller = $6 AND l.lease_id <> ALL($7::uuid[])`,
 		`l.delivered_at < now() - interval '10 seconds'`, `SKIP LOCKED`)
-	endExpired = ending(same, `true`, `l.leased_until < now()`, `SKIP LOCKED LIMIT $5`)
+	endExpired = ending(same, `l.ended_at IS NULL`, `l.leased_until < now()`, `SKIP LOCKED LIMIT $5`)
 )
 
 // endArgs are the arguments of an ending without an outcome, with those of its condition.

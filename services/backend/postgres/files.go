@@ -91,7 +91,43 @@ func (s *Store) CreateFile(ctx context.Context, n backend.NewFile) (f backend.Fi
 }
 
 // GetFile implements backend.FileStore.
-func (s *Store) GetFile(ctx context.Context, id uuid.UUID) (f backend.File, err error) {
+func (s *Store) GetFile(ctx context.Context, id uuid.UUID) (backend.File, error) {
+	return together(ctx, s, s.files, &id, func(ctx context.Context) (backend.File, error) { return s.fileAlone(ctx, id) })
+}
+
+// newFiles makes the group of reads of files. Each reads what was committed before it was called: a group takes no calls any more once its
+// statement begins.
+func (s *Store) newFiles() *group[*uuid.UUID, backend.File] {
+	return &group[*uuid.UUID, backend.File]{
+		name:   "read together",
+		run:    s.filesTogether,
+		key:    func(id *uuid.UUID) any { return id }, // of one call: any number may read a file
+		weight: func(*uuid.UUID) int { return maxWeight / 16 },
+	}
+}
+
+// filesTogether reads files. It leaves those out that are not there.
+func (s *Store) filesTogether(ctx context.Context, ids []*uuid.UUID) (answers []*backend.File, err error) {
+	wanted := make([]uuid.UUID, len(ids))
+	for i, id := range ids {
+		wanted[i] = *id
+	}
+	err = s.do(ctx, func(q querier) error {
+		files, err := all(ctx, q, scanFile, `SELECT `+fileColumns+` FROM files f WHERE f.id = ANY($1) AND f.deleted_at IS NULL`, wanted)
+		at := make(map[uuid.UUID]*backend.File, len(files))
+		for i := range files {
+			at[files[i].ID] = &files[i]
+		}
+		answers = make([]*backend.File, len(ids))
+		for i, id := range wanted {
+			answers[i] = at[id]
+		}
+		return err
+	})
+	return answers, err
+}
+
+func (s *Store) fileAlone(ctx context.Context, id uuid.UUID) (f backend.File, err error) {
 	err = s.do(ctx, func(q querier) error {
 		f, err = one(ctx, q, scanFile, "file", `SELECT `+fileColumns+` FROM files f WHERE f.id = $1 AND f.deleted_at IS NULL`, id)
 		return err
@@ -100,7 +136,7 @@ func (s *Store) GetFile(ctx context.Context, id uuid.UUID) (f backend.File, err 
 }
 
 // ListFiles implements backend.FileStore.
-func (s *Store) ListFiles(ctx context.Context, filter backend.FileFilter, page backend.Page) (files []backend.File, err error) {
+func (s *Store) ListFiles(ctx context.Context, filter backend.FileFilter, page backend.Page) ([]backend.File, error) {
 	l := list{where: []string{"f.deleted_at IS NULL"}}
 	if filter.State != "" {
 		// A constant, not a parameter: the planner needs it to use the index on pending files.
@@ -118,11 +154,7 @@ func (s *Store) ListFiles(ctx context.Context, filter backend.FileFilter, page b
 		l.and("f.name = ?", filter.Name)
 	}
 	sql := l.page(`SELECT `+fileSummary+` FROM files f`, "f", page)
-	err = s.do(ctx, func(q querier) error {
-		files, err = all(ctx, q, scanFileSummary, sql, l.args...)
-		return err
-	})
-	return files, err
+	return s.filePages.read(ctx, s, sql, l.args...)
 }
 
 // lockFile takes the lock under which a file becomes ready or goes away. Jobs are submitted under a share of it.

@@ -20,7 +20,7 @@ func endFinished(waiting string) string {
 	return ending(`
 		SELECT * FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $8::bigint[], $9::jsonb[], $10::jsonb[])
 			AS o (lease, caller, kind, outcome_hash, sha256, bytes, problem, detail)`, `
-		l.lease_id = report.lease AND l.caller = report.caller AND (kind <> 'succeeded' OR EXISTS (
+		l."end" IS NULL AND l.lease_id = report.lease AND l.caller = report.caller AND (kind <> 'succeeded' OR EXISTS (
 			SELECT FROM files f WHERE f.id = j.file_id AND f.sha256 = report.sha256 AND f.size = report.bytes))`, `true`, waiting)
 }
 
@@ -167,6 +167,7 @@ func scanHeld(row pgx.Row, h *heldLease) error {
 // holdLease locks a lease by its job and reads it.
 func (s *Store) holdLease(ctx context.Context, id uuid.UUID, caller string) (h heldLease, err error) {
 	var batch pgx.Batch
+	batch.Queue(steadyPlans)
 	batch.Queue(`SELECT FROM jobs WHERE id = (SELECT job_id FROM leases WHERE lease_id = $1 AND caller = $2) FOR UPDATE`, id, caller)
 	// A statement of its own: what it sees is newer than the lock.
 	batch.Queue(`
@@ -175,8 +176,10 @@ func (s *Store) holdLease(ctx context.Context, id uuid.UUID, caller string) (h h
 		WHERE l.lease_id = $1 AND l.caller = $2`, id, caller)
 	results := s.tx.SendBatch(ctx, &batch)
 	defer results.Close()
-	if _, err := results.Exec(); err != nil {
-		return h, err
+	for range 2 {
+		if _, err := results.Exec(); err != nil {
+			return h, err
+		}
 	}
 	switch err := scanHeld(results.QueryRow(), &h); {
 	case errors.Is(err, pgx.ErrNoRows):

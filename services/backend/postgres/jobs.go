@@ -33,7 +33,7 @@ func (s *Store) GetJob(ctx context.Context, id uuid.UUID) (j backend.Job, err er
 }
 
 // ListJobs implements backend.JobStore.
-func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page backend.Page) (jobs []backend.Job, err error) {
+func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page backend.Page) ([]backend.Job, error) {
 	var l list
 	if filter.State != "" {
 		// Constants, not parameters: the planner needs them to use the partial indexes.
@@ -56,11 +56,7 @@ func (s *Store) ListJobs(ctx context.Context, filter backend.JobFilter, page bac
 		l.and("j.file_id = ?", *filter.FileID)
 	}
 	sql := l.page(`SELECT `+jobColumns+` FROM jobs j`, "j", page)
-	err = s.do(ctx, func(q querier) error {
-		jobs, err = all(ctx, q, scanJob, sql, l.args...)
-		return err
-	})
-	return jobs, err
+	return s.jobPages.read(ctx, s, sql, l.args...)
 }
 
 // ListAttempts implements backend.JobStore. Why an attempt failed is in the event that tells of its end.

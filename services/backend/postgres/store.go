@@ -124,6 +124,10 @@ type core struct {
 
 	claims  *group[backend.Claim, []backend.Lease]
 	reports *group[report, backend.Job]
+	files   *group[*uuid.UUID, backend.File]
+
+	filePages *shared[backend.File]
+	jobPages  *shared[backend.Job]
 
 	answered atomic.Int64 // when a call was answered last, or all connections were closed, in Unix nanoseconds
 }
@@ -144,7 +148,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("making the pool of connections: %w", err)
 	}
 	s := &Store{core: &core{Options: o, id: uuid.NewString(), pool: pool, quiet: listenCheck}}
-	s.claims, s.reports = s.newClaims(), s.newReports()
+	s.claims, s.reports, s.files = s.newClaims(), s.newReports(), s.newFiles()
+	s.filePages, s.jobPages = newShared(scanFileSummary), newShared(scanJob)
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -156,6 +161,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) Close() {
 	s.claims.wait()
 	s.reports.wait()
+	s.files.wait()
+	s.filePages.wait()
+	s.jobPages.wait()
 	s.pool.Close()
 }
 

@@ -84,8 +84,10 @@ func (s *Store) retry(ctx context.Context, limit time.Duration, f func(ctx conte
 		if err != nil {
 			return s.lateness(caller, ctx, err)
 		}
-		err = f(ctx, conn)
-		conn.Release()
+		err = func() error {
+			defer conn.Release() // after a panic, too
+			return f(ctx, conn)
+		}()
 		if err == nil {
 			s.answered.Store(time.Now().UnixNano())
 		}
