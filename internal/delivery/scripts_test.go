@@ -199,7 +199,8 @@ func TestEmulatedPreviewLeavesNothing(t *testing.T) {
 		with[name] = answer
 	}
 	with["pulumi"] = `case "$*" in preview*) echo "$AWS_ACCESS_KEY_ID $AWS_PROFILE $AWS_ENDPOINT_URL $PULUMI_BACKEND_URL"; exit 255 ;; esac`
-	with["python3"] = strings.ReplaceAll(with["python3"], "exec sleep 60", "echo $$ > \"$FAKES/server\"; exec sleep 60")
+	with["python3"] = strings.ReplaceAll(with["python3"], "exec sleep 60",
+		"echo $$ > \"$FAKES/server\"; echo $MOTO_ACCOUNT_ID > \"$FAKES/account\"; exec sleep 60")
 	s := newSandbox(t, with)
 	before, err := os.ReadFile(filepath.Join(s.dir, "Pulumi.prod.yaml"))
 	require.NoError(t, err)
@@ -208,6 +209,7 @@ func TestEmulatedPreviewLeavesNothing(t *testing.T) {
 		"AWS_PROFILE": "mine", "AWS_ACCESS_KEY_ID": "mine", "TMPDIR": temporary,
 	})
 	require.Error(t, err, "the preview's status")
+	require.Equal(t, "111122223333\n", s.file(t, "account"), "the provider refuses an account that the stack does not allow")
 	require.Contains(t, printed, "emulated  http://127.0.0.1:5001 file://"+temporary)
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
@@ -217,4 +219,33 @@ func TestEmulatedPreviewLeavesNothing(t *testing.T) {
 	require.Equal(t, string(before), string(after))
 	_, _, err = s.bash(t, `! kill -0 "$(cat "$FAKES/server")" 2> /dev/null`, nil)
 	require.NoError(t, err, "the emulator still runs")
+}
+
+// The owner's key is not in the repository: the CLI cannot read what it has encrypted, nor the salt that goes with it.
+func TestEmulatedPreviewOfSecrets(t *testing.T) {
+	t.Parallel()
+	with := map[string]string{}
+	for name, answer := range answers {
+		with[name] = answer
+	}
+	with["pulumi"] = `case "$*" in
+"config set --stack prod --secret emulated"*) printf '  scalable-backend:emulated:\n    secure: v1:own/+=\n' >> Pulumi.prod.yaml ;;
+"config rm"*) sed -i.fake '/:emulated:/,+1d' Pulumi.prod.yaml ;;
+preview*) cat Pulumi.prod.yaml ;;
+esac`
+	s := newSandbox(t, with)
+	const config = "config:\n  compute:\n    domainName:\n      secure: v1:the/owners+one\n    hostedZoneId: {secure: v1:another}\n"
+	stack := filepath.Join(s.dir, "Pulumi.prod.yaml")
+	require.NoError(t, os.WriteFile(stack, []byte("secretsprovider: awskms://a\nencryptedkey: b\n"+config), 0o600))
+	printed, calls, err := s.bash(t, "scripts/ci/emulated-preview.sh prod", nil)
+	require.NoError(t, err, printed)
+	require.Equal(t, "config:\n  compute:\n    domainName:\n      secure: v1:own/+=\n    hostedZoneId: {secure: v1:own/+=}\n", printed)
+	require.Contains(t, calls, "pulumi config rm --stack prod emulated\n")
+
+	require.NoError(t, os.WriteFile(stack, []byte("environment:\n  - acme/prod\n"+config), 0o600))
+	s = &sandbox{dir: s.dir, bin: t.TempDir()}
+	printed, calls, err = s.bash(t, "scripts/ci/emulated-preview.sh prod", nil)
+	require.NoError(t, err, "a state that is no service's cannot open an environment, and no pull request can mend that")
+	require.Contains(t, printed, "::notice::not previewed: prod takes values from environments")
+	require.Empty(t, calls)
 }
