@@ -230,7 +230,7 @@ func TestEmulatedPreviewOfSecrets(t *testing.T) {
 	}
 	with["pulumi"] = `case "$*" in
 "config set --stack prod --secret emulated"*) printf '  scalable-backend:emulated:\n    secure: v1:own/+=\n' >> Pulumi.prod.yaml ;;
-"config rm"*) sed -i.fake '/:emulated:/,+1d' Pulumi.prod.yaml ;;
+"config rm"*) sed -i.fake '/:emulated:/,/secure:/d' Pulumi.prod.yaml ;;
 preview*) cat Pulumi.prod.yaml ;;
 esac`
 	s := newSandbox(t, with)
