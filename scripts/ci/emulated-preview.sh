@@ -55,15 +55,8 @@ export PULUMI_BACKEND_URL="file://$work/state" PULUMI_CONFIG_PASSPHRASE=emulated
 mkdir "$work/copy"
 tar --exclude ./.git --exclude ./.cache --exclude ./dist -cf - . | tar -C "$work/copy" -xf -
 cd "$work/copy"
-file=Pulumi.$stack.yaml
-sed -i.shipped '/^secretsprovider:/d; /^encryptedkey:/d; /^encryptionsalt:/d' "$file" # the owner's key is not here
+sed -i.shipped '/^secretsprovider:/d; /^encryptedkey:/d; /^encryptionsalt:/d' "Pulumi.$stack.yaml" # the owner's key is not here
 pulumi stack init "$stack" --non-interactive
-if grep -q 'secure:' "$file"; then # nor are the secrets: each becomes a text that this stack's key has encrypted
-	pulumi config set --stack "$stack" --secret emulated '[secret]'
-	secret=$(sed -n '/:emulated:/{n; s/.*secure: *//p;}' "$file")
-	pulumi config rm --stack "$stack" emulated
-	sed -i.shipped "s#secure: [^ ,}]*#secure: $secret#" "$file"
-fi
 for service in backend agent; do
 	repository=$(repository "$service")
 	pulumi config set --stack "$stack" --path "images.$service" "$repository@sha256:$(printf '%064d' 0)"
