@@ -64,7 +64,7 @@ func TestCommandsFail(t *testing.T) {
 		"a key of usage":          {[]string{"cost", dev, "-usage", few}, failed, "usage.yaml: reading the usage"},
 		"no file of prices":       {[]string{"cost", dev, "-prices", "none.yaml"}, failed, "none.yaml"},
 		"another region": {[]string{"cost", "../../testdata/other.json"}, failed,
-			`no prices of region "eu-central-1": want one of us-east-1`},
+			`no prices of region "us-west-2": want one of us-east-1`},
 		"save and JSON": {[]string{"show", "-stack", "dev", "-save", "x", "-json"}, misused, "-save prints nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -199,7 +199,8 @@ func TestEmulatedPreviewLeavesNothing(t *testing.T) {
 		with[name] = answer
 	}
 	with["pulumi"] = `case "$*" in preview*) echo "$AWS_ACCESS_KEY_ID $AWS_PROFILE $AWS_ENDPOINT_URL $PULUMI_BACKEND_URL"; exit 255 ;; esac`
-	with["python3"] = strings.ReplaceAll(with["python3"], "exec sleep 60", "echo $$ > \"$FAKES/server\"; exec sleep 60")
+	with["python3"] = strings.ReplaceAll(with["python3"], "exec sleep 60",
+		"echo $$ > \"$FAKES/server\"; echo $MOTO_ACCOUNT_ID > \"$FAKES/account\"; exec sleep 60")
 	s := newSandbox(t, with)
 	before, err := os.ReadFile(filepath.Join(s.dir, "Pulumi.prod.yaml"))
 	require.NoError(t, err)
@@ -208,6 +209,7 @@ func TestEmulatedPreviewLeavesNothing(t *testing.T) {
 		"AWS_PROFILE": "mine", "AWS_ACCESS_KEY_ID": "mine", "TMPDIR": temporary,
 	})
 	require.Error(t, err, "the preview's status")
+	require.Equal(t, "111122223333\n", s.file(t, "account"), "the provider refuses an account that the stack does not allow")
 	require.Contains(t, printed, "emulated  http://127.0.0.1:5001 file://"+temporary)
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
@@ -217,4 +219,15 @@ func TestEmulatedPreviewLeavesNothing(t *testing.T) {
 	require.Equal(t, string(before), string(after))
 	_, _, err = s.bash(t, `! kill -0 "$(cat "$FAKES/server")" 2> /dev/null`, nil)
 	require.NoError(t, err, "the emulator still runs")
+}
+
+// A state that is no service's cannot open an environment, and no pull request can mend that.
+func TestEmulatedPreviewOfEnvironments(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, answers)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "Pulumi.prod.yaml"), []byte("environment:\n  - acme/prod\n"), 0o600))
+	printed, calls, err := s.bash(t, "scripts/ci/emulated-preview.sh prod", nil)
+	require.NoError(t, err, printed)
+	require.Contains(t, printed, "::notice::not previewed: prod takes values from environments")
+	require.Empty(t, calls)
 }

@@ -149,7 +149,12 @@ var deployable = `[{"stack":"dev","role":"` + role + `deploy-dev"},{"stack":"pro
 
 // answers are those of a repository and of stacks where all is well.
 var answers = map[string]string{
-	"go": `case "$*" in "list -m"*) echo v3.276.0 ;; "run ./cmd/plan diff"*) echo nothing changes; echo nothing changes > plan.txt ;; esac`,
+	"go": `case "$*" in
+"list -m"*) echo v3.276.0 ;;
+"run ./cmd/plan diff"*) echo nothing changes; echo nothing changes > plan.txt ;;
+"run ./cmd/plan show"*) echo '{"outputs": {"backendRepositoryUrl": "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/my-app-1f/prod/backend",
+"agentRepositoryUrl": "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/my-app-1f/prod/agent"}}' ;;
+esac`,
 	"gh": `case "$*" in
 "run download"*) mkdir -p artifact dist; echo nothing changes > artifact/plan.txt; : > dist/agent_1.2.3_linux_amd64.tar.gz ;;
 *"/pulls "*) echo 7 ;;
@@ -236,7 +241,8 @@ var jobRuns = map[string]jobRun{
 	},
 	"emulated.yml preview": {
 		values: map[string]string{"matrix.stack": "prod"},
-		calls: cli + "python3 -m venv <temporary>/venv\n" +
+		calls: cli + "go run ./cmd/plan show -stack prod -json\n" +
+			"python3 -m venv <temporary>/venv\n" +
 			"pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .github/emulator/requirements.txt\n" +
 			"python -c import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); print(s.getsockname()[1])\n" +
 			"moto_server -H 127.0.0.1 -p 5001\n" +
@@ -255,7 +261,7 @@ var jobRuns = map[string]jobRun{
 
 func emulatedImage(service string) string {
 	return "pulumi config set --stack prod --path images." + service +
-		" 123456789012.dkr.ecr.us-east-1.amazonaws.com/scalable-backend/prod/" + service + "@sha256:" + strings.Repeat("0", 64) + "\n"
+		" 111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/my-app-1f/prod/" + service + "@sha256:" + strings.Repeat("0", 64) + "\n"
 }
 
 // Every `run` step of every workflow runs here, in the order of its job; only the programs that speak to others are stand-ins.

@@ -1,10 +1,15 @@
 #!/bin/sh
 # Runs `pulumi preview` of a stack as it is in the repository against an emulator of AWS on this machine: emulated-preview.sh STACK
-# The CLI and the providers' plugins are the real ones, so their own checks see every input. It needs python3, the CLI, and a network
-# that has PyPI and Pulumi's plugins; no credentials. The images are named, not built. Nothing is left behind; the work tree is not touched.
+# The CLI and the providers' plugins are the real ones, so their own checks see every input. It needs Go, jq, python3, the CLI, and a
+# network that has PyPI and Pulumi's plugins; no credentials. The emulator's account is the one that the stack allows: the provider refuses
+# any other. The images are named, not built. Nothing is left behind; the work tree is not touched.
 set -eu
 
 stack=${1:?usage: emulated-preview.sh STACK}
+if grep -q '^environment:' "Pulumi.$stack.yaml"; then # only Pulumi Cloud knows their values
+	echo "::notice::not previewed: $stack takes values from environments of Pulumi ESC"
+	exit 0
+fi
 work=$(mktemp -d)
 server=
 finish() {
@@ -17,10 +22,16 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+# Where the stack's images are: <account>.dkr.ecr.<region>.<domain>/<repository>, as the program has it.
+go run ./cmd/plan show -stack "$stack" -json > "$work/plan.json"
+repository() { jq -er ".outputs.${1}RepositoryUrl" "$work/plan.json"; }
+account=$(repository backend)
+account=${account%%.*}
+
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .github/emulator/requirements.txt
 port=$("$work/venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$work/venv/bin/moto_server" -H 127.0.0.1 -p "$port" > "$work/emulator.log" 2>&1 &
+MOTO_ACCOUNT_ID=$account "$work/venv/bin/moto_server" -H 127.0.0.1 -p "$port" > "$work/emulator.log" 2>&1 &
 server=$!
 tries=0
 until curl --silent --fail --output /dev/null "http://127.0.0.1:$port/moto-api/"; do
@@ -44,12 +55,10 @@ export PULUMI_BACKEND_URL="file://$work/state" PULUMI_CONFIG_PASSPHRASE=emulated
 mkdir "$work/copy"
 tar --exclude ./.git --exclude ./.cache --exclude ./dist -cf - . | tar -C "$work/copy" -xf -
 cd "$work/copy"
-region=$(sed -n 's/^  aws:region: *//p' "Pulumi.$stack.yaml")
-project=$(sed -n 's/^name: *//p' Pulumi.yaml)
 sed -i.shipped '/^secretsprovider:/d; /^encryptedkey:/d; /^encryptionsalt:/d' "Pulumi.$stack.yaml" # the owner's key is not here
 pulumi stack init "$stack" --non-interactive
-repositories=123456789012.dkr.ecr.$region.amazonaws.com/$project/$stack # the emulator's account
 for service in backend agent; do
-	pulumi config set --stack "$stack" --path "images.$service" "$repositories/$service@sha256:$(printf '%064d' 0)"
+	repository=$(repository "$service")
+	pulumi config set --stack "$stack" --path "images.$service" "$repository@sha256:$(printf '%064d' 0)"
 done
 pulumi preview --stack "$stack" --diff --non-interactive --color never
