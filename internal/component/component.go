@@ -45,7 +45,9 @@ func Register(
 func (b *Builder) Name(suffix string) string { return b.name + "-" + suffix }
 
 // Tags returns the tags of a child, with its name as the tag Name.
-func (b *Builder) Tags(suffix string) pulumi.StringMap { return pulumi.ToStringMap(b.Stack.Tags(b.tier, b.Name(suffix))) }
+func (b *Builder) Tags(suffix string) pulumi.StringMap {
+	return pulumi.ToStringMap(b.Stack.Tags(b.tier, b.Name(suffix)))
+}
 
 // Options returns the options of a child: the component as its parent, and more.
 func (b *Builder) Options(more ...pulumi.ResourceOption) []pulumi.ResourceOption {
