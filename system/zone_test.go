@@ -49,7 +49,7 @@ func TestHostedZone(t *testing.T) {
 		"another zone":             {hostedZone{name: "corp.com"}, "Z1", "files.corp.io", "corp.com, and compute.domainName is files.corp.io"},
 		"a zone with the ending":   {hostedZone{name: "corp.io"}, "Z1", "mycorp.io", "want a name in the zone"},
 		"a zone below the name":    {hostedZone{name: "eu.corp.io"}, "Z1", "corp.io", "want a name in the zone"},
-		"a private zone":           {hostedZone{name: "corp.io", private: new(true)}, "Z1", "files.corp.io", "Z1, a private zone: want a public one"},
+		"a private zone":           {hostedZone{name: "corp.io", private: new(true)}, "Z1", "files.corp.io", "a private zone: want a public one"},
 		"nobody may look":          {hostedZone{}, "Z1", "files.corp.io", ""},
 		"no zone: nobody is asked": {hostedZone{name: "corp.com"}, "", "files.corp.io", ""},
 	} {

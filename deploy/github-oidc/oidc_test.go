@@ -33,7 +33,9 @@ func planned(t *testing.T, settings map[string]string) *infratest.Graph {
 }
 
 func options(settings map[string]string) plan.Options {
-	return plan.Options{Dir: ".", Program: infratest.Inline(program), Stack: "account", StackFile: "testdata/Pulumi.account.yaml", ConfigOverrides: settings}
+	return plan.Options{
+		Dir: ".", Program: infratest.Inline(program), Stack: "account", StackFile: "testdata/Pulumi.account.yaml", ConfigOverrides: settings,
+	}
 }
 
 // policies returns the policies that are attached to a role, by the end of its name.

@@ -152,7 +152,8 @@ var answers = map[string]string{
 	"go": `case "$*" in
 "list -m"*) echo v3.276.0 ;;
 "run ./cmd/plan diff"*) echo nothing changes; echo nothing changes > plan.txt ;;
-"run ./cmd/plan show"*) echo '{"outputs": {"backendRepositoryUrl": "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/my-app-1f/prod/backend",
+"run ./cmd/plan show"*) echo '{"outputs": {
+"backendRepositoryUrl": "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/my-app-1f/prod/backend",
 "agentRepositoryUrl": "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/my-app-1f/prod/agent"}}' ;;
 esac`,
 	"gh": `case "$*" in

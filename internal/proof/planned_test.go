@@ -18,7 +18,8 @@ import (
 // configured returns the options to plan a shipped stack with some keys overridden.
 func configured(stack string, overrides map[string]string) plan.Options {
 	return plan.Options{
-		Dir: root, Program: infratest.Inline(system.Program), Project: infratest.Project, Stack: stack, StackFile: infratest.StackFile(root, stack),
+		Dir: root, Program: infratest.Inline(system.Program), Project: infratest.Project,
+		Stack: stack, StackFile: infratest.StackFile(root, stack),
 		ConfigOverrides: maps.Clone(overrides),
 	}
 }
