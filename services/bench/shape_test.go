@@ -60,13 +60,13 @@ func TestShapedConnections(t *testing.T) {
 	require.Greater(t, time.Since(began), 250*time.Millisecond, "6 MB at 20 MB/s")
 }
 
-// With faults, the third connection falls silent after a MiB, and the others do not.
+// With that fault, the third connection falls silent after a MiB, and the others do not.
 func TestAStalledConnection(t *testing.T) {
 	s, err := newShaper(sender(t), 0, 0)
 	require.NoError(t, err)
-	s.reset(true)
+	s.reset(stalled)
 	var conns []net.Conn
-	for range stalledConnection {
+	for range faultyConnection {
 		c := ask(t, s)
 		_, err = io.ReadFull(c, make([]byte, 1)) // so that they are counted in this order
 		require.NoError(t, err)
@@ -75,13 +75,13 @@ func TestAStalledConnection(t *testing.T) {
 	for i, c := range conns {
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(2*time.Second)))
 		n, err := io.ReadFull(c, make([]byte, 8*mib))
-		if i+1 == stalledConnection {
+		if i+1 == faultyConnection {
 			require.Less(t, n, 2*mib)
 			require.ErrorContains(t, err, "i/o timeout")
 		} else {
 			require.NoError(t, err)
 		}
 	}
-	s.reset(false)
+	s.reset(none)
 	require.Zero(t, s.first.Load())
 }
