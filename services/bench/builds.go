@@ -19,8 +19,8 @@ type buildRow struct {
 }
 
 // builds measures the program and its tools, beside a main that does nothing but import what the program imports from elsewhere. Cold is
-// with an empty build cache of its own; the modules are there. PULUMI_HOME keeps the tests from looking at a user's plugins.
-func (r *rig) builds(ctx context.Context, root string) (rows []buildRow, err error) {
+// with an empty build cache of its own; the modules are there. To try the commands, own is false: then the cache is the user's.
+func (r *rig) builds(ctx context.Context, root string, own bool) (rows []buildRow, err error) {
 	work := filepath.Join(r.disk, "builds")
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return nil, err
@@ -32,15 +32,18 @@ func (r *rig) builds(ctx context.Context, root string) (rows []buildRow, err err
 	env := []string{"ROOT=" + root, "BARE=" + bare, "OUT=" + filepath.Join(work, "out"), "GOFLAGS="}
 	for _, c := range []struct{ title, cache, shell string }{
 		{"the program, cold", "program", `cd "$ROOT" && go build -o "$OUT" .`},
-		{"the program, warm after a change", "program", `cd "$ROOT" && go build -ldflags=-X=main.changed=1 -o "$OUT" .`},
+		{"the program, warm: linked again", "program", `cd "$ROOT" && go build -ldflags=-X=main.changed=1 -o "$OUT" .`},
 		{"a bare main with the same imports, cold", "bare", `cd "$ROOT" && go build -o "$OUT" "$BARE"`},
-		{"a bare main with the same imports, warm after a change", "bare", `cd "$ROOT" && go build -ldflags=-X=main.changed=1 -o "$OUT" "$BARE"`},
+		{"a bare main with the same imports, warm: linked again", "bare", `cd "$ROOT" && go build -ldflags=-X=main.changed=1 -o "$OUT" "$BARE"`},
 		{"cmd/plan, built after the program", "program", `cd "$ROOT" && go build -o "$OUT-plan" ./cmd/plan`},
 		{"cmd/plan -stack prod", "program", `cd "$ROOT" && "$OUT-plan" -stack prod > /dev/null`},
 		{"make test-infra, built after the program", "program", `cd "$ROOT" && make -s test-infra > /dev/null`},
 		{"make test-infra, warm, with every test run", "program", `cd "$ROOT" && GOFLAGS=-count=1 make -s test-infra > /dev/null`},
 	} {
-		p := peer{Name: c.title, Ours: true, Shell: c.shell, Env: append(env, "GOCACHE="+filepath.Join(work, c.cache))}
+		p := peer{Name: c.title, Ours: true, Shell: c.shell, Env: env}
+		if own {
+			p.Env = append(slices.Clip(env), "GOCACHE="+filepath.Join(work, c.cache))
+		}
 		s, err := once(ctx, work, p)
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", c.title, err)

@@ -66,7 +66,7 @@ func (r *rig) capture(ctx context.Context, url string, workers, batch int) (c cy
 		if missing == 0 {
 			return typical(all, leases, claimants)
 		}
-		if time.Since(begin) > 10*time.Second {
+		if time.Since(begin) > 30*time.Second {
 			return c, fmt.Errorf("the server's log misses the outcomes of %d leases", missing)
 		}
 	}

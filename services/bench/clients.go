@@ -25,6 +25,7 @@ type crewRow struct {
 	Claims               int           // answered with a job
 	Empty                int           // answered without one; then the agent asks again and waits, as agents do
 	Refused              int           // calls answered with 503, and repeated
+	Silent               int           // calls not answered within callLimit, and repeated
 	Rate                 float64       // jobs a second
 	ClaimP50, ClaimP99   time.Duration // of claims that were answered with a job
 	OutcomeP50, BeatP50  time.Duration // BeatP50 is 0 if no job took long enough for a heartbeat
@@ -38,8 +39,10 @@ const (
 	crewRate = 200
 	// beatEvery is how often an agent renews its leases.
 	beatEvery = 20 * time.Second
-	// askAgain is how long an agent waits that was refused, half of it more or less.
-	askAgain = time.Second
+	// askAgain is how long an agent waits that was refused, half of it more or less; twice as long each time, up to askAtMost.
+	askAgain, askAtMost = time.Second, 30 * time.Second
+	// callLimit is how long a call may take, the time included for which a claim waits (services/client).
+	callLimit = 30 * time.Second
 )
 
 // simulation is one crew at work.
@@ -51,7 +54,7 @@ type simulation struct {
 	claimed                atomic.Int64
 	mu                     sync.Mutex
 	claims, outcomes, beat []time.Duration
-	empty, refused         int
+	empty, refused, silent int
 	err                    error // the first one that is no refusal; stop ends the simulation then
 	stop                   func()
 }
@@ -109,7 +112,7 @@ func (s *simulation) failed(err error) {
 
 // read takes the figures of a simulation so far.
 func (row *crewRow) read(s *simulation, took time.Duration) {
-	row.Claims, row.Empty, row.Refused, row.Beats = len(s.claims), s.empty, s.refused, len(s.beat)
+	row.Claims, row.Empty, row.Refused, row.Silent, row.Beats = len(s.claims), s.empty, s.refused, s.silent, len(s.beat)
 	row.Rate = float64(len(s.outcomes)) / took.Seconds()
 	row.ClaimP50, row.ClaimP99 = percentiles(s.claims)
 	row.OutcomeP50, row.OutcomeP99 = percentiles(s.outcomes)
@@ -243,18 +246,19 @@ func (s *simulation) call(ctx context.Context, method, path string, body, into a
 	if err != nil {
 		return 0, err
 	}
-	for {
+	for wait := askAgain; ; wait = min(askAtMost, 2*wait) {
 		began := time.Now()
 		status, answer, err := s.once(ctx, method, path, text)
 		took = time.Since(began)
 		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			s.repeat(&s.silent)
+			continue
 		case err != nil:
 			return took, err
 		case status == http.StatusServiceUnavailable:
-			s.mu.Lock()
-			s.refused++
-			s.mu.Unlock()
-			pause(ctx, time.Duration(float64(askAgain)*(0.5+rand.Float64())))
+			s.repeat(&s.refused)
+			pause(ctx, time.Duration(float64(wait)*(0.5+rand.Float64())))
 			continue
 		case status >= http.StatusBadRequest:
 			return took, fmt.Errorf("%s %s: status %d: %s", method, path, status, answer[:min(len(answer), 500)])
@@ -265,7 +269,15 @@ func (s *simulation) call(ctx context.Context, method, path string, body, into a
 	}
 }
 
+func (s *simulation) repeat(counter *int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*counter++
+}
+
 func (s *simulation) once(ctx context.Context, method, path string, body []byte) (status int, text []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err

@@ -56,7 +56,7 @@ func (r *rig) origins() map[string]origin {
 	}
 }
 
-// download lets all peers download and verify a load, each within a limit if it is not 0.
+// download lets all peers download and verify a load, the others than ours within a limit if it is not 0.
 func (r *rig) download(ctx context.Context, title string, l load, o origin, rounds int, limit time.Duration) (transfer, error) {
 	lists := filepath.Join(r.dir, "lists")
 	if err := r.writeLists(lists, l, o); err != nil {
@@ -64,7 +64,9 @@ func (r *rig) download(ctx context.Context, title string, l load, o origin, roun
 	}
 	peers := r.downloaders(l, o, lists)
 	for i := range peers {
-		peers[i].Limit = limit
+		if !peers[i].Ours { // that has to finish, however long it takes
+			peers[i].Limit = limit
+		}
 	}
 	results, err := inTurn(ctx, filepath.Join(r.dir, "out"), peers, rounds, func(int, peer) error {
 		r.shaper.reset(o.Fault)

@@ -133,6 +133,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "%.1f minutes\n", time.Since(began).Minutes())
+	if ctx.Err() != nil {
+		return errors.New("stopped: nothing is written")
+	}
 	if o.titles.String() != "" {
 		fmt.Print(measured.markdown())
 	} else {

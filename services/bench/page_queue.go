@@ -55,7 +55,8 @@ A database is filled with as many jobs, half of them queued and half ended with 
 agents work through a backend's API: goroutines of one process that claim, hold, renew and finish, and download nothing. A lone one works
 without a pause; more of them together begin some %d jobs a second, so what grows is the number of agents and not the load. For each job
 that is claimed another one is submitted. Backend, database and agents share this machine: the last column says how many processors they
-kept busy. A claim in vain got nothing at once; the agent then asks again and waits. A refused call was answered with 503, and repeated.
+kept busy. A claim in vain got nothing at once; the agent then asks again and waits. A refused call was answered with 503, an
+unanswered one not within 30 s; both are repeated.
 
 `
 
@@ -66,11 +67,11 @@ func (r *report) growthTables(b *strings.Builder) {
 	r.Growth.heading(b, "Growth")
 	fmt.Fprintf(b, growthIntroduction, crewRate)
 	table(b, "jobs", "agents", "jobs/s", "claim p50 ms", "p99 ms", "outcome p50 ms", "p99 ms", "heartbeat p50 ms", "p99 ms",
-		"claims in vain", "calls refused", "backend + database + agents")
+		"claims in vain", "calls refused", "unanswered", "backend + database + agents")
 	for _, g := range r.Growth.Rows {
 		for _, c := range g.Crews {
 			row(b, count(g.Jobs), count(c.Agents), whole(c.Rate), ms(c.ClaimP50), ms(c.ClaimP99), ms(c.OutcomeP50), ms(c.OutcomeP99),
-				some(c.BeatP50), some(c.BeatP99), fmt.Sprint(c.Empty), fmt.Sprint(c.Refused),
+				some(c.BeatP50), some(c.BeatP99), fmt.Sprint(c.Empty), fmt.Sprint(c.Refused), fmt.Sprint(c.Silent),
 				fmt.Sprintf("%.2f + %.2f + %.2f", c.Backend, c.DB, c.Clients))
 		}
 	}

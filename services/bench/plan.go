@@ -52,18 +52,18 @@ func (p plan) downloads(r *rig, rep *report) (all []step) {
 			return err
 		}})
 	}
-	one := &load{Name: "one", Count: 1, Size: size[int64](p, 4*gib, 512*mib)}
+	one := &load{Name: "one", Count: 1, Size: size[int64](p, 4*gib, 384*mib)}
 	middle := &load{Name: "middle", Count: size(p, 64, 16), Size: size[int64](p, 64*mib, 32*mib)}
 	small := &load{Name: "small", Count: size(p, 5000, 1000), Size: 64 * kib}
 	const shaped = ", 85 MB/s a connection and 20 ms"
-	add(one, one.title(), "http", p.rounds, 0, size(p, 250*time.Second, 35*time.Second))
-	add(one, one.title()+", TLS", "tls", p.rounds, 0, size(p, 290*time.Second, 45*time.Second))
-	add(one, one.title()+shaped, "shaped", p.rounds, 0, size(p, 480*time.Second, 75*time.Second))
-	limit := size(p, 2*time.Minute, 20*time.Second)
-	add(one, one.title()+shaped+", one of them stalled", "stalled", 1, limit, size(p, 400*time.Second, 70*time.Second))
-	add(one, one.title()+shaped+", one of them slow", "slow", 1, limit, size(p, 240*time.Second, 45*time.Second))
-	add(middle, middle.title(), "http", p.rounds, 0, size(p, 240*time.Second, 30*time.Second))
-	add(small, small.title(), "http", p.rounds, 0, size(p, 60*time.Second, 15*time.Second))
+	add(one, one.title(), "http", p.rounds, 0, size(p, 320*time.Second, 31*time.Second))
+	add(one, one.title()+", TLS", "tls", p.rounds, 0, size(p, 380*time.Second, 38*time.Second))
+	add(one, one.title()+shaped, "shaped", p.rounds, 0, size(p, 600*time.Second, 57*time.Second))
+	limit := size(p, 2*time.Minute, 15*time.Second)
+	add(one, one.title()+shaped+", one of them stalled", "stalled", 1, limit, size(p, 500*time.Second, 60*time.Second))
+	add(one, one.title()+shaped+", one of them slow", "slow", 1, limit, size(p, 240*time.Second, 34*time.Second))
+	add(middle, middle.title(), "http", p.rounds, 0, size(p, 320*time.Second, 36*time.Second))
+	add(small, small.title(), "http", p.rounds, 0, size(p, 60*time.Second, 16*time.Second))
 	if p.full {
 		add(middle, middle.title()+shaped, "shaped", p.rounds, 0, 4*time.Minute)
 		add(small, small.title()+shaped, "shaped", p.rounds, 0, 4*time.Minute)
@@ -86,14 +86,14 @@ func (p plan) uploads(r *rig, rep *report) []step {
 // queues are the rows about the queue.
 func (p plan) queues(r *rig, rep *report) []step {
 	return []step{
-		{"queue", "ours, pgbench and River", size(p, 5*time.Minute, 100*time.Second), func(ctx context.Context) error {
-			rows, err := r.queue(ctx, size(p, 20_000, 4_000), p.rounds)
+		{"queue", "ours, pgbench and River", size(p, 6*time.Minute, 130*time.Second), func(ctx context.Context) error {
+			rows, err := r.queue(ctx, size(p, 20_000, 3_000), p.rounds)
 			if err == nil {
 				rep.Queue.add(p.by, rows...)
 			}
 			return err
 		}},
-		{"held", "a transaction held open", size(p, 6*time.Minute, 40*time.Second), func(ctx context.Context) error {
+		{"held", "a transaction held open", size(p, 12*time.Minute, 40*time.Second), func(ctx context.Context) error {
 			for _, batch := range []int{1, 10}[:size(p, 2, 1)] {
 				name, err := r.newDatabase(ctx)
 				if err != nil {
@@ -175,11 +175,11 @@ func (p plan) rest(r *rig, rep *report) []step {
 				rep.Memory.add(p.by, rows...)
 				return err
 			}},
-		{"requests", "the API, a bare handler and pgbench", size(p, 90*time.Second, 40*time.Second), func(ctx context.Context) error {
+		{"requests", "the API, a bare handler and pgbench", size(p, 90*time.Second, 28*time.Second), func(ctx context.Context) error {
 			if err := few.put(ctx, r); err != nil {
 				return err
 			}
-			rows, err := r.serve(ctx, few.Files[0], size(p, 10, 4))
+			rows, err := r.serve(ctx, few.Files[0], size(p, 10, 3))
 			rep.Requests.add(p.by, rows...)
 			return err
 		}},
@@ -194,7 +194,7 @@ func (p plan) rest(r *rig, rep *report) []step {
 	}
 	if p.full {
 		all = append(all, step{"builds", "the program and its tools", 25 * time.Minute, func(ctx context.Context) error {
-			rows, err := r.builds(ctx, p.root)
+			rows, err := r.builds(ctx, p.root, !p.tiny)
 			rep.Builds.add(p.by, rows...)
 			return err
 		}})

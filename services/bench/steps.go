@@ -26,8 +26,9 @@ func chosen(all []step, parts, titles *regexp.Regexp) (some []step) {
 	return some
 }
 
-// patience is how many times what it should take a step may take. Then it has failed, so that a peer that hangs does not hold up the rest.
-const patience = 5
+// patience is how many times what it should take a step may take, and five minutes more. Then it has failed, so that a peer that hangs does
+// not hold up the rest for ever; a machine that is busy with other work is no reason.
+const patience = 10
 
 // runSteps runs all steps and says how far it is. A step that fails does not keep the others from running: its reason is returned.
 func runSteps(ctx context.Context, out io.Writer, steps []step) (failed []string) {
@@ -58,7 +59,7 @@ func runSteps(ctx context.Context, out io.Writer, steps []step) (failed []string
 const longestReason = 2000
 
 func runStep(ctx context.Context, s step) error {
-	limit := patience*s.takes + time.Minute
+	limit := patience*s.takes + 5*time.Minute
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := s.run(limited)

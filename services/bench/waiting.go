@@ -136,8 +136,8 @@ func (w *waiters) wait(ctx context.Context, first time.Duration) {
 
 // check fails if a call failed, or if another number of jobs is leased.
 func (w *waiters) check(ctx context.Context, url string, jobs int) error {
-	if w.err != nil || w.refused > 0 {
-		return fmt.Errorf("%d calls were refused: %w", w.refused, w.err)
+	if w.err != nil || w.refused+w.silent > 0 {
+		return fmt.Errorf("%d calls were refused or not answered: %w", w.refused+w.silent, w.err)
 	}
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
