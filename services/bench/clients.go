@@ -171,8 +171,12 @@ func (s *simulation) sleep(d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-s.done:
-		return false
 	case <-timer.C:
+	}
+	select { // both may have come
+	case <-s.done:
+		return false
+	default:
 		return true
 	}
 }

@@ -128,28 +128,35 @@ func run(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	measured, err := o.measure(ctx)
+	shown := o.titles.String() != ""
+	write := func(measured *report) error {
+		if shown {
+			return nil
+		}
+		all.merge(measured, o.growthAlone)
+		return all.write(o.out, prices)
+	}
+	measured, err := o.measure(ctx, write)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "%.1f minutes\n", time.Since(began).Minutes())
 	if ctx.Err() != nil {
-		return errors.New("stopped: nothing is written")
+		return errors.New("stopped: what is written are the parts that were done")
 	}
-	if o.titles.String() != "" {
+	if shown {
 		fmt.Print(measured.markdown())
-	} else {
-		all.merge(measured, o.growthAlone)
-		err = all.write(o.out, prices)
 	}
+	err = write(measured)
 	if len(measured.Failed) > 0 {
 		err = errors.Join(err, fmt.Errorf("%d of the rows failed:\n%s", len(measured.Failed), strings.Join(measured.Failed, "\n")))
 	}
 	return err
 }
 
-// measure runs the chosen steps. An error means that nothing could be measured; rows that failed are in the report.
-func (o options) measure(ctx context.Context) (rep *report, err error) {
+// measure runs the chosen steps, and writes the report after each part of it, as a run may take hours. An error means that nothing could be
+// measured; rows that failed are in the report.
+func (o options) measure(ctx context.Context, write func(*report) error) (rep *report, err error) {
 	r, err := newRig(ctx, o.bin)
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err != nil {
@@ -160,7 +167,9 @@ func (o options) measure(ctx context.Context) (rep *report, err error) {
 	if len(steps) == 0 {
 		return nil, errors.New("no row is chosen (builds are rows of BENCH=full)")
 	}
-	rep.Failed = runSteps(ctx, os.Stderr, steps)
+	rep.Failed = runSteps(ctx, os.Stderr, steps, func() {
+		_ = write(rep) // that the page on sizes lacks a figure may be right until the end: it is told of then
+	})
 	return rep, nil
 }
 

@@ -30,8 +30,9 @@ func chosen(all []step, parts, titles *regexp.Regexp) (some []step) {
 // not hold up the rest for ever; a machine that is busy with other work is no reason.
 const patience = 10
 
-// runSteps runs all steps and says how far it is. A step that fails does not keep the others from running: its reason is returned.
-func runSteps(ctx context.Context, out io.Writer, steps []step) (failed []string) {
+// runSteps runs all steps and says how far it is. A step that fails does not keep the others from running: its reason is returned. After the
+// last step of a part it calls done.
+func runSteps(ctx context.Context, out io.Writer, steps []step, done func()) (failed []string) {
 	began := time.Now()
 	var expected time.Duration // of the steps that are done
 	for i, s := range steps {
@@ -49,6 +50,9 @@ func runSteps(ctx context.Context, out io.Writer, steps []step) (failed []string
 		}
 		if ctx.Err() != nil {
 			return append(failed, "stopped: the steps after it did not run")
+		}
+		if i == len(steps)-1 || steps[i+1].part != s.part {
+			done()
 		}
 		expected += s.takes
 	}

@@ -18,12 +18,17 @@ func TestStepsAfterAFailure(t *testing.T) {
 		return step{"queue", name, time.Minute, func(context.Context) error { ran = append(ran, name); return err }}
 	}
 	var out strings.Builder
-	failed := runSteps(t.Context(), &out, []step{one("a", errors.New("no disk")), one("b", nil)})
-	require.Equal(t, []string{"a", "b"}, ran)
+	last := one("c", nil)
+	last.part = "held"
+	parts := 0
+	failed := runSteps(t.Context(), &out, []step{one("a", errors.New("no disk")), one("b", nil), last}, func() { parts++ })
+	require.Equal(t, []string{"a", "b", "c"}, ran)
+	require.Equal(t, 2, parts)
 	require.Equal(t, []string{"queue: a: no disk"}, failed)
-	require.Regexp(t, `^ 1 of 2, about \S+ left: queue: a \.\.\. \d+ s
+	require.Regexp(t, `^ 1 of 3, about \S+ left: queue: a \.\.\. \d+ s
    FAILED: no disk
- 2 of 2, about \S+ left: queue: b \.\.\. \d+ s
+ 2 of 3, about \S+ left: queue: b \.\.\. \d+ s
+ 3 of 3, about \S+ left: held: c \.\.\. \d+ s
 $`, out.String())
 }
 
@@ -31,7 +36,7 @@ func TestStepsStopWhenAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := step{"queue", "a", time.Minute, func(ctx context.Context) error { cancel(); return ctx.Err() }}
 	never := step{"queue", "b", time.Minute, func(context.Context) error { t.Error("it ran"); return nil }}
-	failed := runSteps(ctx, &strings.Builder{}, []step{stop, never})
+	failed := runSteps(ctx, &strings.Builder{}, []step{stop, never}, func() { t.Error("a part was done") })
 	require.Equal(t, []string{"queue: a: context canceled", "stopped: the steps after it did not run"}, failed)
 }
 
@@ -45,9 +50,9 @@ func TestLeft(t *testing.T) {
 func TestParts(t *testing.T) {
 	parts, err := partPattern("queue,held")
 	require.NoError(t, err)
-	any := regexp.MustCompile("")
+	everything := regexp.MustCompile("")
 	all := []step{{part: "queue", title: "a"}, {part: "starts", title: "a"}, {part: "held", title: "b"}}
-	require.Len(t, chosen(all, parts, any), 2)
+	require.Len(t, chosen(all, parts, everything), 2)
 	require.Len(t, chosen(all, parts, regexp.MustCompile("b")), 1)
 	_, err = partPattern("que")
 	require.ErrorContains(t, err, `part "que": want some of downloads,`)
