@@ -107,10 +107,10 @@ upgrade-check: ## Build against the newest minor versions of the Pulumi packages
 mutate: ## Change one line of the tiers at a time and list what no test notices (MUTATE=compute,network, ONLY=group.go, QUICK=1)
 	$(GO) run ./internal/mutate $(if $(MUTATE),-packages $(MUTATE)) $(if $(ONLY),-only '$(ONLY)') $(if $(QUICK),-quick)
 
-bench: setup build $(BIN)/rclone ## Measure both services beside what would be taken instead, and write docs/benchmarks.md (Linux; BENCH=full)
+bench: setup build $(BIN)/rclone $(BIN)/versitygw ## Measure both services beside what would be taken instead, for docs/benchmarks.md (Linux; BENCH=full, ONLY=queue,held, GROWTH=10000000)
 	@./scripts/setup-bench.sh
 	cd services/bench && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$(BIN)/bench .
-	@cd services/bench && PATH="$$PATH:/usr/sbin" exec ../../$(BIN)/bench
+	@cd services/bench && PATH="$$PATH:/usr/sbin" exec ../../$(BIN)/bench $(if $(filter full,$(BENCH)),-full) $(if $(ONLY),-only '$(ONLY)') $(if $(GROWTH),-growth $(GROWTH))
 
 # Tests run the example of a backend in another language; nothing else needs Python.
 .PHONY: setup-python

@@ -3,11 +3,12 @@
 set -eu
 
 missing=
-for program in curl aria2c nginx wrk openssl pgbench; do
+for program in curl aria2c nginx wrk openssl pgbench aws; do
 	PATH=$PATH:/usr/sbin command -v "$program" >/dev/null && continue
 	case $program in
 	aria2c) missing="$missing aria2" ;;
 	pgbench) missing="$missing postgresql-contrib" ;;
+	aws) missing="$missing awscli" ;;
 	*) missing="$missing $program" ;;
 	esac
 done

@@ -12,19 +12,32 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// counters are what a server has used so far.
+// counters are what a server has used so far, or a job of it.
 type counters struct {
 	CPU               time.Duration
 	LogBytes, Flushes float64
+	Updates, HOT      float64 // rows updated in the database, and those of them whose indexes did not have to be written
 }
 
 // each is what one of n jobs has cost since before.
 func (c counters) each(before counters, n int) counters {
 	f := float64(n)
-	return counters{(c.CPU - before.CPU) / time.Duration(n), (c.LogBytes - before.LogBytes) / f, (c.Flushes - before.Flushes) / f}
+	return counters{
+		(c.CPU - before.CPU) / time.Duration(n), (c.LogBytes - before.LogBytes) / f, (c.Flushes - before.Flushes) / f,
+		(c.Updates - before.Updates) / f, (c.HOT - before.HOT) / f,
+	}
 }
 
-// readCounters reads a server's counters. It waits until sessions have reported theirs, which they do once a second.
+// hotShare is the share of updates that were HOT, in percent; 0 without updates.
+func (c counters) hotShare() float64 {
+	if c.Updates == 0 {
+		return 0
+	}
+	return 100 * c.HOT / c.Updates
+}
+
+// readCounters reads a server's counters, and of the database of url those of its rows. It waits until sessions have reported theirs,
+// which they do once a second.
 func readCounters(ctx context.Context, url string) (c counters, err error) {
 	time.Sleep(1100 * time.Millisecond)
 	conn, err := pgx.Connect(ctx, url)
@@ -33,8 +46,9 @@ func readCounters(ctx context.Context, url string) (c counters, err error) {
 	}
 	defer conn.Close(ctx)
 	var pid int
-	err = conn.QueryRow(ctx, `SELECT wal_bytes::float8, wal_sync::float8, pg_backend_pid() FROM pg_stat_wal`).
-		Scan(&c.LogBytes, &c.Flushes, &pid)
+	err = conn.QueryRow(ctx, `SELECT wal_bytes::float8, wal_sync::float8, pg_backend_pid(), n.updates, n.hot FROM pg_stat_wal,
+		(SELECT coalesce(sum(n_tup_upd), 0)::float8 AS updates, coalesce(sum(n_tup_hot_upd), 0)::float8 AS hot FROM pg_stat_user_tables) n`).
+		Scan(&c.LogBytes, &c.Flushes, &pid, &c.Updates, &c.HOT)
 	if err == nil {
 		c.CPU, err = serverCPU(pid)
 	}

@@ -8,15 +8,21 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // load is a set of files to download.
 type load struct {
 	Name  string // also the prefix of the files' names
-	Files []file
+	Count int
+	Size  int64
+	Files []file // once it is there: see put
 }
+
+func (l *load) title() string { return fmt.Sprintf("download %d × %s", l.Count, bytesText(l.Size)) }
 
 func (l load) bytes() (n int64) {
 	for _, f := range l.Files {
@@ -36,25 +42,34 @@ type transfer struct {
 type origin struct {
 	Place string // see rig.apis
 	Base  string // URL of the bucket
+	Fault fault  // of one of its connections
 }
 
 // origins are the places to download from.
 func (r *rig) origins() map[string]origin {
 	return map[string]origin{
-		"http": {"http", "http://" + r.http + "/" + bucket}, "tls": {"tls", "https://" + r.tls + "/" + bucket},
-		"shaped": {"shaped", "http://" + r.shaper.Addr + "/" + bucket},
+		"http":    {"http", "http://" + r.http + "/" + bucket, none},
+		"tls":     {"tls", "https://" + r.tls + "/" + bucket, none},
+		"shaped":  {"shaped", "http://" + r.shaper.Addr + "/" + bucket, none},
+		"stalled": {"shaped", "http://" + r.shaper.Addr + "/" + bucket, stalled},
+		"slow":    {"shaped", "http://" + r.shaper.Addr + "/" + bucket, slow},
 	}
 }
 
-// download lets all peers download and verify a load.
-func (r *rig) download(ctx context.Context, title string, l load, o origin, rounds int) (transfer, error) {
+// download lets all peers download and verify a load, the others than ours within a limit if it is not 0.
+func (r *rig) download(ctx context.Context, title string, l load, o origin, rounds int, limit time.Duration) (transfer, error) {
 	lists := filepath.Join(r.dir, "lists")
 	if err := r.writeLists(lists, l, o); err != nil {
 		return transfer{}, err
 	}
 	peers := r.downloaders(l, o, lists)
+	for i := range peers {
+		if !peers[i].Ours { // that has to finish, however long it takes
+			peers[i].Limit = limit
+		}
+	}
 	results, err := inTurn(ctx, filepath.Join(r.dir, "out"), peers, rounds, func(int, peer) error {
-		r.shaper.reset(strings.Contains(title, "stalled"))
+		r.shaper.reset(o.Fault)
 		return nil
 	})
 	return transfer{title, l.bytes(), results}, err
@@ -65,12 +80,13 @@ func (r *rig) downloaders(l load, o origin, lists string) []peer {
 	certificate := filepath.Join(r.dir, "tls.crt")
 	env := []string{
 		"CA=" + certificate, "SSL_CERT_FILE=" + certificate, "CURL_CA_BUNDLE=" + certificate, "RCLONE_CA_CERT=" + certificate,
-		"LISTS=" + lists, "RCLONE=" + filepath.Join(r.bin, "rclone"), "BENCH=" + r.self, "RCLONE_CONFIG=" + filepath.Join(lists, "rclone.conf"),
+		"LOAD=" + path.Dir(l.Files[0].Name) + "/", "LISTS=" + lists,
+		"RCLONE=" + filepath.Join(r.bin, "rclone"), "BENCH=" + r.self, "RCLONE_CONFIG=" + filepath.Join(lists, "rclone.conf"),
 		"AWS_ACCESS_KEY_ID=" + r.s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + r.s3.SecretKey, "AWS_REGION=" + r.s3.Region,
 		"AWS_ENDPOINT_URL=" + strings.TrimSuffix(o.Base, "/"+bucket),
 	}
 	peers := []peer{{
-		Name: "agent fetch", Ours: true, Shell: `"$AGENT" fetch --json "` + l.Name + `/" > /dev/null`, Env: append(r.agentEnv(o.Place), env...),
+		Name: "agent fetch", Ours: true, Shell: `"$AGENT" fetch --json "$LOAD" > /dev/null`, Env: append(r.agentEnv(o.Place), env...),
 		Check: l.named,
 	}}
 	others := ofMany
@@ -151,9 +167,9 @@ func (r *rig) writeLists(dir string, l load, o origin) error {
 // named fails unless each file of the load is in a directory, below its name, with the right bytes.
 func (l load) named(dir string) error {
 	for _, f := range l.Files {
-		path := filepath.Join(dir, f.Name)
-		if digest, err := digestOf(path); err != nil || digest != f.SHA256 {
-			return fmt.Errorf("%s: its digest is %s, want %s (%w)", path, digest, f.SHA256, err)
+		at := filepath.Join(dir, f.Name)
+		if digest, err := digestOf(at); err != nil || digest != f.SHA256 {
+			return fmt.Errorf("%s: its digest is %s, want %s (%w)", at, digest, f.SHA256, err)
 		}
 	}
 	return nil

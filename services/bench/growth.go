@@ -3,101 +3,134 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"syscall"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"scalable-backend/services/backend"
-	"scalable-backend/services/backend/postgres"
 )
 
-// growthRow is how long one lone agent's claim of one job takes, and the outcome's report, with so many jobs in the tables.
+// growthRow is how the system does with so many jobs in the database.
 type growthRow struct {
-	Queued, Ended          int
-	ClaimP50, ClaimP99     time.Duration
-	OutcomeP50, OutcomeP99 time.Duration
+	Jobs         int // half of them queued, half ended
+	BytesPerJob  float64
+	BytesPerFile float64
+	Fill         time.Duration // how long it took to make the database
+	Sweep        time.Duration // the sweeper's work, without a lease that has expired
+	Pages        []timedPage
+	Crews        []crewRow
 }
 
-// growthClaims is how many claims are timed.
-const growthClaims = 2000
+// timedPage is how long a page of the console or a list of the API takes, for one user while nothing else is going on.
+type timedPage struct {
+	Title string
+	P50   time.Duration
+}
 
-// growth measures on a new database.
-func growth(ctx context.Context, url string, queued, ended int) (row growthRow, err error) {
-	row = growthRow{Queued: queued, Ended: ended}
-	store, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: queueConns})
+// grownPages are what is timed.
+var grownPages = []struct{ title, path string }{
+	{"console: overview", "/"}, {"console: jobs", "/jobs"}, {"console: succeeded jobs", "/jobs?state=succeeded"},
+	{"console: files", "/files"}, {"console: agents", "/agents"},
+	{"API: 50 jobs", "/v1/jobs?page_size=50"}, {"API: 50 queued jobs", "/v1/jobs?state=queued&page_size=50"},
+	{"API: 50 files", "/v1/files?page_size=50"}, {"API: statistics", "/v1/stats"},
+}
+
+// pageTries is how often a page is read.
+const pageTries = 11
+
+// growth measures on a new database, with crews of simulated agents of each size.
+func (r *rig) growth(ctx context.Context, database string, jobs int, crews []int, long time.Duration) (row growthRow, err error) {
+	url := r.postgres.URL(database)
+	row = growthRow{Jobs: jobs}
+	store, err := openStore(ctx, url)
 	if err != nil {
 		return row, err
 	}
 	defer store.Close()
-	if err := store.Migrate(ctx); err != nil {
+	began := time.Now()
+	if err := fill(ctx, url, jobs); err != nil {
 		return row, err
 	}
-	file, err := submit(ctx, store, growthClaims)
+	row.Fill = time.Since(began)
+	if row.BytesPerJob, row.BytesPerFile, err = sizes(ctx, url, jobs); err != nil {
+		return row, err
+	}
+	var sweeps []time.Duration
+	for range pageTries {
+		began := time.Now()
+		if _, held, err := store.Sweep(ctx); err != nil || !held {
+			return row, fmt.Errorf("sweeping: held %t, %w", held, err)
+		}
+		sweeps = append(sweeps, time.Since(began))
+	}
+	row.Sweep = middle(sweeps)
+	stats, err := store.Stats(ctx)
 	if err != nil {
 		return row, err
 	}
-	if err := fill(ctx, url, file, queued, ended); err != nil {
+	if stats.Queued != int64(jobs-jobs/2) || stats.Succeeded != int64(jobs/2) {
+		return row, fmt.Errorf("%d jobs are queued and %d have succeeded, of %d", stats.Queued, stats.Succeeded, jobs)
+	}
+	api, err := r.newBackend(ctx, r.s3.Endpoint, database)
+	if api != nil {
+		defer api.process.Stop(syscall.SIGTERM, 10*time.Second)
+	}
+	if err != nil {
 		return row, err
 	}
-	claim := backend.Claim{AgentID: uuid.New(), Caller: "bench", Name: "agent", Version: "1", Max: 1}
-	var claims, outcomes []time.Duration
-	for range growthClaims {
-		began := time.Now()
-		leases, err := store.ClaimJobs(ctx, claim)
-		if err != nil || len(leases) != 1 {
-			return row, fmt.Errorf("claiming: %d leases, %w", len(leases), err)
-		}
-		claims = append(claims, time.Since(began))
-		began = time.Now()
-		if err := finish(ctx, store, file, leases); err != nil {
-			return row, err
-		}
-		outcomes = append(outcomes, time.Since(began))
+	if row.Pages, err = r.timePages(ctx, api.url); err != nil {
+		return row, err
 	}
-	slices.Sort(claims)
-	slices.Sort(outcomes)
-	row.ClaimP50, row.ClaimP99 = claims[growthClaims/2], claims[growthClaims*99/100]
-	row.OutcomeP50, row.OutcomeP99 = outcomes[growthClaims/2], outcomes[growthClaims*99/100]
-	return row, err
+	for _, agents := range crews {
+		c, err := r.simulate(ctx, api, url, agents, long)
+		if err != nil {
+			return row, fmt.Errorf("%d agents: %w", agents, err)
+		}
+		row.Crews = append(row.Crews, c)
+	}
+	return row, nil
 }
 
-// fill adds queued jobs, and ended ones with a lease each. Indexes are built afterwards, which takes a third of the time.
-func fill(ctx context.Context, url string, f backend.File, queued, ended int) error {
+// sizes are what a job and a file take in the database, with all that belongs to them.
+func sizes(ctx context.Context, url string, jobs int) (job, file float64, err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer conn.Close(ctx)
-	rows, err := conn.Query(ctx, `SELECT indexname, indexdef FROM pg_indexes i WHERE tablename IN ('jobs', 'leases')
-		AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = i.indexname)`)
-	if err != nil {
-		return err
-	}
-	type index struct{ Name, Definition string }
-	indexes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[index])
-	if err != nil {
-		return err
-	}
-	var statements []string
-	for _, i := range indexes {
-		statements = append(statements, `DROP INDEX `+i.Name)
-	}
-	const columns = `INSERT INTO jobs (id, file_id, dest, dest_hash, priority, max_attempts, state, created_at, grants, bytes_done)
-		SELECT gen_random_uuid(), '%s', '%[2]s/' || n, sha256(('%[2]s/' || n)::bytea), 0, 5, '%[2]s', now() - n * interval '1 ms', %d, 0
-		FROM generate_series(1, %d) n`
-	statements = append(statements, `SET session_replication_role = replica`, `SET maintenance_work_mem = '512MB'`,
-		fmt.Sprintf(columns, f.ID, backend.JobQueued, 0, queued), fmt.Sprintf(columns, f.ID, backend.JobSucceeded, 1, ended),
-		`INSERT INTO leases (lease_id, job_id, "grant", agent, caller, leased_until, ended_at, "end")
-			SELECT gen_random_uuid(), id, 1, gen_random_uuid(), 'caller', now(), now(), 'succeeded' FROM jobs WHERE state = 'succeeded'`)
-	for _, i := range indexes {
-		statements = append(statements, i.Definition)
-	}
-	for _, sql := range append(statements, `VACUUM ANALYZE`, `CHECKPOINT`) {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("%s: %w", sql, err)
+	err = conn.QueryRow(ctx, `
+		SELECT sum(pg_total_relation_size(t::regclass)) FILTER (WHERE t IN ('jobs', 'leases', 'job_events'))::float8,
+			sum(pg_total_relation_size(t::regclass)) FILTER (WHERE t IN ('files', 'uploads'))::float8
+		FROM unnest($1::text[]) t`, filledTables).Scan(&job, &file)
+	return job / float64(jobs), file / float64(max(1, jobs/fillFiles)), err
+}
+
+func (r *rig) timePages(ctx context.Context, url string) (pages []timedPage, err error) {
+	for _, p := range grownPages {
+		var times []time.Duration
+		for range pageTries {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+p.path, nil)
+			if err != nil {
+				return nil, err
+			}
+			req.Header.Set("Authorization", "Bearer "+r.token)
+			req.AddCookie(&http.Cookie{Name: "backend-token", Value: r.token})
+			began := time.Now()
+			answer, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				return nil, err
+			}
+			_, err = io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+			if err != nil || answer.StatusCode != http.StatusOK {
+				return nil, fmt.Errorf("%s: %s %w", p.path, answer.Status, err)
+			}
+			times = append(times, time.Since(began))
 		}
+		slices.Sort(times)
+		pages = append(pages, timedPage{p.title, middle(times)})
 	}
-	return nil
+	return pages, nil
 }

@@ -28,7 +28,7 @@ func machine(ctx context.Context, r *rig) []string {
 	lines := []string{fmt.Sprintf("%s, %d cores; Linux %s; %s", name, runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version())}
 	for _, c := range [][]string{
 		{filepath.Join(r.bin, "agent"), "--version"}, {"curl", "--version"}, {"aria2c", "--version"}, {"nginx", "-v"}, {"pgbench", "--version"},
-		{"wrk", "--version"}, {"openssl", "version"},
+		{"wrk", "--version"}, {"openssl", "version"}, {awsCLI(), "--version"},
 	} {
 		out, _ := exec.CommandContext(ctx, c[0], c[1:]...).CombinedOutput() // wrk's exit code is 1
 		line, _, _ := strings.Cut(string(out), "\n")

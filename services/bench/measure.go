@@ -16,23 +16,32 @@ import (
 type sample struct {
 	CPU  time.Duration // user and system time of the command and of all processes that it waited for
 	Wall time.Duration
-	RSS  int64 // bytes; the most that all these processes had in memory at one time, seen every 50 ms
+	RSS  int64 // bytes; the most that all these processes had in memory at one time: see most
+	// Unfinished says that the peer was stopped at its limit: then the figures are those until there.
+	Unfinished bool `json:",omitempty"`
 }
 
 // peer is one way to do the work of a row.
 type peer struct {
 	Name  string
 	Ours  bool
-	Shell string // what `sh -c` runs, in an empty directory; the environment holds what differs from machine to machine
-	Env   []string
+	Shell string   // what `sh -c` runs, in an empty directory; the environment holds what differs from machine to machine
+	Env   []string `json:"-"`
+	// Limit stops the peer, with an unfinished sample; 0 is none.
+	Limit time.Duration `json:",omitempty"`
 	// Check fails if the result in the directory is not right.
-	Check func(dir string) error
+	Check func(dir string) error `json:"-"`
 }
 
 // result holds the samples of a peer, one for each round.
 type result struct {
 	Peer    peer
 	Samples []sample
+}
+
+// finished says whether each run of the peer came to its end.
+func (r result) finished() bool {
+	return !slices.ContainsFunc(r.Samples, func(s sample) bool { return s.Unfinished })
 }
 
 // medians returns the median of each figure.
@@ -85,7 +94,7 @@ func inTurn(ctx context.Context, dir string, peers []peer, rounds int, prepare f
 				}
 			}
 			s, err := once(ctx, dir, p)
-			if err == nil && p.Check != nil {
+			if err == nil && p.Check != nil && !s.Unfinished {
 				err = p.Check(dir)
 			}
 			if err != nil {
@@ -100,12 +109,19 @@ func inTurn(ctx context.Context, dir string, peers []peer, rounds int, prepare f
 
 // once runs a peer and reads what the kernel counted.
 func once(ctx context.Context, dir string, p peer) (sample, error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", p.Shell)
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if p.Limit > 0 {
+		limited, cancel = context.WithTimeout(ctx, p.Limit)
+	}
+	defer cancel()
+	cmd := exec.CommandContext(limited, "sh", "-c", p.Shell)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), p.Env...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a peer's processes are found by their group
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a peer's processes are found by their group, and stopped with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return sample{}, err
@@ -114,7 +130,8 @@ func once(ctx context.Context, dir string, p peer) (sample, error) {
 	err := cmd.Wait()
 	wall := time.Since(began)
 	most := memory()
-	if err != nil {
+	late := limited.Err() != nil && ctx.Err() == nil
+	if err != nil && !late {
 		return sample{}, fmt.Errorf("%w: %s", err, bytes.TrimSpace(output.Bytes()[:min(output.Len(), 2000)]))
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
@@ -122,7 +139,7 @@ func once(ctx context.Context, dir string, p peer) (sample, error) {
 		return sample{}, errors.New("this system counts no CPU time of processes")
 	}
 	return sample{
-		CPU: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), Wall: wall, RSS: most,
+		CPU: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), Wall: wall, RSS: most, Unfinished: late,
 	}, nil
 }
 

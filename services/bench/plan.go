@@ -2,204 +2,224 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 )
 
 // plan says how much is measured.
 type plan struct {
-	full   bool
-	rounds int
-	only   *regexp.Regexp // of rows' titles
-	bin    string
-	out    string // Markdown; the picture stands beside it
+	full, tiny bool
+	rounds     int
+	jobs       int // to which growth is followed
+	root       string
+	by         measuredBy
 }
 
-// size returns the first number for a run of everything, and the second for one of under ten minutes.
-func size[T int | int64](p plan, full, quick T) T {
-	if p.full {
+// size returns the first number for a run of everything, the second for one of under ten minutes, and a part of it to try the command.
+func size[T int | int64 | time.Duration](p plan, full, quick T) T {
+	switch {
+	case p.tiny:
+		return max(1, quick/16)
+	case p.full:
 		return full
 	}
 	return quick
 }
 
-// row runs a part whose title is chosen, and says how long it took.
-func (p plan) row(title string, f func() error) error {
-	if !p.only.MatchString(title) {
-		return nil
-	}
-	began := time.Now()
-	fmt.Fprintf(os.Stderr, "%s ... ", title)
-	err := f()
-	fmt.Fprintf(os.Stderr, "%.0f s\n", time.Since(began).Seconds())
-	if err != nil {
-		return fmt.Errorf("%s: %w", title, err)
-	}
-	return nil
+// steps are all that can be measured. What they take are figures of two quiet cores.
+func (p plan) steps(r *rig, rep *report) (all []step) {
+	all = append(all, p.downloads(r, rep)...)
+	all = append(all, p.uploads(r, rep)...)
+	all = append(all, p.queues(r, rep)...)
+	all = append(all, p.growths(r, rep)...)
+	return append(all, p.rest(r, rep)...)
 }
 
-func (p plan) measure(ctx context.Context, r *rig) (*report, error) {
-	rep := &report{Full: p.full, Rounds: p.rounds, Machine: machine(ctx, r)}
-	return rep, errors.Join(p.transfers(ctx, r, rep), p.queues(ctx, r, rep), p.calls(ctx, r, rep))
-}
-
-// transfers are the rows about bytes.
-func (p plan) transfers(ctx context.Context, r *rig, rep *report) error {
-	loads := []struct {
-		name  string
-		count int
-		size  int64
-	}{
-		{"one", 1, size[int64](p, 4*gib, 512*mib)}, {"middle", size(p, 64, 16), 64 * mib}, {"small", size(p, 5000, 1000), 64 * kib},
-	}
+// downloads are the rows about bytes that come.
+func (p plan) downloads(r *rig, rep *report) (all []step) {
 	origins := r.origins()
-	for _, l := range loads {
-		var set load
-		var errs []error
-		download := func(title string, o origin) {
-			errs = append(errs, p.row(title, func() (err error) {
-				if set.Files == nil {
-					if set.Files, err = r.put(ctx, l.name, l.count, l.size); err != nil {
-						return err
-					}
-					set.Name = l.name
-				}
-				t, err := r.download(ctx, title, set, o, p.rounds)
-				rep.Downloads = append(rep.Downloads, t)
+	add := func(set *load, title, place string, rounds int, limit, takes time.Duration) {
+		all = append(all, step{"downloads", title, takes, func(ctx context.Context) error {
+			if err := set.put(ctx, r); err != nil {
 				return err
-			}))
-		}
-		title := fmt.Sprintf("download %d × %s", l.count, bytesText(l.size))
-		download(title, origins["http"])
-		if l.name == "one" || p.full {
-			download(title+", TLS", origins["tls"])
-			download(title+", 85 MB/s a connection and 20 ms", origins["shaped"])
-		}
-		if err := errors.Join(errs...); err != nil {
+			}
+			t, err := r.download(ctx, title, *set, origins[place], rounds, limit)
+			if err == nil {
+				rep.Downloads.add(p.by, t)
+			}
 			return err
-		}
-		if err := r.forget(set.Files); err != nil {
-			return err
-		}
+		}})
 	}
-	title := "upload 1 × " + bytesText(size[int64](p, 2*gib, 512*mib))
-	return p.row(title, func() error {
-		t, err := r.upload(ctx, title, size[int64](p, 2*gib, 512*mib), p.rounds)
-		rep.Uploads = append(rep.Uploads, t)
-		return err
-	})
+	one := &load{Name: "one", Count: 1, Size: size[int64](p, 4*gib, 384*mib)}
+	middle := &load{Name: "middle", Count: size(p, 64, 16), Size: size[int64](p, 64*mib, 32*mib)}
+	small := &load{Name: "small", Count: size(p, 5000, 1000), Size: 64 * kib}
+	const shaped = ", 85 MB/s a connection and 20 ms"
+	add(one, one.title(), "http", p.rounds, 0, size(p, 320*time.Second, 31*time.Second))
+	add(one, one.title()+", TLS", "tls", p.rounds, 0, size(p, 380*time.Second, 38*time.Second))
+	add(one, one.title()+shaped, "shaped", p.rounds, 0, size(p, 600*time.Second, 57*time.Second))
+	limit := size(p, 2*time.Minute, 15*time.Second)
+	add(one, one.title()+shaped+", one of them stalled", "stalled", 1, limit, size(p, 500*time.Second, 60*time.Second))
+	add(one, one.title()+shaped+", one of them slow", "slow", 1, limit, size(p, 240*time.Second, 34*time.Second))
+	add(middle, middle.title(), "http", p.rounds, 0, size(p, 320*time.Second, 36*time.Second))
+	add(small, small.title(), "http", p.rounds, 0, size(p, 60*time.Second, 16*time.Second))
+	if p.full {
+		add(middle, middle.title()+shaped, "shaped", p.rounds, 0, 4*time.Minute)
+		add(small, small.title()+shaped, "shaped", p.rounds, 0, 4*time.Minute)
+	}
+	return all
 }
 
-// forget frees the memory that files of a load take.
-func (r *rig) forget(files []file) error {
-	for _, f := range files {
-		if err := os.Remove(filepath.Join(r.objects(), bucket, f.Key)); err != nil {
-			return err
+func (p plan) uploads(r *rig, rep *report) []step {
+	bytes := size[int64](p, 2*gib, 256*mib)
+	title := "upload 1 × " + bytesText(bytes)
+	return []step{{"uploads", title, size(p, 5*time.Minute, 40*time.Second), func(ctx context.Context) error {
+		t, err := r.upload(ctx, title, bytes, p.rounds)
+		if err == nil {
+			rep.Uploads.add(p.by, t)
 		}
-	}
-	return nil
+		return err
+	}}}
 }
 
 // queues are the rows about the queue.
-func (p plan) queues(ctx context.Context, r *rig, rep *report) error {
-	jobs, databases := size(p, 20_000, 10_000), 0
-	fresh := func() (string, error) {
-		databases++
-		name := fmt.Sprintf("queue_%d", databases)
-		return r.postgres.URL(name), r.postgres.CreateDatabase(ctx, name)
-	}
-	err := p.row("queue", func() error {
-		rows := []queueRow{}
-		for _, workers := range []int{8, 80} {
-			for _, batch := range []int{1, 10} {
-				rows = append(rows, queueRow{
-					Name: fmt.Sprintf("ours, %d agents, %d at a time", workers, batch), Ours: true, Workers: workers,
-					rate: func(url string) (float64, counters, error) { return oursRate(ctx, url, workers, batch, jobs) },
-				})
+func (p plan) queues(r *rig, rep *report) []step {
+	return []step{
+		{"queue", "ours, pgbench and River", size(p, 6*time.Minute, 130*time.Second), func(ctx context.Context) error {
+			rows, err := r.queue(ctx, size(p, 20_000, 3_000), p.rounds)
+			if err == nil {
+				rep.Queue.add(p.by, rows...)
 			}
-			rows = append(rows, queueRow{Name: fmt.Sprintf("River, %d workers", workers), Workers: workers,
-				rate: func(url string) (float64, counters, error) { return riverRate(ctx, url, workers, jobs) }})
-		}
-		for range p.rounds {
-			for i := range rows {
-				url, err := fresh()
+			return err
+		}},
+		{"held", "a transaction held open", size(p, 12*time.Minute, 40*time.Second), func(ctx context.Context) error {
+			for _, batch := range []int{1, 10}[:size(p, 2, 1)] {
+				name, err := r.newDatabase(ctx)
 				if err != nil {
 					return err
 				}
-				rate, cost, err := rows[i].rate(url)
+				row, err := held(ctx, r.postgres.URL(name), 80, batch, size(p, 3*time.Minute, 20*time.Second))
 				if err != nil {
-					return fmt.Errorf("%s: %w", rows[i].Name, err)
+					return err
 				}
-				rows[i].Rates, rows[i].Costs = append(rows[i].Rates, rate), append(rows[i].Costs, cost)
+				rep.Held.add(p.by, row)
+				if err := r.dropDatabase(ctx, name); err != nil {
+					return err
+				}
 			}
-		}
-		rep.Queue = rows
-		return nil
-	})
-	if err != nil {
-		return err
+			return nil
+		}},
 	}
-	return p.row("growth", func() error {
-		sizes := []int{1000, 100_000}
-		if p.full {
-			sizes = append(sizes, 1_000_000, 10_000_000)
+}
+
+// growths are the rows about many jobs and many agents.
+func (p plan) growths(r *rig, rep *report) (all []step) {
+	crews := []int{1, 100}
+	if p.jobs >= 1_000_000 || p.full {
+		crews = []int{1, 100, 1000, 10_000}
+	}
+	long := size(p, 30*time.Second, 4*time.Second)
+	if p.jobs >= 1_000_000 {
+		long = 30 * time.Second
+	}
+	for jobs := 10; jobs <= p.jobs; jobs *= 10 {
+		if jobs == 100 || jobs == 10_000 || (jobs == 10 && !p.full) {
+			continue // between those that tell of the growth
 		}
-		for _, n := range sizes {
-			url, err := fresh()
+		takes := time.Duration(len(crews))*long + time.Duration(jobs)*60*time.Microsecond + 3*time.Second
+		if len(crews) > 2 {
+			takes += time.Minute // the most agents take longer, see simulate
+		}
+		all = append(all, step{"growth", count(jobs) + " jobs", takes, func(ctx context.Context) error {
+			name, err := r.newDatabase(ctx)
 			if err != nil {
 				return err
 			}
-			row, err := growth(ctx, url, n/2, n/2)
+			row, err := r.growth(ctx, name, jobs, crews, long)
 			if err != nil {
 				return err
 			}
-			rep.Growth = append(rep.Growth, row)
-		}
+			rep.Growth.add(p.by, row)
+			return r.dropDatabase(ctx, name)
+		}})
+	}
+	for _, agents := range crews[1:] {
+		long := size(p, 30*time.Second, 5*time.Second)
+		all = append(all, step{"waiting", count(agents) + " agents", long + 10*time.Second, func(ctx context.Context) error {
+			name, err := r.newDatabase(ctx)
+			if err != nil {
+				return err
+			}
+			row, err := r.waiting(ctx, name, agents, long)
+			if err == nil {
+				rep.Waiting.add(p.by, row)
+			}
+			return err
+		}})
+	}
+	return all
+}
+
+// rest are the rows about the agent's memory, the API, the starts and the builds.
+func (p plan) rest(r *rig, rep *report) []step {
+	few := &load{Name: "few", Count: 100, Size: 1000}
+	memorySizes := []int64{kib, mib, 64 * mib, gib}
+	if p.full {
+		memorySizes = append(memorySizes, 8*gib, 64*gib)
+	}
+	all := []step{
+		{"memory", "files of " + bytesText(memorySizes[0]) + " to " + bytesText(memorySizes[len(memorySizes)-1]),
+			size(p, 6*time.Minute, 15*time.Second), func(ctx context.Context) error {
+				rows, err := r.memory(ctx, memorySizes)
+				rep.Memory.add(p.by, rows...)
+				return err
+			}},
+		{"requests", "the API, a bare handler and pgbench", size(p, 90*time.Second, 28*time.Second), func(ctx context.Context) error {
+			if err := few.put(ctx, r); err != nil {
+				return err
+			}
+			rows, err := r.serve(ctx, few.Files[0], size(p, 10, 3))
+			rep.Requests.add(p.by, rows...)
+			return err
+		}},
+		{"starts", "both programs", size(p, 10*time.Second, 5*time.Second), func(ctx context.Context) error {
+			if err := few.put(ctx, r); err != nil {
+				return err
+			}
+			rows, err := r.starts(ctx, few.Files[0], size(p, 15, 7))
+			rep.Starts.add(p.by, rows...)
+			return err
+		}},
+	}
+	if p.full {
+		all = append(all, step{"builds", "the program and its tools", 25 * time.Minute, func(ctx context.Context) error {
+			rows, err := r.builds(ctx, p.root, !p.tiny)
+			rep.Builds.add(p.by, rows...)
+			return err
+		}})
+	}
+	return all
+}
+
+// put makes the files of a load and uploads them, unless they are there. Those of the load before go, as they take memory.
+func (l *load) put(ctx context.Context, r *rig) (err error) {
+	if r.there == l {
 		return nil
-	})
-}
-
-// queueRow is a queue with a number of workers.
-type queueRow struct {
-	Name    string
-	Ours    bool
-	Workers int
-	Rates   []float64  // jobs a second, one for each round
-	Costs   []counters // a job's, likewise
-
-	rate func(url string) (float64, counters, error)
-}
-
-// calls are the rows about the API and the starts.
-func (p plan) calls(ctx context.Context, r *rig, rep *report) error {
-	var files []file
-	some := func() (err error) {
-		if files == nil {
-			files, err = r.put(ctx, "few", 100, 1000)
-		}
-		return err
 	}
-	err := p.row("requests", func() (err error) {
-		if err := some(); err != nil {
-			return err
+	if r.there != nil {
+		for _, f := range r.there.Files {
+			if err := os.Remove(filepath.Join(r.objects(), bucket, f.Key)); err != nil {
+				return err
+			}
 		}
-		rep.Requests, err = r.serve(ctx, files[0], size(p, 10, 4))
-		return err
-	})
-	if err != nil {
-		return err
+		r.there = nil
 	}
-	return p.row("starts", func() (err error) {
-		if err := some(); err != nil {
-			return err
-		}
-		rep.Starts, err = r.starts(ctx, files[0], size(p, 15, 7))
-		return err
-	})
+	if l.Files, err = r.put(ctx, fmt.Sprintf("%s-%d", l.Name, r.loads), l.Count, l.Size); err == nil {
+		r.there = l
+		r.loads++
+	}
+	return err
 }
 
 func bytesText(n int64) string {

@@ -9,14 +9,14 @@ import (
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"scalable-backend/services/internal/servers"
 )
@@ -36,6 +36,9 @@ type rig struct {
 	http, tls string  // host:port of nginx
 	token     string
 	apis      map[string]string // base URL of the backend whose presigned URLs lead to "s3", "http", "tls", "shaped" or "direct"
+	databases int               // that newDatabase has made
+	there     *load             // whose files are there
+	loads     int               // that were put
 	stop      []func()
 }
 
@@ -60,9 +63,7 @@ func newRig(ctx context.Context, bin string) (r *rig, err error) {
 			return r, err
 		}
 	}
-	// As an RDS instance: a commit is on the disk before it is answered.
-	r.postgres, err = servers.StartPostgresWith(ctx, filepath.Join(r.disk, "postgres"), "fsync=on", "shared_buffers=256MB", "max_wal_size=2GB")
-	if err != nil {
+	if err = r.startPostgres(ctx); err != nil {
 		return r, err
 	}
 	if r.s3, err = servers.StartS3(ctx, filepath.Join(r.dir, "s3")); err != nil {
@@ -88,7 +89,7 @@ func newRig(ctx context.Context, bin string) (r *rig, err error) {
 		"s3": r.s3.Endpoint, "http": "http://" + r.http, "tls": "https://" + r.tls, "shaped": "http://" + r.shaper.Addr,
 		"direct": "http://" + r.direct.Addr,
 	} {
-		if r.apis[name], err = r.startBackend(ctx, endpoint); err != nil {
+		if r.apis[name], err = r.startBackend(ctx, endpoint, "backend"); err != nil {
 			return r, err
 		}
 	}
@@ -115,14 +116,51 @@ func (r *rig) close() error {
 	return errors.Join(errs...)
 }
 
+// startPostgres starts a server like an RDS instance: a commit is on the disk before it is answered. Its log is for sessions that ask
+// for it. Further settings win.
+func (r *rig) startPostgres(ctx context.Context, settings ...string) (err error) {
+	r.postgres, err = servers.StartPostgresWith(ctx, filepath.Join(r.disk, "postgres"), append([]string{
+		"fsync=on", "shared_buffers=256MB", "max_wal_size=2GB",
+		"logging_collector=on", "log_destination=jsonlog", "log_directory=log", "log_filename=server",
+	}, settings...)...)
+	return err
+}
+
+// newDatabase makes an empty database, and returns its name.
+func (r *rig) newDatabase(ctx context.Context) (string, error) {
+	r.databases++
+	name := fmt.Sprintf("bench_%d", r.databases)
+	return name, r.postgres.CreateDatabase(ctx, name)
+}
+
+// dropDatabase removes one, so that the next row has the disk to itself.
+func (r *rig) dropDatabase(ctx context.Context, name string) error {
+	conn, err := pgx.Connect(ctx, r.postgres.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, sql := range []string{`DROP DATABASE ` + pgx.Identifier{name}.Sanitize() + ` WITH (FORCE)`, `CHECKPOINT`} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postgresLog is what the database server has logged, in its JSON format.
+func (r *rig) postgresLog() string {
+	return filepath.Join(r.disk, "postgres", "data", "log", "server.json")
+}
+
 // objects is where the S3 server keeps the bucket's objects, each as a file of its key.
 func (r *rig) objects() string { return filepath.Join(r.dir, "s3", "objects") }
 
-// backendEnv is the environment of a backend whose presigned URLs lead to endpoint.
-func (r *rig) backendEnv(endpoint string) []string {
+// backendEnv is the environment of a backend on a database, whose presigned URLs lead to endpoint.
+func (r *rig) backendEnv(endpoint, database string) []string {
 	return []string{
 		"BACKEND_PUBLIC_ADDR=127.0.0.1:0", "BACKEND_GATEWAY_ADDR=127.0.0.1:0", "BACKEND_STACK=bench", "BACKEND_STAGE=live",
-		"BACKEND_BUCKET=" + bucket, "BACKEND_S3_ENDPOINT=" + endpoint, "BACKEND_DATABASE_URL=" + r.postgres.URL("backend"),
+		"BACKEND_BUCKET=" + bucket, "BACKEND_S3_ENDPOINT=" + endpoint, "BACKEND_DATABASE_URL=" + r.postgres.URL(database),
 		"BACKEND_ADMIN_TOKEN=" + r.token, "BACKEND_DRAIN_TIMEOUT=0s", "BACKEND_RATE_LIMIT=1000000", "BACKEND_BUCKET_SWEEP_INTERVAL=0",
 		"AWS_REGION=" + r.s3.Region,
 		"AWS_ACCESS_KEY_ID=" + r.s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + r.s3.SecretKey,
@@ -130,31 +168,47 @@ func (r *rig) backendEnv(endpoint string) []string {
 }
 
 // startBackend starts a backend, and returns the URL of its public door once it is ready.
-func (r *rig) startBackend(ctx context.Context, endpoint string) (string, error) {
+func (r *rig) startBackend(ctx context.Context, endpoint, database string) (string, error) {
+	b, err := r.newBackend(ctx, endpoint, database)
+	if b == nil {
+		return "", err
+	}
+	r.stop = append(r.stop, func() { b.process.Stop(syscall.SIGTERM, 5*time.Second) })
+	return b.url, err
+}
+
+// backendProcess is a backend that runs.
+type backendProcess struct {
+	url     string // of its public door
+	pid     int
+	process *servers.Process
+}
+
+// newBackend is startBackend for a backend that the caller stops: whenever one is returned, with an error or without.
+func (r *rig) newBackend(ctx context.Context, endpoint, database string) (b *backendProcess, err error) {
 	log, err := os.CreateTemp(r.disk, "backend-*.log")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer log.Close() //nolint:errcheck // the child has its own
 	cmd := exec.Command(filepath.Join(r.bin, "backend"))
-	cmd.Env = append(os.Environ(), r.backendEnv(endpoint)...)
+	cmd.Env = append(os.Environ(), r.backendEnv(endpoint, database)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	process, err := servers.StartProcess(cmd)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	r.stop = append(r.stop, func() { process.Stop(syscall.SIGTERM, 5*time.Second) })
-	var url string
+	b = &backendProcess{pid: cmd.Process.Pid, process: process}
 	err = process.Await(ctx, 30*time.Second, func(context.Context) error {
 		text, err := os.ReadFile(log.Name())
 		if err != nil {
 			return err
 		}
-		url = publicDoor(string(text))
-		if url == "" {
+		b.url = publicDoor(string(text))
+		if b.url == "" {
 			return errors.New("it has not said where it listens")
 		}
-		answer, err := http.Get(url + "/readyz")
+		answer, err := http.Get(b.url + "/readyz")
 		if err != nil {
 			return err
 		}
@@ -164,67 +218,8 @@ func (r *rig) startBackend(ctx context.Context, endpoint string) (string, error)
 		}
 		return nil
 	})
-	return url, err
+	return b, err
 }
-
-// startNginx serves the objects over HTTP and TLS.
-func (r *rig) startNginx(ctx context.Context) error {
-	bin, err := exec.LookPath("nginx")
-	if err != nil {
-		return err
-	}
-	certificate, key := filepath.Join(r.dir, "tls.crt"), filepath.Join(r.dir, "tls.key")
-	if err := makeCertificate(certificate, key); err != nil {
-		return err
-	}
-	if r.http, err = freeAddress(); err != nil {
-		return err
-	}
-	if r.tls, err = freeAddress(); err != nil {
-		return err
-	}
-	work := filepath.Join(r.dir, "nginx")
-	if err := os.Mkdir(work, 0o711); err != nil {
-		return err
-	}
-	text := nginxConfig
-	for name, value := range map[string]string{
-		"WORK": work, "ROOT": r.objects(), "HTTP": r.http, "TLS": r.tls, "CERTIFICATE": certificate, "KEY": key,
-	} {
-		text = strings.ReplaceAll(text, "{"+name+"}", value)
-	}
-	config := filepath.Join(work, "nginx.conf")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return err
-	}
-	process, err := servers.StartProcess(exec.Command(bin, "-c", config, "-p", work, "-e", filepath.Join(work, "error.log")))
-	if err != nil {
-		return err
-	}
-	r.stop = append(r.stop, func() { process.Stop(syscall.SIGTERM, 5*time.Second) })
-	return process.Await(ctx, 10*time.Second, func(context.Context) error {
-		conn, err := net.Dial("tcp", r.tls)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	})
-}
-
-// nginxConfig serves files as S3 does, as far as a client that only reads can see.
-const nginxConfig = `
-daemon off;
-user root;
-worker_processes 2;
-pid {WORK}/nginx.pid;
-events { worker_connections 4096; }
-http {
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
-  client_body_temp_path {WORK}; proxy_temp_path {WORK}; fastcgi_temp_path {WORK}; uwsgi_temp_path {WORK}; scgi_temp_path {WORK};
-  server { listen {HTTP} backlog=1024; root {ROOT}; }
-  server { listen {TLS} ssl backlog=1024; ssl_certificate {CERTIFICATE}; ssl_certificate_key {KEY}; root {ROOT}; }
-}
-`
 
 func freeAddress() (string, error) {
 	l, err := servers.Listen("127.0.0.1:0")

@@ -14,10 +14,19 @@ import (
 const (
 	shapedRate  = 85_000_000
 	shapedDelay = 20 * time.Millisecond
-	// stalledConnection gives no byte any more after its first MiB; slowConnection has a twentieth of the rate. Numbers count connections.
-	stalledConnection = 3
-	slowConnection    = 5
-	slowPart          = 20
+	// faultyConnection is the one that has the fault, counted from 1 for each peer. It is not the first, so that a peer with one connection is
+	// spared: it has no other one to go on with.
+	faultyConnection = 3
+	slowPart         = 20
+)
+
+// fault is what is wrong with one connection.
+type fault int32
+
+const (
+	none    fault = iota
+	stalled       // no byte any more after its first MiB, and no end
+	slow          // a twentieth of the rate
 )
 
 // shaper stands between clients and a server, and makes each connection as slow as one over a network.
@@ -28,7 +37,7 @@ type shaper struct {
 	delay  time.Duration
 	l      net.Listener
 	count  atomic.Int64
-	faulty atomic.Bool  // whether there are a stalled and a slow connection
+	fault  atomic.Int32 // of one connection
 	first  atomic.Int64 // when the first byte went to a client, Unix time in ns; 0 if none did
 }
 
@@ -43,10 +52,10 @@ func newShaper(target string, rate float64, delay time.Duration) (*shaper, error
 }
 
 // reset begins to count connections anew.
-func (s *shaper) reset(faulty bool) {
+func (s *shaper) reset(f fault) {
 	s.count.Store(0)
 	s.first.Store(0)
-	s.faulty.Store(faulty)
+	s.fault.Store(int32(f))
 }
 
 func (s *shaper) accept() {
@@ -83,11 +92,11 @@ func (s *shaper) carry(near net.Conn, number int64) {
 		}
 	}()
 	rate, stop := s.rate, int64(-1)
-	if s.faulty.Load() {
-		switch number {
-		case stalledConnection:
+	if number == faultyConnection {
+		switch fault(s.fault.Load()) {
+		case stalled:
 			stop = mib
-		case slowConnection:
+		case slow:
 			rate /= slowPart
 		}
 	}

@@ -59,20 +59,20 @@ func TestShapedConnections(t *testing.T) {
 	require.Greater(t, time.Since(began), 300*time.Millisecond, "6 MB at 20 MB/s, of which some have waited for us")
 }
 
-// With faults, the third connection falls silent after a MiB, and the others do not.
+// With that fault, the third connection falls silent after a MiB, and the others do not.
 func TestAStalledConnection(t *testing.T) {
 	s, err := newShaper(sender(t), 0, 0)
 	require.NoError(t, err)
-	s.reset(true)
+	s.reset(stalled)
 	var conns []net.Conn
-	for range stalledConnection {
+	for range faultyConnection {
 		c := ask(t, s)
 		_, err = io.ReadFull(c, make([]byte, 1)) // so that they are counted in this order
 		require.NoError(t, err)
 		conns = append(conns, c)
 	}
 	for i, c := range conns {
-		stalled, patience := i+1 == stalledConnection, time.Minute
+		stalled, patience := i+1 == faultyConnection, time.Minute
 		if stalled {
 			patience = 2 * time.Second
 		}
@@ -85,6 +85,6 @@ func TestAStalledConnection(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	s.reset(false)
+	s.reset(none)
 	require.Zero(t, s.first.Load())
 }

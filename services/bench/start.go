@@ -44,7 +44,7 @@ func (r *rig) agentStart(ctx context.Context, f file) (time.Duration, error) {
 	if err := os.RemoveAll(out); err != nil {
 		return 0, err
 	}
-	r.direct.reset(false)
+	r.direct.reset(none)
 	cmd := exec.CommandContext(ctx, filepath.Join(r.bin, "agent"), "fetch", f.ID, "-o", out)
 	cmd.Env = append(os.Environ(), r.agentEnv("direct")...)
 	began := time.Now()
@@ -64,7 +64,7 @@ func (r *rig) backendStart(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	cmd := exec.Command(filepath.Join(r.bin, "backend"))
-	cmd.Env = append(append(os.Environ(), r.backendEnv(r.s3.Endpoint)...), "BACKEND_PUBLIC_ADDR="+addr)
+	cmd.Env = append(append(os.Environ(), r.backendEnv(r.s3.Endpoint, "backend")...), "BACKEND_PUBLIC_ADDR="+addr)
 	began := time.Now()
 	process, err := servers.StartProcess(cmd)
 	if err != nil {

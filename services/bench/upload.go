@@ -12,7 +12,7 @@ import (
 )
 
 // upload lets all peers upload a file of random bytes, another one each time. All of them hash what they send: the agent with SHA-256 for
-// the catalogue and for each part, the SDK with SHA-256 for each part, rclone with MD5.
+// the catalogue and for each part, the SDK with SHA-256 for each part, rclone and AWS's CLI with MD5.
 func (r *rig) upload(ctx context.Context, title string, size int64, rounds int) (transfer, error) {
 	source := filepath.Join(r.dir, "source")
 	defer os.Remove(source) //nolint:errcheck // the rig's directory goes too
@@ -25,6 +25,11 @@ func (r *rig) upload(ctx context.Context, title string, size int64, rounds int) 
 		"RCLONE_CONFIG=/dev/null", "RCLONE_CONFIG_S3_TYPE=s3", "RCLONE_CONFIG_S3_PROVIDER=Other", "RCLONE_CONFIG_S3_ENV_AUTH=true",
 		"RCLONE_CONFIG_S3_ENDPOINT=" + r.s3.Endpoint, "RCLONE_CONFIG_S3_REGION=" + r.s3.Region, "RCLONE_CONFIG_S3_NO_CHECK_BUCKET=true",
 	}
+	config := filepath.Join(r.dir, "aws.config")
+	if err := os.WriteFile(config, []byte(awsConfig), 0o600); err != nil {
+		return transfer{}, err
+	}
+	env = append(env, "AWS="+awsCLI(), "AWS_CONFIG_FILE="+config)
 	peers := []peer{
 		{
 			Name: "agent upload", Ours: true, Env: append(r.agentEnv("s3"), env...),
@@ -32,6 +37,7 @@ func (r *rig) upload(ctx context.Context, title string, size int64, rounds int) 
 		},
 		{Name: "rclone", Env: env, Shell: `"$RCLONE" copyto "$SOURCE" "s3:$BUCKET/up/$(cat name)" --s3-upload-concurrency 16 --s3-chunk-size 8M`},
 		{Name: "SDK's transfermanager", Env: env, Shell: `"$BENCH" peer put "$SOURCE" "$BUCKET" "up/$(cat name)"`},
+		{Name: "aws s3 cp", Env: env, Shell: `"$AWS" --endpoint-url "$AWS_ENDPOINT_URL" s3 cp --quiet "$SOURCE" "s3://$BUCKET/up/$(cat name)"`},
 	}
 	dir := filepath.Join(r.dir, "out")
 	var digest string
@@ -86,4 +92,21 @@ func (r *rig) stored(size int64, digest string) error {
 		return fmt.Errorf("the newest object of %d bytes has the digest %s, want %s (%w)", size, got, digest, err)
 	}
 	return os.Remove(newest)
+}
+
+// awsConfig gives AWS's CLI as many connections and parts of the same size as the others have.
+const awsConfig = `[default]
+s3 =
+  max_concurrent_requests = 16
+  multipart_chunksize = 8MB
+  addressing_style = path
+`
+
+// awsCLI is Debian's package of AWS's CLI, or what the PATH has: a wrapper that other tools put there costs time of its own.
+func awsCLI() string {
+	const debian = "/usr/bin/aws"
+	if _, err := os.Stat(debian); err == nil {
+		return debian
+	}
+	return "aws"
 }
