@@ -75,20 +75,15 @@ func (r *rig) capture(ctx context.Context, url string, workers, batch int) (c cy
 // ceilingClients is how many groups of claims or outcomes the backend has on their way at most (postgres.maxGroups, of both kinds).
 const ceilingClients = 8
 
-// ceilingCycles is how many cycles each client runs at least: see succeeded.
+// ceilingCycles is how many cycles each client runs at least, so that the last one, which finds few jobs, weighs little.
 const ceilingCycles = 10
 
 // ceilingRate lets pgbench work off jobs with the statements of a cycle, each client as a group of agents of its own, and returns how many
 // jobs a second, and what one has cost the server.
 func (r *rig) ceilingRate(ctx context.Context, url string, c cycle, batch, jobs int) (rate float64, cost counters, err error) {
-	store, err := openStore(ctx, url)
-	if err != nil {
-		return 0, cost, err
-	}
-	defer store.Close()
 	times := max(ceilingCycles, jobs/(ceilingClients*c.jobs(batch)))
 	jobs = times * ceilingClients * c.jobs(batch)
-	if _, err := submit(ctx, store, jobs); err != nil {
+	if _, err := submitted(ctx, url, jobs); err != nil {
 		return 0, cost, err
 	}
 	before, err := readCounters(ctx, url)
@@ -138,9 +133,8 @@ func (r *rig) runScript(ctx context.Context, name, text string, variables []stri
 	return strconv.ParseFloat(found[1], 64)
 }
 
-// succeeded counts the jobs of a database that have succeeded, each with one lease that says so. They may be fewer than were asked for: a
-// job that another claim has just tried to get is locked for a moment, and what is reported of it in a group is passed over (the backend
-// then reports it alone). The next cycle of the script makes up for it, except for the last one.
+// succeeded counts the jobs of a database that have succeeded, each with one lease that says so. Of pgbench they may be fewer than were
+// asked for, as a claim passes over what another one has just locked.
 func succeeded(ctx context.Context, url string) (jobs int, err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

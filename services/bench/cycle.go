@@ -125,7 +125,8 @@ func nearest(all []logged, is func(uuid.UUID) bool) (l logged, n int) {
 }
 
 // script writes a cycle for a pgbench with agents of its own, as a script and its variables. Which leases are reported is asked from the
-// index of live leases: pgbench cannot keep the list that a claim returns.
+// index of live leases: pgbench cannot keep the list that a claim returns. And outcomes wait for rows that a claim has just tried to get:
+// the backend passes them over and reports them alone, which waits too.
 func (c cycle) script(batch int) (text string, variables []string) {
 	fresh := map[string]string{}
 	var agents []string
@@ -148,6 +149,9 @@ func (c cycle) script(batch int) (text string, variables []string) {
 		}
 		for i, s := range l {
 			sql, values := s.portable(fmt.Sprintf("%s%dp", name, i), fresh, c.leases, many)
+			if many > 0 { // of outcomes
+				sql = strings.ReplaceAll(sql, "SKIP LOCKED", "")
+			}
 			variables = append(variables, values...)
 			b.WriteString(sql + ";\n")
 		}

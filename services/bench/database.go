@@ -36,8 +36,8 @@ func (c counters) hotShare() float64 {
 	return 100 * c.HOT / c.Updates
 }
 
-// readCounters reads a server's counters, and of the database of url those of its rows. It waits until sessions have reported theirs,
-// which they do once a second.
+// readCounters reads a server's counters, and of the database of url those of its rows. Sessions report theirs when they
+// end, so it is for when those that did the work have, and waits a little for what the server's own processes report once a second.
 func readCounters(ctx context.Context, url string) (c counters, err error) {
 	time.Sleep(1100 * time.Millisecond)
 	conn, err := pgx.Connect(ctx, url)

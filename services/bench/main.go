@@ -68,7 +68,7 @@ func readOptions(root string) (o options, err error) {
 	flag.StringVar(&o.bin, "bin", filepath.Join(root, ".cache", "bin"), "where agent, backend and rclone are")
 	flag.StringVar(&o.out, "out", filepath.Join(root, "docs"), "where the pages are")
 	flag.Parse()
-	o.by = thisRun(o.full)
+	o.by = thisRun(o.full, o.tiny)
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: want flags only, see -help", flag.Arg(0))
 	}

@@ -25,36 +25,34 @@ type noopWorker struct{ river.WorkerDefaults[noop] }
 // Work does nothing.
 func (noopWorker) Work(context.Context, *river.Job[noop]) error { return nil }
 
-// riverRate works off jobs that do nothing with River, and returns how many a second, from its start to the
-// commit of the last completion, and what one has cost the server.
-func riverRate(ctx context.Context, url string, workers, jobs int) (rate float64, cost counters, err error) {
+// riverPool makes the connections of a client of River.
+func riverPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return 0, cost, err
+		return nil, err
 	}
 	config.MaxConns = queueConns
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// riverSubmit makes River's tables, and jobs that do nothing.
+func riverSubmit(ctx context.Context, url string, jobs int) error {
+	pool, err := riverPool(ctx, url)
 	if err != nil {
-		return 0, cost, err
+		return err
 	}
 	defer pool.Close()
 	driver := riverpgxv5.New(pool)
 	migrator, err := rivermigrate.New(driver, nil)
 	if err != nil {
-		return 0, cost, err
+		return err
 	}
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return 0, cost, err
+		return err
 	}
-	known := river.NewWorkers()
-	river.AddWorker(known, noopWorker{})
-	client, err := river.NewClient(driver, &river.Config{
-		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Workers: known,
-		FetchCooldown: time.Millisecond, // the default, 100 ms, is for queues that are seldom full
-		Logger:        slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	client, err := river.NewClient(driver, &river.Config{})
 	if err != nil {
-		return 0, cost, err
+		return err
 	}
 	for left := jobs; left > 0; {
 		var many []river.InsertManyParams
@@ -62,11 +60,35 @@ func riverRate(ctx context.Context, url string, workers, jobs int) (rate float64
 			many = append(many, river.InsertManyParams{Args: noop{left}})
 		}
 		if _, err := client.InsertManyFast(ctx, many); err != nil {
-			return 0, cost, err
+			return err
 		}
 		left -= len(many)
 	}
+	return nil
+}
+
+// riverRate works off jobs that do nothing with River, and returns how many a second, from its start to the
+// commit of the last completion, and what one has cost the server.
+func riverRate(ctx context.Context, url string, workers, jobs int) (rate float64, cost counters, err error) {
+	if err := riverSubmit(ctx, url, jobs); err != nil {
+		return 0, cost, err
+	}
 	before, err := readCounters(ctx, url)
+	if err != nil {
+		return 0, cost, err
+	}
+	pool, err := riverPool(ctx, url)
+	if err != nil {
+		return 0, cost, err
+	}
+	defer pool.Close()
+	known := river.NewWorkers()
+	river.AddWorker(known, noopWorker{})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Workers: known,
+		FetchCooldown: time.Millisecond, // the default, 100 ms, is for queues that are seldom full
+		Logger:        slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
 	if err != nil {
 		return 0, cost, err
 	}
@@ -87,10 +109,6 @@ func riverRate(ctx context.Context, url string, workers, jobs int) (rate float64
 	if err := client.Stop(ctx); err != nil {
 		return 0, cost, err
 	}
-	after, err := readCounters(ctx, url)
-	if err != nil {
-		return 0, cost, err
-	}
 	var completed int
 	if err := pool.QueryRow(ctx, `SELECT count(*) FROM river_job WHERE state = 'completed'`).Scan(&completed); err != nil {
 		return 0, cost, err
@@ -98,5 +116,7 @@ func riverRate(ctx context.Context, url string, workers, jobs int) (rate float64
 	if completed != jobs {
 		return 0, cost, fmt.Errorf("%d of %d jobs are completed", completed, jobs)
 	}
-	return float64(jobs) / took.Seconds(), after.each(before, jobs), nil
+	pool.Close()
+	after, err := readCounters(ctx, url)
+	return float64(jobs) / took.Seconds(), after.each(before, jobs), err
 }

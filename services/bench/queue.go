@@ -35,12 +35,7 @@ func openStore(ctx context.Context, url string) (*postgres.Store, error) {
 
 // oursRate works off jobs through the backend's store, and returns how many a second, and what one has cost the server.
 func oursRate(ctx context.Context, url string, workers, batch, jobs int) (rate float64, cost counters, err error) {
-	store, err := openStore(ctx, url)
-	if err != nil {
-		return 0, cost, err
-	}
-	defer store.Close()
-	file, err := submit(ctx, store, jobs)
+	file, err := submitted(ctx, url, jobs)
 	if err != nil {
 		return 0, cost, err
 	}
@@ -48,6 +43,11 @@ func oursRate(ctx context.Context, url string, workers, batch, jobs int) (rate f
 	if err != nil {
 		return 0, cost, err
 	}
+	store, err := openStore(ctx, url)
+	if err != nil {
+		return 0, cost, err
+	}
+	defer store.Close()
 	var work crew
 	began := time.Now()
 	err = work.run(ctx, store, file, workers, batch, func() bool { return work.done.Load() >= int64(jobs) })
@@ -58,14 +58,15 @@ func oursRate(ctx context.Context, url string, workers, batch, jobs int) (rate f
 	if work.done.Load() != int64(jobs) {
 		return 0, cost, fmt.Errorf("%d of %d jobs were granted", work.done.Load(), jobs)
 	}
-	after, err := readCounters(ctx, url)
+	stats, err := store.Stats(ctx)
 	if err != nil {
 		return 0, cost, err
 	}
-	stats, err := store.Stats(ctx)
-	if err == nil && stats.Succeeded != int64(jobs) {
-		err = fmt.Errorf("%d of %d jobs have succeeded", stats.Succeeded, jobs)
+	if stats.Succeeded != int64(jobs) {
+		return 0, cost, fmt.Errorf("%d of %d jobs have succeeded", stats.Succeeded, jobs)
 	}
+	store.Close()
+	after, err := readCounters(ctx, url)
 	return float64(jobs) / took.Seconds(), after.each(before, jobs), err
 }
 
@@ -127,6 +128,16 @@ func finish(ctx context.Context, store *postgres.Store, file backend.File, lease
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// submitted is submit with a store of its own.
+func submitted(ctx context.Context, url string, jobs int) (backend.File, error) {
+	store, err := openStore(ctx, url)
+	if err != nil {
+		return backend.File{}, err
+	}
+	defer store.Close()
+	return submit(ctx, store, jobs)
 }
 
 // submit makes a file, and jobs of it with a destination each.

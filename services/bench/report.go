@@ -34,10 +34,11 @@ type measuredBy struct {
 	Date string  // of the run
 	Load float64 // of the machine in the minute before the run
 	Full bool    // whether it was one of BENCH=full
+	Tiny bool    `json:",omitempty"` // whether it only tried the command: figures of little worth
 }
 
-func thisRun(full bool) measuredBy {
-	return measuredBy{time.Now().UTC().Format(time.DateOnly), loadAverage(), full}
+func thisRun(full, tiny bool) measuredBy {
+	return measuredBy{time.Now().UTC().Format(time.DateOnly), loadAverage(), full, tiny}
 }
 
 // section is what one run has measured of one part.
@@ -53,7 +54,10 @@ func (s *section[T]) add(by measuredBy, rows ...T) {
 // heading is a section's title and where its figures come from.
 func (s *section[T]) heading(b *strings.Builder, title string) {
 	how := "`make bench`"
-	if s.Full {
+	switch {
+	case s.Tiny:
+		how = "a trial of the command (`-tiny`), which says little"
+	case s.Full:
 		how = "`make bench BENCH=full`"
 	}
 	fmt.Fprintf(b, "\n## %s\n\nMeasured on %s by %s, load before: %.1f.\n", title, s.Date, how, s.Load)
