@@ -23,7 +23,7 @@ type shared[T any] struct {
 }
 
 // readPatience is how long a reader waits for a read that began before it came, and for its own: many times what both take.
-const readPatience = time.Second
+const readPatience = 250 * time.Millisecond
 
 // sharedRead is one statement and, once done is closed, its answer. Next is for those who came after it had begun.
 type sharedRead[T any] struct {
@@ -42,18 +42,20 @@ func (p *shared[T]) read(ctx context.Context, s *Store, sql string, args ...any)
 	if s.tx != nil { // which sees more than others do
 		return p.alone(ctx, s, sql, args)
 	}
+	limited, cancel := context.WithTimeout(ctx, s.CallTimeout) // of both tries together
+	defer cancel()
 	r := p.join(ctx, s, sql, args)
 	late := time.NewTimer(readPatience)
 	defer late.Stop()
 	select {
 	case <-r.done:
 	case <-late.C:
-		return p.alone(ctx, s, sql, args)
+		return p.alone(limited, s, sql, args)
 	case <-ctx.Done():
 		return nil, mapError(ctx.Err())
 	}
 	if r.err != nil {
-		return p.alone(ctx, s, sql, args)
+		return p.alone(limited, s, sql, args)
 	}
 	return slices.Clone(r.items), nil // others have the same
 }
