@@ -127,7 +127,7 @@ func (r *rig) tooLarge(size int64) (reason string, err error) {
 	if err := syscall.Statfs(r.disk, &disk); err != nil {
 		return "", err
 	}
-	if free := int64(disk.Bavail) * disk.Bsize; size > free/2 { //nolint:unconvert // its types differ between systems
+	if free := int64(disk.Bavail) * disk.Bsize; size > free/2 {
 		return fmt.Sprintf("the disk had %d GiB free, of which a file may take half", free/gib), nil
 	}
 	return "", nil

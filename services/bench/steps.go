@@ -30,8 +30,8 @@ func chosen(all []step, parts, titles *regexp.Regexp) (some []step) {
 // not hold up the rest for ever; a machine that is busy with other work is no reason.
 const patience = 10
 
-// runSteps runs all steps and says how far it is. A step that fails does not keep the others from running: its reason is returned. After the
-// last step of a part it calls done.
+// runSteps runs all steps and says how far it is. A step that fails does not keep the others from running: its reason is returned. After
+// the last step of a part it calls done.
 func runSteps(ctx context.Context, out io.Writer, steps []step, done func()) (failed []string) {
 	began := time.Now()
 	var expected time.Duration // of the steps that are done
