@@ -98,6 +98,7 @@ golden: ## Renew testdata and the generated pages of docs, after a change that i
 	$(GO) test ./internal/proof -run 'Test(GoldenGraphs|SecurityPage|CostPage|ReviewSamples|ArchitecturePicture|EveryKeyHasAnEffect|TiersRegisterTheirOutputs)' -update
 	$(GO) test ./config -run TestConfigurationReference -update
 	cd services && $(GO) test ./faults -run TestTable -update
+	cd services/bench && $(GO) test . -run TestPages -update
 	cd cmd/ops && $(GO) test ./... -update && $(GO) test . -run TestPage -update
 	@! git rev-parse --is-inside-work-tree >/dev/null 2>&1 || git diff --stat -- testdata docs internal/proof/testdata cmd/ops
 
