@@ -3,6 +3,7 @@ package review
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -122,10 +123,14 @@ func folded(text string, most int) string {
 	return before + fenced(text, most-len(before)-len(after)) + after
 }
 
-// fenced returns a text as a block of code. A line of it that could end the block is broken.
+var tildes = regexp.MustCompile(`~{3,}`)
+
+// fenced returns a text as a block of code. Tildes that could end the block are moved apart.
 func fenced(text string, most int) string {
 	const fence, cut = "~~~~~~~~~~~~", "\nthe rest is cut\n"
-	text = strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "~~~", "~ ~")
+	text = tildes.ReplaceAllStringFunc(strings.TrimSuffix(text, "\n"), func(run string) string {
+		return "~" + strings.Repeat(" ~", len(run)-1)
+	})
 	runes := []rune(text)
 	if room := max(most-2*len(fence)-len(cut)-8, 0); len(runes) > room {
 		text = string(runes[:room]) + cut

@@ -185,6 +185,7 @@ func TestMarkdownIsSafe(t *testing.T) {
 			require.NotContains(t, line, "~~~")
 		}
 	})
+	require.Contains(t, fenced("~~~~~ ~~", 1000), "\n~ ~ ~ ~ ~ ~~\n", "nothing is lost")
 	long := &graph.Diff{Resources: []graph.Change{{Type: "a:b/c:C", Name: strings.Repeat("x", 200_000), Action: graph.Delete}}}
 	var text bytes.Buffer
 	require.NoError(t, WriteMarkdown(&text, []*Report{{Stack: "s", Diff: long}, {Stack: "t", Diff: long}}))

@@ -46,8 +46,9 @@ const maxGroups = 4
 // maxWeight bounds what one transaction does, and so what its callers wait for.
 const maxWeight = 128
 
-// groupPatience is how long a call waits for a group that is on its way: several times what one takes when nothing keeps it.
-const groupPatience = 50 * time.Millisecond
+// groupPatience is how long a call waits for a group that is on its way: several times what a full one takes on a busy machine, so that
+// only what is kept by a lock, or a lost connection, is passed.
+const groupPatience = 250 * time.Millisecond
 
 // groupCall is one call and, once done is closed, its answer.
 type groupCall[I, O any] struct {

@@ -22,9 +22,6 @@ type shared[T any] struct {
 	busy  sync.WaitGroup
 }
 
-// readPatience is how long a reader waits for a read that began before it came, and for its own: many times what both take.
-const readPatience = 250 * time.Millisecond
-
 // sharedRead is one statement and, once done is closed, its answer. Next is for those who came after it had begun.
 type sharedRead[T any] struct {
 	done  chan struct{}
@@ -37,7 +34,7 @@ func newShared[T any](scan func(pgx.Row, *T) error) *shared[T] {
 	return &shared[T]{scan: scan, reads: map[string]*sharedRead[T]{}}
 }
 
-// read returns the rows of a page. Who has waited for readPatience, or whose statement failed, reads alone.
+// read returns the rows of a page. Who has waited for patience, or whose statement failed, reads alone.
 func (p *shared[T]) read(ctx context.Context, s *Store, sql string, args ...any) ([]T, error) {
 	if s.tx != nil { // which sees more than others do
 		return p.alone(ctx, s, sql, args)
@@ -45,7 +42,7 @@ func (p *shared[T]) read(ctx context.Context, s *Store, sql string, args ...any)
 	limited, cancel := context.WithTimeout(ctx, s.CallTimeout) // of both tries together
 	defer cancel()
 	r := p.join(ctx, s, sql, args)
-	late := time.NewTimer(readPatience)
+	late := time.NewTimer(groupPatience)
 	defer late.Stop()
 	select {
 	case <-r.done:
