@@ -100,8 +100,8 @@ func TestBrokenAccount(t *testing.T) {
 
 func broken(b *bench) {
 	b.expires = b.Clock.Now().Add(20 * time.Minute)
-	b.Variables["AWS_REGION"] = "us-west-2"
-	b.aws.On("DescribeRegions", opstest.Answer{Body: "<regionInfo><item><regionName>eu-central-1</regionName>" +
+	b.Variables["AWS_REGION"] = "eu-central-1"
+	b.aws.On("DescribeRegions", opstest.Answer{Body: "<regionInfo><item><regionName>us-west-2</regionName>" +
 		"<optInStatus>not-opted-in</optInStatus></item></regionInfo>"})
 	b.aws.On("DescribeInstanceTypeOfferings", opstest.Answer{Func: func(c opstest.Call) opstest.Answer {
 		return opstest.Answer{Body: "<instanceTypeOfferingSet>" + offerings(c, "us-east-1a") + "</instanceTypeOfferingSet>"}

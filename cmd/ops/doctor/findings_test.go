@@ -149,10 +149,10 @@ func TestFindings(t *testing.T) {
 			b.aws.On("DescribeImages", opstest.Answer{Code: "RepositoryNotFoundException", Message: "The repository does not exist"})
 		}, Fail, "images.agent: there is no repository scalable-backend/other/agent"},
 		{"other", "secrets", answer("DescribeSecret",
-			`{"ARN":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:payments-AbCdEf","DeletedDate":1769990400}`), Fail,
+			`{"ARN":"arn:aws:secretsmanager:us-west-2:123456789012:secret:payments-AbCdEf","DeletedDate":1769990400}`), Fail,
 			"is deleted, since 2026-02-02"},
 		{"other", "secrets", answer("DescribeSecret",
-			`{"ARN":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:payments-AbCdEf","KmsKeyId":"alias/mine"}`), Fail,
+			`{"ARN":"arn:aws:secretsmanager:us-west-2:123456789012:secret:payments-AbCdEf","KmsKeyId":"alias/mine"}`), Fail,
 			"is encrypted with alias/mine, which the stack's roles may not use"},
 	} {
 		c.check(t)
