@@ -192,6 +192,9 @@ func (s sentence) portable(prefix string, fresh map[string]string, leases func(u
 		case !ok:
 			return "NULL"
 		case uuidText.MatchString(value) && leases(uuid.MustParse(uuidText.FindString(value))):
+			if !strings.HasPrefix(value, "{") { // of an outcome that is made alone
+				return "(SELECT lease_id FROM leases WHERE agent = ANY (:agents::uuid[]) AND ended_at IS NULL LIMIT 1)"
+			}
 			return fmt.Sprintf(`(SELECT array_agg(lease_id) FROM (SELECT lease_id FROM leases WHERE agent = ANY (:agents::uuid[])
 				AND ended_at IS NULL LIMIT %d) live)`, many)
 		}
