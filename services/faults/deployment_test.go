@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -49,12 +48,12 @@ type deployment struct {
 }
 
 func (d *deployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	noted := &notedStatus{ResponseWriter: w, status: http.StatusOK}
+	noted, began := &notedStatus{ResponseWriter: w, status: http.StatusOK}, time.Now()
 	d.balancer.ServeHTTP(noted, r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.served++
-	if noted.status >= 500 && r.Context().Err() == nil && !bytes.Contains(noted.body, slowDatabase) {
+	if noted.status >= 500 && r.Context().Err() == nil && !slowDatabase(noted.body, time.Since(began)) {
 		d.failed = append(d.failed, fmt.Sprintf("%s %s: %d", r.Method, r.URL.Path, noted.status))
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 
+	"golang.org/x/sync/errgroup"
+
 	"scalable-backend/services/agent/download"
 	"scalable-backend/services/agent/internal/text"
 	"scalable-backend/services/client"
@@ -160,53 +162,34 @@ func (f *failures) exitCode(ctx context.Context) int {
 type batch struct {
 	ctx    context.Context // of the work; its cause is what ended it early
 	cancel context.CancelCauseFunc
+	group  errgroup.Group
 	failures
-
-	parallel int // the most workers
-	running  int // workers
-	workers  sync.WaitGroup
-	work     chan func() // for a worker that is idle
 }
 
 func newBatch(ctx context.Context, parallel int) *batch {
-	b := &batch{parallel: parallel, work: make(chan func())}
+	b := &batch{}
 	b.ctx, b.cancel = context.WithCancelCause(ctx)
+	b.group.SetLimit(parallel)
 	return b
 }
 
 // do does something for one of them. It waits as long as too many others are being done.
 func (b *batch) do(what string, f func(context.Context) error) {
 	b.total++
-	one := func() { b.one(what, f) }
-	if b.running == b.parallel {
-		b.work <- one
-		return
-	}
-	select {
-	case b.work <- one:
-	default: // no worker is idle
-		b.running++
-		b.workers.Go(func() {
-			one()
-			for one := range b.work {
-				one()
-			}
-		})
-	}
-}
-
-func (b *batch) one(what string, f func(context.Context) error) {
-	if b.ctx.Err() != nil {
-		return
-	}
-	err := f(b.ctx)
-	switch {
-	case err == nil || b.ctx.Err() != nil:
-	case hopeless(err):
-		b.cancel(err)
-	default:
-		b.add(what, err)
-	}
+	b.group.Go(func() error {
+		if b.ctx.Err() != nil {
+			return nil
+		}
+		err := f(b.ctx)
+		switch {
+		case err == nil || b.ctx.Err() != nil:
+		case hopeless(err):
+			b.cancel(err)
+		default:
+			b.add(what, err)
+		}
+		return nil
+	})
 }
 
 // failed counts one that failed before it could be begun.
@@ -223,8 +206,7 @@ func hopeless(err error) bool {
 
 // wait returns the failures, or what ended all of it early.
 func (b *batch) wait() error {
-	close(b.work)
-	b.workers.Wait()
+	_ = b.group.Wait()
 	defer b.cancel(nil)
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)

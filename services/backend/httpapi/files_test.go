@@ -69,9 +69,7 @@ func TestListWithContentURLs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	data := []byte("some bytes")
-	file, upload := b.register("ready", data)
-	b.putParts(upload, data)
-	b.call(200, "PUT", uploadPath(upload)+"/completion", nil, nil)
+	file := b.ready("ready", data)
 	b.register("pending", data)
 
 	var page api.FilePage

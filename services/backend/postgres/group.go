@@ -107,7 +107,7 @@ func (g *group[I, O]) fly() {
 		for i, c := range calls {
 			in[i] = c.in
 		}
-		answers, err := g.guarded(flight(calls), in)
+		answers, err := guarded(g.name, func() ([]*O, error) { return g.run(flight(calls), in) })
 		for i, c := range calls {
 			if err == nil {
 				c.answer = answers[i]
@@ -132,14 +132,14 @@ func (g *group[I, O]) back(calls []*groupCall[I, O]) (again bool) {
 	return again
 }
 
-// guarded is run, with a panic made an error: whoever caused it meets it again alone, where it ends one request and not the process.
-func (g *group[I, O]) guarded(ctx context.Context, in []I) (answers []*O, err error) {
+// guarded is f, with a panic made an error: whoever caused it meets it again alone, where it ends one request and not the process.
+func guarded[T any](name string, f func() (T, error)) (answer T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: %v", g.name, p)
+			err = fmt.Errorf("%s: %v", name, p)
 		}
 	}()
-	return g.run(ctx, in)
+	return f()
 }
 
 // take takes those who wait: in the order in which they came, as many as one group may have, and none whose key is on its way. Callers

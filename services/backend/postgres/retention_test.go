@@ -90,8 +90,8 @@ func TestRetention(t *testing.T) {
 	require.Error(t, err, "nothing else removes an event")
 }
 
-// Retention goes on while jobs are submitted, leased and done. No call fails, and a round of work stays far below the limit of a
-// request.
+// Retention goes on while jobs are submitted, leased and done. No call fails, and the slowest round of work stays far below the
+// limit of a request.
 func TestRetentionBesideWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *Options) { o.StatementTimeout, o.LockTimeout, o.CallTimeout = time.Hour, time.Hour, time.Hour })
@@ -128,8 +128,7 @@ func TestRetentionBesideWork(t *testing.T) {
 	b.exec(`VACUUM jobs, leases, job_events`)
 	t.Logf("afterwards, vacuumed: %s", scalar[string](b, size))
 	require.Equal(t, *retainJobs-sum.Jobs+len(alone.rounds)+len(beside.rounds), scalar[int](b, `SELECT count(*) FROM jobs`))
-	// Whatever else a busy machine does makes some rounds slow; a retention that is in the way makes them all slow.
-	require.Less(t, beside.rounds[len(beside.rounds)/2], Options{}.withDefaults().CallTimeout)
+	require.Less(t, beside.rounds[len(beside.rounds)*99/100], Options{}.withDefaults().CallTimeout)
 }
 
 // worked is what a worker did: sorted times of its rounds, each a job that was submitted, leased and done.

@@ -34,7 +34,7 @@ func newShared[T any](scan func(pgx.Row, *T) error) *shared[T] {
 	return &shared[T]{scan: scan, reads: map[string]*sharedRead[T]{}}
 }
 
-// read returns the rows of a page. Who has waited for patience, or whose statement failed, reads alone.
+// read returns the rows of a page. Who has waited for groupPatience, or whose statement failed, reads alone.
 func (p *shared[T]) read(ctx context.Context, s *Store, sql string, args ...any) ([]T, error) {
 	if s.tx != nil { // which sees more than others do
 		return p.alone(ctx, s, sql, args)
@@ -77,19 +77,9 @@ func (p *shared[T]) join(ctx context.Context, s *Store, sql string, args []any) 
 // run makes a read, and then those of the same page that are waited for meanwhile. The trace of ctx has the statement of the first.
 func (p *shared[T]) run(ctx context.Context, s *Store, key string, r *sharedRead[T], sql string, args []any) {
 	for ; r != nil; ctx = tracing.Quiet(ctx) {
-		r.items, r.err = p.guarded(ctx, s, sql, args)
+		r.items, r.err = guarded("reading a page", func() ([]T, error) { return p.alone(ctx, s, sql, args) })
 		r = p.end(key, r)
 	}
-}
-
-// guarded reads, with a panic made an error: whoever caused it meets it again alone, where it ends one request and not the process.
-func (p *shared[T]) guarded(ctx context.Context, s *Store, sql string, args []any) (items []T, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("reading a page: %v", p)
-		}
-	}()
-	return p.alone(ctx, s, sql, args)
 }
 
 func (p *shared[T]) alone(ctx context.Context, s *Store, sql string, args []any) (items []T, err error) {
